@@ -1,0 +1,183 @@
+"""The facts that channels publish, as immutable records.
+
+One class an Avro schema of the same name under ``schemas/events/`` (a test compares
+the two field by field). Names are past-tense facts. Every event begins with the same
+metadata; ``occurred_at`` is what the channel's clock said, in milliseconds since the
+epoch (UTC), and only orders facts: it never decides by itself what time it is now.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+__all__ = [
+    "Campaign",
+    "CampaignClicked",
+    "CartCleared",
+    "CartItemAdded",
+    "CartItemQuantitySet",
+    "CartItemRemoved",
+    "ChannelVisited",
+    "Event",
+    "IdentifiersLinked",
+    "InteractionLogged",
+    "MessageOpened",
+    "Money",
+    "OrderLine",
+    "OrderPlaced",
+    "PostEngaged",
+    "ProductTried",
+    "ProductViewed",
+    "ProfileUpdated",
+    "Trait",
+]
+
+
+class Money(Struct, frozen=True, gc=False):
+    """An amount in the minor unit of an ISO 4217 currency: 19.99 EUR is (1999, "EUR")."""
+
+    amount_minor: int
+    currency: str
+
+
+class Campaign(Struct, frozen=True, gc=False):
+    """What brought the customer here, as the channel knows it (UTM parameters, for one)."""
+
+    id: str
+    medium: str | None = None
+    content: str | None = None
+
+
+class Event(Struct, frozen=True, kw_only=True, gc=False):
+    """What every event carries. Not published by itself."""
+
+    event_id: str
+    occurred_at: int
+    channel: str
+    source: str
+    subject: str
+    observed: bytes | None = None
+    session_id: str | None = None
+    campaign: Campaign | None = None
+
+
+# cart
+
+
+class CartItemAdded(Event, frozen=True, kw_only=True, gc=False):
+    sku: str
+    options_hash: str = ""
+    fulfilment: str = ""
+    store: str = ""
+    quantity: int
+    unit_price: Money | None = None
+    name: str | None = None
+
+
+class CartItemRemoved(Event, frozen=True, kw_only=True, gc=False):
+    sku: str
+    options_hash: str = ""
+    fulfilment: str = ""
+    store: str = ""
+    dots: tuple[str, ...] = ()
+
+
+class CartItemQuantitySet(Event, frozen=True, kw_only=True, gc=False):
+    sku: str
+    options_hash: str = ""
+    fulfilment: str = ""
+    store: str = ""
+    quantity: int
+    unit_price: Money | None = None
+    name: str | None = None
+    dots: tuple[str, ...] = ()
+
+
+class CartCleared(Event, frozen=True, kw_only=True, gc=False):
+    dots: tuple[str, ...] = ()
+
+
+# order
+
+
+class OrderLine(Struct, frozen=True, kw_only=True, gc=False):
+    sku: str
+    options_hash: str = ""
+    fulfilment: str = ""
+    store: str = ""
+    quantity: int
+    amount: Money
+
+
+class OrderPlaced(Event, frozen=True, kw_only=True, gc=False):
+    order_id: str
+    lines: tuple[OrderLine, ...]
+    total: Money
+    dots: tuple[str, ...] = ()
+
+
+# identity
+
+
+class IdentifiersLinked(Event, frozen=True, kw_only=True, gc=False):
+    identifiers: tuple[str, ...]
+    reason: str = "log_in"
+
+
+# profile
+
+
+class Trait(Struct, frozen=True, gc=False):
+    """One trait as stated by a channel; a value of None withdraws it."""
+
+    name: str
+    value: str | None
+    verified: bool = False
+
+
+class ProfileUpdated(Event, frozen=True, kw_only=True, gc=False):
+    traits: tuple[Trait, ...]
+
+
+# touch
+
+
+class ChannelVisited(Event, frozen=True, kw_only=True, gc=False):
+    medium: str | None = None
+    referrer: str | None = None
+    page: str | None = None
+
+
+class ProductViewed(Event, frozen=True, kw_only=True, gc=False):
+    sku: str
+
+
+class ProductTried(Event, frozen=True, kw_only=True, gc=False):
+    sku: str
+    store: str = ""
+
+
+class CampaignClicked(Event, frozen=True, kw_only=True, gc=False):
+    campaign_id: str
+    link: str | None = None
+
+
+class MessageOpened(Event, frozen=True, kw_only=True, gc=False):
+    message_id: str
+
+
+class PostEngaged(Event, frozen=True, kw_only=True, gc=False):
+    network: str
+    post_id: str
+    action: str = "click"
+
+
+# service
+
+
+class InteractionLogged(Event, frozen=True, kw_only=True, gc=False):
+    interaction_id: str
+    kind: str
+    topic: str
+    intent: str | None = None
+    outcome: str | None = None

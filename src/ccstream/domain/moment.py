@@ -1,0 +1,40 @@
+"""When and where a record is being folded: the only clock that the domain knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+__all__ = ["Instant", "Moment", "Scope"]
+
+Instant = int
+"""Milliseconds since the epoch, UTC."""
+
+
+class Scope(Struct, frozen=True):
+    """The partition that decides: offsets mean something only within one of these.
+
+    ``state_id`` is 8 random bytes made when the application's state was first created;
+    ``partitions`` is the common partition count N of all topics.
+    """
+
+    state_id: bytes
+    partition: int
+    partitions: int
+
+
+class Moment(Struct, frozen=True):
+    """One record's place in the log.
+
+    ``now`` is the record's append time, never less than that of the record folded before
+    it for the same entity. ``topic`` is the catalogue's number of the input topic and
+    ``offset`` the record's offset there. ``folded[t]`` is the last offset folded of topic
+    number ``t`` in this partition, -1 where there is none, this record not yet included.
+    """
+
+    now: Instant
+    topic: int
+    offset: int
+    scope: Scope
+    folded: Sequence[int]

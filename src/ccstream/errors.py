@@ -1,0 +1,85 @@
+"""The errors of ccstream, one tree.
+
+::
+
+    CcstreamError
+    ├── SettingsError            a setting is unknown, missing or out of range
+    ├── SchemaError              a schema file breaks a rule, or cannot be found
+    ├── UndecodableError         bytes that are no event (names the rejection reason)
+    ├── InvalidEventError        an event that breaks a rule of its schema or context
+    ├── TopicMismatchError       the cluster's topics are not what the catalogue says
+    ├── BrokerUnavailableError   no broker answered in time
+    ├── DeliveryError            a record could not be stored by the broker
+    ├── StateError               the stored state cannot be trusted or does not fit
+    ├── FencedError              another member owns what this one wanted to write
+    └── DevkitError              a local broker or tool could not be started
+
+Each names what was wrong, where, and what to do about it; none carries a personal value.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BrokerUnavailableError",
+    "CcstreamError",
+    "DeliveryError",
+    "DevkitError",
+    "FencedError",
+    "InvalidEventError",
+    "SchemaError",
+    "SettingsError",
+    "StateError",
+    "TopicMismatchError",
+    "UndecodableError",
+]
+
+
+class CcstreamError(Exception):
+    """Base of all errors that ccstream raises on purpose."""
+
+
+class SettingsError(CcstreamError):
+    """A setting is unknown, missing or out of range."""
+
+
+class SchemaError(CcstreamError):
+    """A schema file breaks a rule, or cannot be found."""
+
+
+class _ReasonedError(CcstreamError):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class UndecodableError(_ReasonedError):
+    """Bytes that are no event; ``reason`` goes to the dead letters."""
+
+
+class InvalidEventError(_ReasonedError):
+    """An event that breaks a rule of its schema or context."""
+
+
+class TopicMismatchError(CcstreamError):
+    """The cluster's topics are not what the catalogue says."""
+
+
+class BrokerUnavailableError(CcstreamError):
+    """No broker answered in time."""
+
+
+class DeliveryError(CcstreamError):
+    """A record could not be stored by the broker."""
+
+
+class StateError(CcstreamError):
+    """The stored state cannot be trusted or does not fit."""
+
+
+class FencedError(CcstreamError):
+    """Another member owns what this one wanted to write."""
+
+
+class DevkitError(CcstreamError):
+    """A local broker or tool could not be started."""

@@ -1,0 +1,142 @@
+"""Every setting of ccstream, in one model.
+
+Sources, the first that names a setting wins: what the command line gives, the environment
+(``CCSTREAM_KAFKA__BOOTSTRAP`` sets ``kafka.bootstrap``), a TOML file (``CCSTREAM_CONFIG``,
+else ``ccstream.toml`` in the working directory), the default here. A name that is not here
+is an error with the nearest known name, never ignored; a value out of bounds is an error
+that names the setting and its bound. Secrets are never printed, and each can be read from a
+file instead (``…_file``), as container platforms hand them over.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as SourceError
+
+from ccstream.errors import SettingsError
+from ccstream.ops import settings_sources as sources
+from ccstream.ops.settings_sections import (
+    CartSettings,
+    ChunkSettings,
+    CommitSettings,
+    GroupSettings,
+    KafkaSettings,
+    LogSettings,
+    RegistrySettings,
+    StateSettings,
+    TouchSettings,
+    WebSettings,
+    WindowSettings,
+    WireSettings,
+)
+
+__all__ = [
+    "CartSettings",
+    "ChunkSettings",
+    "CommitSettings",
+    "GroupSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "RegistrySettings",
+    "Settings",
+    "StateSettings",
+    "TouchSettings",
+    "WebSettings",
+    "WindowSettings",
+    "WireSettings",
+]
+
+
+class Settings(BaseSettings):
+    """All settings. `Settings.load()` is the way to make one from the surroundings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=sources.PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        env_ignore_empty=True,
+    )
+
+    app_id: str = Field(
+        default="ccstream",
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$",
+        description="The application: its consumer group, and the beginning of its changelogs' "
+        "names.",
+    )
+    delivery: Literal["auto", "transactional", "plain"] = Field(
+        default="auto",
+        description="`transactional` keeps all that an event causes together; `plain` is for the "
+        "embedded broker; `auto` takes the first where the broker has it.",
+    )
+    channels_extra: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Channels beside the built-in ones, comma separated; each gets an input topic.",
+    )
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    commit: CommitSettings = Field(default_factory=CommitSettings)
+    chunk: ChunkSettings = Field(default_factory=ChunkSettings)
+    state: StateSettings = Field(default_factory=StateSettings)
+    group: GroupSettings = Field(default_factory=GroupSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    cart: CartSettings = Field(default_factory=CartSettings)
+    touch: TouchSettings = Field(default_factory=TouchSettings)
+    window: WindowSettings = Field(default_factory=WindowSettings)
+    wire: WireSettings = Field(default_factory=WireSettings)
+    registry: RegistrySettings = Field(default_factory=RegistrySettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    @field_validator("channels_extra", mode="before")
+    @classmethod
+    def split_channels(cls, given: Any) -> Any:
+        return sources.channel_names(given)
+
+    @model_validator(mode="after")
+    def confluent_needs_a_registry(self) -> Self:
+        if self.wire.framing == "confluent" and self.registry.url is None:
+            raise ValueError("wire.framing confluent needs registry.url")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (
+            init_settings,
+            sources.CheckedEnvironment(settings_cls),
+            sources.CheckedToml(settings_cls),
+        )
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Read all sources; ``overrides`` win.
+
+        An override is named by its path with two underscores, ``kafka__bootstrap="…"``, or
+        is a whole section as a dict; None means not given.
+
+        Raises:
+            SettingsError: one sentence that names the setting, where it stands, and what
+                would be right.
+        """
+        given = sources.nested(overrides)
+        sources.check_names(cls, given, "an argument")
+        try:
+            return cls(**given)
+        except ValidationError as problem:
+            raise SettingsError(sources.sentence(problem, given)) from None
+        except SourceError as problem:
+            raise SettingsError(f"{problem} ({problem.__cause__})") from None

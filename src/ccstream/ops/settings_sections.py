@@ -1,0 +1,315 @@
+"""The groups of settings: their names, defaults, bounds, and what each is for.
+
+`ccstream.ops.settings` puts them together; docs/configuration.md is generated from both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from ccstream.ops import settings_sources as sources
+
+__all__ = [
+    "CartSettings",
+    "ChunkSettings",
+    "CommitSettings",
+    "GroupSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "RegistrySettings",
+    "Section",
+    "StateSettings",
+    "TouchSettings",
+    "WebSettings",
+    "WindowSettings",
+    "WireSettings",
+]
+
+MINUTE_MS = 60_000
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, closed, and able to take its secrets from files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """Fields that ``<field>_file`` can fill."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_secret_files(cls, given: Any) -> Any:
+        return sources.with_secret_files(given, cls.secrets) if isinstance(given, dict) else given
+
+
+class KafkaSettings(Section):
+    """The cluster, and how every client of ccstream reaches it."""
+
+    secrets = ("sasl_password", "ssl_key_password")
+
+    bootstrap: str = Field(
+        default="127.0.0.1:9092",
+        description="Brokers to begin with, as `host:port`, comma separated.",
+    )
+    partitions: int = Field(
+        default=8,
+        ge=1,
+        le=4096,
+        description="Partitions of every topic (N). Fixed once state exists.",
+    )
+    replication_factor: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="Copies of every topic. 3 in production; `ccstream doctor` warns below 3 "
+        "where there are brokers enough.",
+    )
+    min_insync_replicas: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="Copies that must have a record before it counts as stored.",
+    )
+    max_message_bytes: int = Field(
+        default=1_000_000,
+        ge=16_384,
+        le=64_000_000,
+        description="Largest record that is written; what would be larger is rejected first.",
+    )
+    client_id: str = Field(
+        default="ccstream",
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="Name in the broker's logs.",
+    )
+    connect_timeout_ms: int = Field(
+        default=3_000,
+        ge=100,
+        le=MINUTE_MS,
+        description="How long a command waits for the first broker before it gives up.",
+    )
+    fetch_wait_max_ms: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Longest that a broker holds an empty fetch. The embedded broker always "
+        "waits this long, so it is the latency there.",
+    )
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
+        default="none", description="Compression of what ccstream produces."
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How to speak to the brokers."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="How to log in, where the protocol is `SASL_…`."
+    )
+    sasl_username: str | None = Field(
+        default=None, description="User, where the protocol is `SASL_…`."
+    )
+    sasl_password: SecretStr | None = Field(
+        default=None, description="Password, where the protocol is `SASL_…`."
+    )
+    ssl_ca_file: Path | None = Field(
+        default=None, description="Certificates to trust (PEM); the system's where not given."
+    )
+    ssl_certificate_file: Path | None = Field(default=None, description="Client certificate (PEM).")
+    ssl_key_file: Path | None = Field(
+        default=None, description="Key of the client certificate (PEM)."
+    )
+    ssl_key_password: SecretStr | None = Field(default=None, description="Password of that key.")
+
+    @field_validator("bootstrap")
+    @classmethod
+    def must_be_addresses(cls, text: str) -> str:
+        return sources.addresses(text)
+
+    @model_validator(mode="after")
+    def must_fit_together(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not (
+            self.sasl_username and self.sasl_password
+        ):
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs sasl_username and sasl_password"
+            )
+        if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
+            raise ValueError("ssl_certificate_file and ssl_key_file are given together or not")
+        if self.min_insync_replicas > self.replication_factor:
+            raise ValueError(
+                f"min_insync_replicas {self.min_insync_replicas} is more than "
+                f"replication_factor {self.replication_factor}: nothing could be written"
+            )
+        return self
+
+
+class CommitSettings(Section):
+    """When a transaction is closed."""
+
+    interval_ms: int = Field(
+        default=100,
+        ge=5,
+        le=10_000,
+        description="Longest between two commits while there is work.",
+    )
+    urgent_interval_ms: int = Field(
+        default=20, ge=1, le=10_000, description="The same where mail waits for the commit."
+    )
+
+    @model_validator(mode="after")
+    def urgent_must_be_sooner(self) -> Self:
+        if self.urgent_interval_ms > self.interval_ms:
+            raise ValueError(
+                f"urgent_interval_ms {self.urgent_interval_ms} is more than "
+                f"interval_ms {self.interval_ms}"
+            )
+        return self
+
+
+class ChunkSettings(Section):
+    """How much is folded at a time."""
+
+    records_max: int = Field(
+        default=8_000, ge=1, le=100_000, description="Most records in one chunk."
+    )
+    linger_ms_max: int = Field(
+        default=5,
+        ge=0,
+        le=1_000,
+        description="Longest that the loop waits, under load, for a fuller chunk.",
+    )
+
+
+class StateSettings(Section):
+    """The tables' rows."""
+
+    cache_rows_max: int = Field(
+        default=32_768,
+        ge=64,
+        le=10_000_000,
+        description="Most decoded rows kept beside the encoded ones.",
+    )
+
+
+class GroupSettings(Section):
+    """The workers' consumer group."""
+
+    session_timeout_ms: int = Field(
+        default=10_000,
+        ge=1_000,
+        le=30 * MINUTE_MS,
+        description="Silence after which a worker is dead.",
+    )
+    heartbeat_interval_ms: int = Field(
+        default=3_000, ge=100, le=10 * MINUTE_MS, description="Between two signs of life."
+    )
+    rebalance_timeout_ms: int = Field(
+        default=10_000,
+        ge=1_000,
+        le=10 * MINUTE_MS,
+        description="How long members have to give partitions up; half of it is for the last "
+        "commit.",
+    )
+    max_poll_interval_ms: int = Field(
+        default=300_000,
+        ge=5_000,
+        le=60 * MINUTE_MS,
+        description="Longest between two polls of the group's consumer.",
+    )
+    instance_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="Static membership: a name that is the same after a restart, so that a "
+        "restart is no rebalance. Two workers never share one.",
+    )
+
+    @model_validator(mode="after")
+    def heartbeats_must_fit(self) -> Self:
+        if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
+            raise ValueError(
+                f"heartbeat_interval_ms {self.heartbeat_interval_ms} must be at most a third of "
+                f"session_timeout_ms {self.session_timeout_ms}, or one lost packet ends a session"
+            )
+        return self
+
+
+class WebSettings(Section):
+    """The worker's own HTTP server: `/metrics`, `/livez`, `/readyz`."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, max_length=255, description="Address to listen on."
+    )
+    port: int = Field(
+        default=6066, ge=0, le=65_535, description="Port; 0 takes a free one and logs it."
+    )
+
+
+class CartSettings(Section):
+    """What a basket is."""
+
+    merge_mode: Literal["join", "max", "sum", "keep_saved", "keep_guest"] = Field(
+        default="join", description="What a shopper sees when two baskets meet at log-in."
+    )
+    lines_max: int = Field(
+        default=1_000,
+        ge=1,
+        le=1_000,
+        description="Most lines in a basket; the next is rejected.",
+    )
+
+
+class TouchSettings(Section):
+    """What last touch looks at."""
+
+    lookback_days: int = Field(
+        default=90, ge=1, le=730, description="How far back the path of touches goes."
+    )
+
+
+class WindowSettings(Section):
+    """How repeated events are known, for each subject and source."""
+
+    ids_max: int = Field(
+        default=1_024, ge=64, le=1_024, description="Most recent event ids that are remembered."
+    )
+    horizon_days: int = Field(
+        default=30,
+        ge=1,
+        le=365,
+        description="An event older than this when it arrives is too late.",
+    )
+
+
+class WireSettings(Section):
+    """How events are written. Both framings are always read."""
+
+    framing: Literal["single_object", "confluent"] = Field(
+        default="single_object",
+        description="`single_object` needs no registry; `confluent` needs `registry.url`.",
+    )
+
+
+class RegistrySettings(Section):
+    """A schema registry that speaks the Confluent API."""
+
+    secrets = ("password",)
+
+    url: str | None = Field(
+        default=None,
+        pattern=r"^(https?|mock)://\S+$",
+        description="Its address; `mock://name` is one inside the process.",
+    )
+    username: str | None = Field(default=None, description="User for HTTP basic authentication.")
+    password: SecretStr | None = Field(default=None, description="Password for it.")
+
+
+class LogSettings(Section):
+    """What goes to standard error."""
+
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="`auto` is `console` on a terminal and `json` elsewhere."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least level that is written."
+    )

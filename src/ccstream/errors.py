@@ -11,6 +11,8 @@
     ├── BrokerUnavailableError   no broker answered in time
     ├── DeliveryError            a record could not be stored by the broker
     ├── StateError               the stored state cannot be trusted or does not fit
+    ├── OutboxError              the outbox file cannot be used, or has no room on disk
+    │   └── OutboxFullError      the outbox has reached its bound
     ├── FencedError              another member owns what this one wanted to write
     └── DevkitError              a local broker or tool could not be started
 
@@ -26,6 +28,8 @@ __all__ = [
     "DevkitError",
     "FencedError",
     "InvalidEventError",
+    "OutboxError",
+    "OutboxFullError",
     "SchemaError",
     "SettingsError",
     "StateError",
@@ -75,6 +79,14 @@ class DeliveryError(CcstreamError):
 
 class StateError(CcstreamError):
     """The stored state cannot be trusted or does not fit."""
+
+
+class OutboxError(CcstreamError):
+    """The outbox file cannot be used, or has no room on disk."""
+
+
+class OutboxFullError(OutboxError):
+    """The outbox has reached its bound of events or bytes."""
 
 
 class FencedError(CcstreamError):

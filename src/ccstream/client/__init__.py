@@ -1,0 +1,1 @@
+"""The SDK: publish a channel's events, follow what became of them."""

@@ -31,6 +31,10 @@ class Moment(Struct, frozen=True):
     it for the same entity. ``topic`` is the catalogue's number of the input topic and
     ``offset`` the record's offset there. ``folded[t]`` is the last offset folded of topic
     number ``t`` in this partition, -1 where there is none, this record not yet included.
+    ``appended_at`` is when the event was appended first: the record's own append time, not
+    raised to that of its predecessor (of forwarded mail, the original record's). None where
+    it is ``now``. It says which of two events of different topics came first, which ``now``
+    cannot once a crash has changed the order in which they are folded.
     """
 
     now: Instant
@@ -38,3 +42,4 @@ class Moment(Struct, frozen=True):
     offset: int
     scope: Scope
     folded: Sequence[int]
+    appended_at: Instant | None = None

@@ -1,0 +1,56 @@
+"""Every bound of the domain, with the reason beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "ABSORBED_MAX",
+    "DOTS_MAX",
+    "LINES_MAX",
+    "LINE_QUANTITY_MAX",
+    "PENDING_AGE_MS_MAX",
+    "PENDING_MAX",
+    "PENDING_NAMES_MAX",
+    "SETS_MAX",
+    "TOKEN_TOPICS_MAX",
+    "ZERO_LINES_MAX",
+]
+
+# cart
+
+LINES_MAX: Final = 1_000
+"""Lines of a cart. A shopper has tens; more is a script, and a snapshot must stay below
+the broker's largest record."""
+
+LINE_QUANTITY_MAX: Final = 1_000_000_000
+"""Units of one line over all its dots, so that a sum always fits any reader's integer."""
+
+DOTS_MAX: Final = 64
+"""Dots of one line, adds and sets together. Somebody who taps "+1" more often than that
+still gets the right sum: the oldest adds are folded into one dot."""
+
+SETS_MAX: Final = 8
+"""Concurrent set-quantities kept of one line. Each needs an author who had not seen the
+others, so even three are rare; the weakest leaves first."""
+
+ZERO_LINES_MAX: Final = 16
+"""Lines kept only because a set-quantity of 0 must still win over an earlier, concurrent
+one that arrives later. The one longest unchanged leaves first."""
+
+PENDING_MAX: Final = 32
+"""Removals waiting for adds that their author had seen and this partition has not folded
+yet: needs a crash between the two, so this is generous. The oldest leaves first."""
+
+PENDING_NAMES_MAX: Final = 256
+"""Dots that one pending removal waits for by name, the first named first."""
+
+PENDING_AGE_MS_MAX: Final = 7 * 24 * 60 * 60 * 1000
+"""How long a removal waits for dots named or seen elsewhere: as long as input topics keep
+a record; what was not folded by then is gone."""
+
+TOKEN_TOPICS_MAX: Final = 128
+"""Topics that an ``observed`` token may speak of; longer ones are not ours."""
+
+ABSORBED_MAX: Final = 16
+"""Merges that a cart keeps open to be undone; the oldest is settled when one more comes."""

@@ -126,6 +126,13 @@ class KafkaSettings(Section):
     def must_be_addresses(cls, text: str) -> str:
         return sources.addresses(text)
 
+    @field_validator("ssl_ca_file", "ssl_certificate_file", "ssl_key_file")
+    @classmethod
+    def must_be_a_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"{path} is no file")
+        return path
+
     @model_validator(mode="after")
     def must_fit_together(self) -> Self:
         if self.security_protocol.startswith("SASL") and not (

@@ -1,0 +1,204 @@
+"""The duplicate window: which of a source's events this subject has already taken.
+
+A channel that is not sure whether its event arrived sends it again, with the same
+``event_id``. The window remembers recent ids for each subject and source and answers, for
+every event, with one of three words:
+
+* ``duplicate``: this id was taken before;
+* ``too_late``: it may have been, but that is forgotten by now, or it is older than the
+  horizon in days: it must be refused, and loudly;
+* ``fresh``: it was not taken before. That is a promise, not a guess: whatever leaves the
+  window (ids, whole sources) leaves a horizon behind, at or before which nothing is fresh.
+
+What is kept: the latest `IDS_MIN` ids of a source whatever their age, and as many as
+``ids_max`` while they are within `RETRY_SPAN_MS` of the newest. The smallest ``occurred_at``
+leaves first, all ids of that time stamp at once, and becomes the source's horizon. So a till
+that was offline for a day and then sends in order is fine, however long its outbox.
+
+A source's ids are one ``bytes`` of sorted entries: ``occurred_at`` (8 bytes, big endian) and
+a 64-bit BLAKE2b digest of the id. Two of 1,024 ids share a digest with a probability of
+3 in 10^14, and then one event is taken for a duplicate.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final, Literal
+
+from msgspec import Struct
+
+__all__ = [
+    "IDS_MIN",
+    "RETRY_SPAN_MS",
+    "SOURCES_MAX",
+    "SourceWindow",
+    "Verdict",
+    "Window",
+    "WindowLimits",
+    "admit",
+]
+
+Verdict = Literal["fresh", "duplicate", "too_late"]
+
+IDS_MIN: Final = 64
+"""Ids of a source that are kept whatever their age: a day of one shopper at one till."""
+
+IDS_CEILING: Final = 1_024
+"""16 KiB a source; with `SOURCES_MAX` sources a row stays below Kafka's usual megabyte."""
+
+RETRY_SPAN_MS: Final = 10 * 60_000
+"""Producers give up a retry after 2 minutes (Kafka's default) and batches hold one back."""
+
+SOURCES_MAX: Final = 32
+"""Tills, devices and sites that one subject is remembered by; the longest idle one leaves."""
+
+SWEEP_AFTER_MS: Final = 24 * 3_600_000
+"""A source that is new, or paused this long, has idle sources looked for."""
+
+ENTRY_BYTES: Final = 16
+_TIME_BYTES: Final = 8
+_TRIM_ABOVE_BYTES: Final = (IDS_MIN + 16) * ENTRY_BYTES
+"""Ids that may leave do so 16 at a time, which halves what an event costs."""
+_NOTHING: Final = -1
+
+
+class WindowLimits(Struct, frozen=True):
+    """What may be configured: ids a source, and how old an event may be at its arrival."""
+
+    ids_max: int = IDS_CEILING
+    horizon_ms: int = 30 * 24 * 3_600_000
+
+    def __post_init__(self) -> None:
+        if not IDS_MIN <= self.ids_max <= IDS_CEILING:
+            raise ValueError(f"ids_max is {self.ids_max}, not {IDS_MIN} to {IDS_CEILING}")
+        if self.horizon_ms <= 0:
+            raise ValueError(f"horizon_ms is {self.horizon_ms}, not above 0")
+
+
+class SourceWindow(Struct, frozen=True, gc=False):
+    """One source: its horizon, when it was last heard, and its ids (see the module)."""
+
+    horizon: int
+    last_seen: int
+    ids: bytes
+
+    @property
+    def newest(self) -> int:
+        """The largest ``occurred_at`` that it was heard with."""
+        return int.from_bytes(self.ids[-ENTRY_BYTES:][:_TIME_BYTES]) if self.ids else self.horizon
+
+    def __len__(self) -> int:
+        return len(self.ids) // ENTRY_BYTES
+
+
+class Window(Struct, frozen=True):
+    """All sources of one subject. ``floor`` is the horizon of sources not listed."""
+
+    sources: dict[str, SourceWindow] = {}
+    floor: int = _NOTHING
+
+
+_EMPTY: Final = Window()
+
+
+def admit(
+    window: Window | None,
+    event_id: str,
+    occurred_at: int,
+    source: str,
+    now: int,
+    limits: WindowLimits,
+) -> tuple[Verdict, Window]:
+    """Judge an event and, if it is fresh, take its id in.
+
+    Args:
+        window: the subject's window, None if it has none yet.
+        event_id: the channel's id of the event.
+        occurred_at: when it happened, in ms by the channel's clock.
+        source: the till, device or site that says so, unique over all channels.
+        now: when it was appended, in ms; not before the previous call's.
+        limits: the configured bounds, the same at every call.
+
+    Returns:
+        The verdict, and the window from now on: the same object unless it was fresh.
+    """
+    if window is None:
+        window = _EMPTY
+    known = window.sources.get(source)
+    digest = blake2b(event_id.encode(), digest_size=8).digest()
+    if known is None:
+        ids, horizon = b"", window.floor
+    else:
+        ids, horizon = known.ids, known.horizon
+        if _holds(ids, digest):
+            return "duplicate", window
+    if occurred_at <= horizon or occurred_at < now - limits.horizon_ms or occurred_at < 0:
+        return "too_late", window
+    entry = occurred_at.to_bytes(_TIME_BYTES) + digest
+    ids = ids + entry if entry > ids[-ENTRY_BYTES:] else _insert(ids, entry)
+    if len(ids) > _TRIM_ABOVE_BYTES or len(ids) > limits.ids_max * ENTRY_BYTES:
+        ids, horizon = _trim(ids, horizon, limits.ids_max)
+    changed = SourceWindow(horizon, now, ids)
+    if known is not None and now - known.last_seen < SWEEP_AFTER_MS:
+        return "fresh", Window({**window.sources, source: changed}, window.floor)
+    return "fresh", _sweep(window, source, changed, now - limits.horizon_ms)
+
+
+def _holds(ids: bytes, digest: bytes) -> bool:
+    at = ids.find(digest, _TIME_BYTES)
+    while at != -1 and at % ENTRY_BYTES != _TIME_BYTES:
+        at = ids.find(digest, at + 1)
+    return at != -1
+
+
+def _insert(ids: bytes, entry: bytes) -> bytes:
+    low, high = 0, len(ids) // ENTRY_BYTES
+    while low < high:
+        middle = (low + high) // 2
+        at = middle * ENTRY_BYTES
+        if ids[at : at + ENTRY_BYTES] < entry:
+            low = middle + 1
+        else:
+            high = middle
+    at = low * ENTRY_BYTES
+    return ids[:at] + entry + ids[at:]
+
+
+def _trim(ids: bytes, horizon: int, ids_max: int) -> tuple[bytes, int]:
+    """Let time stamps leave, the smallest first, until the ids are within the bounds."""
+    size = len(ids)
+    newest = int.from_bytes(ids[-ENTRY_BYTES:-_TIME_BYTES])
+    wanted_from = max(newest - RETRY_SPAN_MS, 0).to_bytes(_TIME_BYTES)
+    gone = 0
+    while gone < size:
+        first = ids[gone : gone + _TIME_BYTES]
+        if first >= wanted_from and size - gone <= ids_max * ENTRY_BYTES:
+            break
+        end = gone + ENTRY_BYTES
+        while ids[end : end + _TIME_BYTES] == first:
+            end += ENTRY_BYTES
+        if size - end < IDS_MIN * ENTRY_BYTES and size - gone <= ids_max * ENTRY_BYTES:
+            break
+        gone = end
+    if gone == 0:
+        return ids, horizon
+    return ids[gone:], int.from_bytes(ids[gone - ENTRY_BYTES : gone - _TIME_BYTES])
+
+
+def _sweep(window: Window, source: str, changed: SourceWindow, oldest: int) -> Window:
+    """The window with ``changed`` in it, and without sources that may be forgotten.
+
+    An idle source is forgotten once its newest ``occurred_at``, too, is out of the days'
+    horizon: then nothing that it knew could be anything but too late.
+    """
+    sources = {
+        name: kept
+        for name, kept in window.sources.items()
+        if kept.last_seen >= oldest or kept.newest >= oldest
+    }
+    sources[source] = changed
+    floor = window.floor
+    if len(sources) > SOURCES_MAX:
+        idle = min((s for s in sources if s != source), key=lambda s: (sources[s].last_seen, s))
+        floor = max(floor, sources.pop(idle).newest)
+    return Window(sources, floor)

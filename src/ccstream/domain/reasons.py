@@ -1,0 +1,42 @@
+"""Why a record is rejected: the values of ``reason`` in ``ccstream.rejected.v1``.
+
+Each is a word for a dashboard and a runbook; the sentence beside it is in ``detail``.
+"""
+
+from __future__ import annotations
+
+# bytes that are no event
+
+NULL_VALUE = "null_value"
+"""A null value on an input topic: inputs have no tombstones."""
+NOT_AVRO = "not_avro"
+"""The value begins with neither framing."""
+TRUNCATED = "truncated"
+"""The value ends before the record does."""
+MALFORMED = "malformed"
+"""The value is not the record that its framing names."""
+UNKNOWN_SCHEMA = "unknown_schema"
+"""No schema has this fingerprint or id."""
+NOT_AN_EVENT = "not_an_event"
+"""A schema of ours, but not one that channels publish."""
+
+# events that break a rule whatever the state is
+
+KEY_MISMATCH = "key_mismatch"
+"""The Kafka key is not the event's subject."""
+CHANNEL_MISMATCH = "channel_mismatch"
+"""The event names another channel than its topic belongs to."""
+INVALID_KEY = "invalid_key"
+"""A subject or identifier that is not ``namespace:value``."""
+INVALID_ID = "invalid_id"
+"""An id that is empty or too long."""
+INVALID_TEXT = "invalid_text"
+"""A text that is too long."""
+INVALID_TIME = "invalid_time"
+"""A time before 1970, or more than a day after the broker appended the event."""
+INVALID_QUANTITY = "invalid_quantity"
+"""A quantity out of bounds."""
+INVALID_MONEY = "invalid_money"
+"""A currency that is not three capital letters, or an amount out of bounds."""
+INVALID_LIST = "invalid_list"
+"""A list with too many entries, or none where there must be one."""

@@ -1,0 +1,205 @@
+"""The catalogue: which events there are, which topics, what each carries and why it is set so.
+
+It is the single source from which topics, registry subjects, ``asyncapi.yaml`` and the docs
+are made. Names and numbers in it are stored in logs and tokens: they may be added to at the
+end, never changed. The topics' settings are in `topics`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from ccstream.domain import events
+from ccstream.errors import SettingsError
+
+__all__ = [
+    "AGGREGATES",
+    "CHANNELS",
+    "CONTEXTS",
+    "EVENTS",
+    "EVENT_TYPES",
+    "MAIL_TOPIC",
+    "OWNERS_TOPIC",
+    "RECORDS",
+    "REJECTED_TOPIC",
+    "SYNC_SCHEMAS",
+    "SYNC_TOPICS",
+    "TABLES",
+    "TOPIC_NUMBERS",
+    "changelog_topic",
+    "channel_of",
+    "event_type",
+    "input_topic",
+    "input_topics",
+    "topic_numbers",
+]
+
+CHANNELS = (
+    "web",
+    "app",
+    "store",
+    "call_centre",
+    "social",
+    "email",
+    "sms",
+    "push",
+    "chat",
+    "post",
+)
+"""The channels of every installation; more by configuration."""
+
+CONTEXTS: MappingProxyType[str, tuple[type[events.Event], ...]] = MappingProxyType(
+    {
+        "cart": (
+            events.CartItemAdded,
+            events.CartItemRemoved,
+            events.CartItemQuantitySet,
+            events.CartCleared,
+        ),
+        "order": (events.OrderPlaced,),
+        "identity": (events.IdentifiersLinked,),
+        "profile": (events.ProfileUpdated,),
+        "touch": (
+            events.ChannelVisited,
+            events.ProductViewed,
+            events.ProductTried,
+            events.CampaignClicked,
+            events.MessageOpened,
+            events.PostEngaged,
+        ),
+        "service": (events.InteractionLogged,),
+    }
+)
+"""What channels publish, by context. Every channel may publish every event."""
+
+EVENT_TYPES: MappingProxyType[type[events.Event], str] = MappingProxyType(
+    {
+        cls: f"ccstream.{context}.v1.{cls.__name__}"
+        for context, classes in CONTEXTS.items()
+        for cls in classes
+    }
+)
+"""The full name of each event's schema, which is also its CloudEvents type."""
+
+EVENTS: MappingProxyType[str, type[events.Event]] = MappingProxyType(
+    {fullname: cls for cls, fullname in EVENT_TYPES.items()}
+)
+"""The class of each event by the full name of its schema."""
+
+RECORDS: MappingProxyType[str, type] = MappingProxyType(
+    {
+        "ccstream.common.v1.Money": events.Money,
+        "ccstream.common.v1.Campaign": events.Campaign,
+        "ccstream.order.v1.OrderLine": events.OrderLine,
+        "ccstream.profile.v1.Trait": events.Trait,
+    }
+)
+"""The classes of the records within events."""
+
+TABLES = ("carts", "touches", "profiles", "orders", "aliases", "windows")
+
+AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "CartItemAdded": ("carts", "touches"),
+        "CartItemRemoved": ("carts", "touches"),
+        "CartItemQuantitySet": ("carts", "touches"),
+        "CartCleared": ("carts", "touches"),
+        "OrderPlaced": ("orders", "carts", "touches"),
+        "IdentifiersLinked": ("aliases",),
+        "ProfileUpdated": ("profiles", "touches"),
+        "ChannelVisited": ("touches",),
+        "ProductViewed": ("touches",),
+        "ProductTried": ("touches",),
+        "CampaignClicked": ("touches",),
+        "MessageOpened": ("touches",),
+        "PostEngaged": ("touches",),
+        "InteractionLogged": ("touches",),
+    }
+)
+"""Which tables' rows an event addresses, by its name, in the order of folding.
+
+It follows from the event's type alone, so that each fold publishes the same rows whether the
+event was applied, a duplicate or rejected.
+"""
+
+MAIL_TOPIC = "ccstream.mail.v1"
+REJECTED_TOPIC = "ccstream.rejected.v1"
+OWNERS_TOPIC = "ccstream.owners.v1"
+
+SYNC_TOPICS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "carts": "sync.carts.v1",
+        "touches": "sync.touches.v1",
+        "profiles": "sync.profiles.v1",
+        "orders": "sync.orders.v1",
+    }
+)
+"""Where each table's rows are published; the tables without one are the engine's own."""
+
+SYNC_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "carts": "CartSynced",
+        "touches": "LastTouchSynced",
+        "profiles": "ProfileSynced",
+        "orders": "OrderSynced",
+    }
+)
+
+_CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,49}")
+_INPUT = re.compile(r"channel\.([a-z][a-z0-9_]{0,49})\.events\.v1")
+
+
+def event_type(cls: type[events.Event]) -> str:
+    """The full name of the event's schema: ``ccstream.cart.v1.CartItemAdded``."""
+    return EVENT_TYPES[cls]
+
+
+def input_topic(channel: str) -> str:
+    """The topic that a channel publishes to."""
+    return f"channel.{channel}.events.v1"
+
+
+def channel_of(topic: str) -> str | None:
+    """The channel that publishes to this topic, or None if it is no input topic."""
+    found = _INPUT.fullmatch(topic)
+    return found and found[1]
+
+
+def input_topics(extra_channels: Sequence[str] = ()) -> tuple[str, ...]:
+    """The input topics of all channels.
+
+    Raises:
+        SettingsError: an extra channel's name cannot be part of a topic's, or is there twice.
+    """
+    for channel in extra_channels:
+        if _CHANNEL.fullmatch(channel) is None:
+            raise SettingsError(
+                f"channel {channel!r}: use lower-case letters, digits and _, a letter first"
+            )
+    channels = (*CHANNELS, *extra_channels)
+    if len(set(channels)) != len(channels):
+        raise SettingsError("channels_extra: a channel is there twice, or is there anyway")
+    return tuple(map(input_topic, channels))
+
+
+def changelog_topic(app_id: str, table: str) -> str:
+    """The changelog of a table, named as Faust names it."""
+    return f"{app_id}-{table}-changelog"
+
+
+def topic_numbers(extra_channels: Sequence[str] = ()) -> dict[str, int]:
+    """Numbers of the topics that are folded, by which positions and tokens name them.
+
+    They are stored: extra channels may be appended to the configuration, never moved.
+    """
+    ours = len(CHANNELS)
+    topics = input_topics(extra_channels)
+    return {
+        topic: number for number, topic in enumerate((*topics[:ours], MAIL_TOPIC, *topics[ours:]))
+    }
+
+
+TOPIC_NUMBERS: MappingProxyType[str, int] = MappingProxyType(topic_numbers())
+"""The numbers without extra channels: web 0, app 1, ... post 9, mail 10."""

@@ -1,0 +1,115 @@
+"""Record headers: CloudEvents in Kafka's binary mode, W3C trace context, and the epoch.
+
+They repeat what is in the value for those who route without decoding it; ccstream itself
+decides by the value and, on sync topics, by the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from urllib.parse import quote
+
+from ccstream.domain.events import Event
+from ccstream.wire.catalogue import event_type
+
+__all__ = [
+    "CE_ID",
+    "CE_SOURCE",
+    "CE_SPECVERSION",
+    "CE_TIME",
+    "CE_TYPE",
+    "CONTENT_TYPE",
+    "CONTENT_TYPE_AVRO",
+    "EPOCH",
+    "TRACEPARENT",
+    "Headers",
+    "epoch_of",
+    "event_headers",
+    "header",
+    "sync_headers",
+    "time_text",
+]
+
+CE_SPECVERSION = "ce_specversion"
+CE_ID = "ce_id"
+CE_TYPE = "ce_type"
+CE_SOURCE = "ce_source"
+CE_TIME = "ce_time"
+CONTENT_TYPE = "content-type"
+TRACEPARENT = "traceparent"
+EPOCH = "ccstream-epoch"
+
+CONTENT_TYPE_AVRO = "application/avro"
+
+Headers = list[tuple[str, bytes]]
+
+_EPOCH_BYTES_MAX = 7
+"""An epoch has 21 bits: at most 2,097,151."""
+
+_SPECVERSION: tuple[str, bytes] = (CE_SPECVERSION, b"1.0")
+_CONTENT_TYPE: tuple[str, bytes] = (CONTENT_TYPE, CONTENT_TYPE_AVRO.encode())
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def event_headers(event: Event, traceparent: bytes | None = None) -> Headers:
+    """The headers of an event on an input topic."""
+    headers = _headers(
+        event.event_id,
+        event_type(type(event)),
+        _source(event.channel, event.source),
+        event.occurred_at,
+    )
+    if traceparent is not None:
+        headers.append((TRACEPARENT, traceparent))
+    return headers
+
+
+def sync_headers(
+    epoch: int, ce_id: str, ce_type: str, time_ms: int, traceparent: bytes | None = None
+) -> Headers:
+    """The headers of a record on a sync topic, the epoch first; see `epoch_of`."""
+    headers = [(EPOCH, b"%d" % epoch), *_headers(ce_id, ce_type, b"/ccstream", time_ms)]
+    if traceparent is not None:
+        headers.append((TRACEPARENT, traceparent))
+    return headers
+
+
+def header(headers: Iterable[tuple[str, bytes | None]] | None, name: str) -> bytes | None:
+    """The first header of this name, or None."""
+    for key, value in headers or ():
+        if key == name:
+            return value
+    return None
+
+
+def epoch_of(headers: Iterable[tuple[str, bytes | None]] | None) -> int | None:
+    """The ownership epoch that a record carries, or None if it carries none that is valid."""
+    value = header(headers, EPOCH)
+    if value is None or len(value) > _EPOCH_BYTES_MAX or not value.isdigit():
+        return None
+    return int(value)
+
+
+def time_text(time_ms: int) -> str:
+    """A time as RFC 3339 in UTC, to the millisecond."""
+    text = (_ZERO + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _headers(ce_id: str, ce_type: str, ce_source: bytes, time_ms: int) -> Headers:
+    return [
+        _SPECVERSION,
+        (CE_ID, ce_id.encode()),
+        (CE_TYPE, ce_type.encode()),
+        (CE_SOURCE, ce_source),
+        (CE_TIME, time_text(time_ms).encode()),
+        _CONTENT_TYPE,
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _source(channel: str, source: str) -> bytes:
+    """A URI reference, as CloudEvents wants it, that names the part of the channel."""
+    return f"/{quote(channel, safe='')}/{quote(source, safe='')}".encode()

@@ -1,0 +1,277 @@
+"""Rules for one event by itself, whatever is already known about its subject.
+
+A schema says that a quantity is a number; these say that it is between 1 and a million.
+They run at the worker for each event, and in the client before an event is sent, so that a
+mistake is found where it is made. Details never repeat a value: it may be personal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ccstream.domain import reasons
+from ccstream.domain.effects import Reject
+from ccstream.domain.events import (
+    Campaign,
+    CampaignClicked,
+    CartCleared,
+    CartItemAdded,
+    CartItemQuantitySet,
+    CartItemRemoved,
+    ChannelVisited,
+    Event,
+    IdentifiersLinked,
+    InteractionLogged,
+    MessageOpened,
+    Money,
+    OrderLine,
+    OrderPlaced,
+    PostEngaged,
+    ProductTried,
+    ProductViewed,
+    ProfileUpdated,
+)
+
+__all__ = [
+    "AHEAD_MS_MAX",
+    "AMOUNT_MINOR_MAX",
+    "DOTS_MAX",
+    "IDENTIFIERS_MAX",
+    "ID_CHARS_MAX",
+    "ORDER_LINES_MAX",
+    "QUANTITY_MAX",
+    "TEXT_CHARS_MAX",
+    "TRAITS_MAX",
+    "is_entity_key",
+    "validate",
+    "validate_origin",
+]
+
+ID_CHARS_MAX = 200
+"""Ids are kept in windows and rows; a UUID has 36, a URL with a UUID fits."""
+TEXT_CHARS_MAX = 1_000
+"""Names, pages, topics: shown to people, who read no more."""
+QUANTITY_MAX = 1_000_000
+"""Above it is a mistake (a bar code scanned into the quantity field), never a basket."""
+AMOUNT_MINOR_MAX = 10**15
+"""So that sums of a thousand lines stay exact in 64 bits and in a JavaScript number."""
+AHEAD_MS_MAX = 24 * 60 * 60 * 1000
+"""Clocks go wrong by a time zone; more than a day ahead would win every later conflict."""
+DOTS_MAX = 64_000
+"""All additions of the largest cart: 1,000 lines of 64."""
+ORDER_LINES_MAX = 5_000
+"""A restaurant's weekly order has hundreds; above it the record is too big anyway."""
+IDENTIFIERS_MAX = 50
+"""A household's cards and devices; more is a shared terminal, which links nobody."""
+TRAITS_MAX = 200
+"""More is a customer file sent in pieces too large."""
+
+_KEY = re.compile(r"[a-z][a-z0-9_]*:[^\s#]{1,200}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+_key_matches = _KEY.fullmatch
+_currency_matches = _CURRENCY.fullmatch
+
+
+def is_entity_key(text: str) -> bool:
+    """Whether it is ``namespace:value`` as entities are keyed."""
+    return _key_matches(text) is not None
+
+
+def validate(event: Event, appended_at: int) -> Reject | None:
+    """The first rule that the event breaks by itself, or None.
+
+    Args:
+        event: as decoded, so that its fields have the right types.
+        appended_at: when the broker appended it (ms); for one not yet sent, now.
+    """
+    if not 0 < len(event.event_id) <= ID_CHARS_MAX:
+        return _invalid_id("event_id")
+    if not 0 < len(event.source) <= ID_CHARS_MAX:
+        return _invalid_id("source")
+    if not 0 < len(event.channel) <= ID_CHARS_MAX:
+        return _invalid_id("channel")
+    if _key_matches(event.subject) is None:
+        return Reject(reasons.INVALID_KEY, "the subject is not namespace:value")
+    if event.occurred_at > appended_at + AHEAD_MS_MAX:
+        return Reject(reasons.INVALID_TIME, "occurred_at is more than a day ahead of the broker")
+    if event.occurred_at < 0:
+        return Reject(reasons.INVALID_TIME, "occurred_at is before 1970")
+    if event.session_id is not None and len(event.session_id) > ID_CHARS_MAX:
+        return _invalid_id("session_id")
+    if event.campaign is not None:
+        rejection = _campaign(event.campaign)
+        if rejection is not None:
+            return rejection
+    return _RULES[type(event)](event)
+
+
+def validate_origin(event: Event, key: bytes | None, channel: str | None) -> Reject | None:
+    """Whether the event came the way it says: keyed by its subject, on its channel's topic.
+
+    ``channel`` is that of the topic; None skips that rule, for a topic of no channel.
+    """
+    if key != event.subject.encode():
+        return Reject(reasons.KEY_MISMATCH, "the Kafka key is not the event's subject in UTF-8")
+    if channel is not None and channel != event.channel:
+        return Reject(
+            reasons.CHANNEL_MISMATCH, f"the event names another channel than its topic's, {channel}"
+        )
+    return None
+
+
+def _invalid_id(name: str) -> Reject:
+    return Reject(reasons.INVALID_ID, f"{name} is empty or longer than {ID_CHARS_MAX} characters")
+
+
+def _ids(event: Any, *names: str) -> Reject | None:
+    for name in names:
+        if not 0 < len(getattr(event, name)) <= ID_CHARS_MAX:
+            return _invalid_id(name)
+    return None
+
+
+def _texts(event: Any, *names: str) -> Reject | None:
+    for name in names:
+        text = getattr(event, name)
+        if text is not None and len(text) > TEXT_CHARS_MAX:
+            return Reject(
+                reasons.INVALID_TEXT, f"{name} is longer than {TEXT_CHARS_MAX} characters"
+            )
+    return None
+
+
+def _campaign(campaign: Campaign) -> Reject | None:
+    if not 0 < len(campaign.id) <= ID_CHARS_MAX:
+        return _invalid_id("campaign.id")
+    return _texts(campaign, "medium", "content")
+
+
+def _line(line: Any) -> Reject | None:
+    if not 0 < len(line.sku) <= ID_CHARS_MAX:
+        return _invalid_id("sku")
+    if (
+        len(line.options_hash) > ID_CHARS_MAX
+        or len(line.fulfilment) > ID_CHARS_MAX
+        or len(line.store) > ID_CHARS_MAX
+    ):
+        return Reject(reasons.INVALID_ID, "options_hash, fulfilment or store is too long")
+    return None
+
+
+def _quantity(quantity: int, least: int) -> Reject | None:
+    if least <= quantity <= QUANTITY_MAX:
+        return None
+    return Reject(reasons.INVALID_QUANTITY, f"the quantity is not {least} to {QUANTITY_MAX:,}")
+
+
+def _money(money: Money | None) -> Reject | None:
+    if money is None:
+        return None
+    if _currency_matches(money.currency) is None:
+        return Reject(reasons.INVALID_MONEY, "the currency is not three capital letters")
+    if not -AMOUNT_MINOR_MAX <= money.amount_minor <= AMOUNT_MINOR_MAX:
+        return Reject(reasons.INVALID_MONEY, f"an amount is beyond {AMOUNT_MINOR_MAX:,}")
+    return None
+
+
+def _dots(dots: tuple[str, ...]) -> Reject | None:
+    if not dots:
+        return None
+    if len(dots) > DOTS_MAX:
+        return _invalid_list("dots", 0, DOTS_MAX)
+    if not all(0 < len(dot) <= ID_CHARS_MAX for dot in dots):
+        return _invalid_id("an entry of dots")
+    return None
+
+
+def _invalid_list(name: str, least: int, most: int) -> Reject:
+    return Reject(reasons.INVALID_LIST, f"{name} must have {least} to {most:,} entries")
+
+
+def _added(event: CartItemAdded) -> Reject | None:
+    return (
+        _line(event)
+        or _quantity(event.quantity, 1)
+        or _money(event.unit_price)
+        or _texts(event, "name")
+    )
+
+
+def _removed(event: CartItemRemoved) -> Reject | None:
+    return _line(event) or _dots(event.dots)
+
+
+def _quantity_set(event: CartItemQuantitySet) -> Reject | None:
+    return (
+        _line(event)
+        or _quantity(event.quantity, 0)
+        or _money(event.unit_price)
+        or _texts(event, "name")
+        or _dots(event.dots)
+    )
+
+
+def _cleared(event: CartCleared) -> Reject | None:
+    return _dots(event.dots)
+
+
+def _order_line(line: OrderLine) -> Reject | None:
+    return _line(line) or _quantity(line.quantity, 0) or _money(line.amount)
+
+
+def _ordered(event: OrderPlaced) -> Reject | None:
+    if not 0 < len(event.lines) <= ORDER_LINES_MAX:
+        return _invalid_list("lines", 1, ORDER_LINES_MAX)
+    for line in event.lines:
+        rejection = _order_line(line)
+        if rejection is not None:
+            return rejection
+    if any(line.amount.currency != event.total.currency for line in event.lines):
+        return Reject(reasons.INVALID_MONEY, "the order's lines and total differ in currency")
+    return _ids(event, "order_id") or _money(event.total) or _dots(event.dots)
+
+
+def _linked(event: IdentifiersLinked) -> Reject | None:
+    if not 0 < len(event.identifiers) <= IDENTIFIERS_MAX:
+        return _invalid_list("identifiers", 1, IDENTIFIERS_MAX)
+    if not all(map(is_entity_key, event.identifiers)):
+        return Reject(reasons.INVALID_KEY, "an identifier is not namespace:value")
+    return _texts(event, "reason")
+
+
+def _profiled(event: ProfileUpdated) -> Reject | None:
+    if not 0 < len(event.traits) <= TRAITS_MAX:
+        return _invalid_list("traits", 1, TRAITS_MAX)
+    for trait in event.traits:
+        rejection = _ids(trait, "name") or _texts(trait, "value")
+        if rejection is not None:
+            return rejection
+    return None
+
+
+def _tried(event: ProductTried) -> Reject | None:
+    return _ids(event, "sku") or _texts(event, "store")
+
+
+_RULES: dict[type[Event], Callable[[Any], Reject | None]] = {
+    CartItemAdded: _added,
+    CartItemRemoved: _removed,
+    CartItemQuantitySet: _quantity_set,
+    CartCleared: _cleared,
+    OrderPlaced: _ordered,
+    IdentifiersLinked: _linked,
+    ProfileUpdated: _profiled,
+    ChannelVisited: lambda e: _texts(e, "medium", "referrer", "page"),
+    ProductViewed: lambda e: _ids(e, "sku"),
+    ProductTried: _tried,
+    CampaignClicked: lambda e: _ids(e, "campaign_id") or _texts(e, "link"),
+    MessageOpened: lambda e: _ids(e, "message_id"),
+    PostEngaged: lambda e: _ids(e, "network", "post_id") or _texts(e, "action"),
+    InteractionLogged: lambda e: (
+        _ids(e, "interaction_id", "kind") or _texts(e, "topic", "intent", "outcome")
+    ),
+}
+"""One entry for each type of event; a test compares it with the catalogue."""

@@ -147,4 +147,4 @@ def write(folder: Path) -> Iterator[Path]:
 
 if __name__ == "__main__":
     for written in write(Path(sys.argv[1])):
-        print(f"wrote {written}", file=sys.stderr)
+        sys.stderr.write(f"wrote {written}\n")

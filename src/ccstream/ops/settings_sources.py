@@ -91,7 +91,7 @@ def with_secret_files(given: Mapping[str, Any], secrets: Iterable[str]) -> dict[
         if taken.get(secret) is not None:
             raise ValueError(f"{secret} and {secret}_file are both given; take one of them out")
         try:
-            with open(path, "rb") as file:
+            with Path(path).open("rb") as file:
                 content = file.read(SECRET_FILE_BYTES_MAX + 1)
             if len(content) > SECRET_FILE_BYTES_MAX:
                 raise ValueError(f"{secret}_file {path} is too large for a secret")

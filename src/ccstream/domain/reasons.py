@@ -19,6 +19,8 @@ UNKNOWN_SCHEMA = "unknown_schema"
 """No schema has this fingerprint or id."""
 NOT_AN_EVENT = "not_an_event"
 """A schema of ours, but not one that channels publish."""
+UNEXPECTED_RECORD = "unexpected_record"
+"""A schema of ours, but not the one that this topic carries."""
 
 # events that break a rule whatever the state is
 
@@ -40,3 +42,14 @@ INVALID_MONEY = "invalid_money"
 """A currency that is not three capital letters, or an amount out of bounds."""
 INVALID_LIST = "invalid_list"
 """A list with too many entries, or none where there must be one."""
+
+# events that the state, or the log, cannot take
+
+TOO_LATE = "too_late"
+"""Older than what its source's duplicates can be told from."""
+TOO_BIG = "too_big"
+"""What it would lead to does not fit into one record."""
+TOO_MANY_HOPS = "too_many_hops"
+"""Sent on from entity to entity too often."""
+FAILED = "failed"
+"""A step raised an exception: a mistake of ours, with the end of its traceback."""

@@ -8,6 +8,7 @@ is another matter, since the same bytes may be good later.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -56,6 +57,7 @@ class Codec:
         self._events: dict[bytes, Reader] = {}
         self._dicts: dict[tuple[str, bytes], Reader] = {}
         self._writers: dict[type[Event], Writer] = {}
+        self._dict_writers: dict[str, Writer] = {}
         classes = {**EVENTS, **RECORDS}
         for fullname in EVENTS:
             info = self._schemas.schema(fullname)
@@ -87,12 +89,7 @@ class Codec:
             InvalidEventError: a field's value is not of the schema's type.
         """
         write = self._writers.get(type(event)) or self._writer(type(event))
-        try:
-            return write(event)
-        except (AttributeError, TypeError, ValueError, OverflowError) as error:
-            raise InvalidEventError(
-                reasons.MALFORMED, f"a {type(event).__name__} holds a wrong type: {error}"
-            ) from error
+        return _written(write, event, type(event).__name__)
 
     def decode(self, value: bytes | None) -> tuple[str, dict[str, Any]]:
         """Any framed record of ours: the name of its schema, and its fields as a dict.
@@ -107,6 +104,20 @@ class Codec:
         assert value is not None
         record = self._read(writer, value, start)
         return writer.name, record
+
+    def encode(self, name: str, record: Mapping[str, Any]) -> bytes:
+        """Any record of ours, framed, from a mapping of all its fields.
+
+        Raises:
+            SchemaError: there is no schema of this name.
+            InvalidEventError: a field is missing or its value not of the schema's type.
+        """
+        write = self._dict_writers.get(name)
+        if write is None:
+            info = self._schemas.schema(name)
+            write = compile_writer(info.parsed, self.prefix(info), dicts=True)
+            self._dict_writers[name] = write
+        return _written(write, record, name)
 
     def prefix(self, info: SchemaInfo) -> bytes:
         """The framing that this codec writes in front of records of a schema."""
@@ -182,6 +193,17 @@ def _compile_foreign(writer: SchemaInfo) -> Reader:
     except (SchemaError, SyntaxError, RecursionError) as error:  # Python nests 20 loops, no more
         raise UndecodableError(
             reasons.UNKNOWN_SCHEMA, f"{writer.fullname} is not a schema that can be read here"
+        ) from error
+
+
+def _written(write: Writer, record: Any, name: str) -> bytes:
+    try:
+        return write(record)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        # the text of an encoding error would repeat the value
+        why = type(error).__name__ if isinstance(error, UnicodeError) else str(error)
+        raise InvalidEventError(
+            reasons.MALFORMED, f"a field of this {name} is missing or of a wrong type: {why}"
         ) from error
 
 

@@ -25,10 +25,10 @@ __all__ = [
     "EPOCH",
     "TRACEPARENT",
     "Headers",
+    "SyncHeaders",
     "epoch_of",
     "event_headers",
     "header",
-    "sync_headers",
     "time_text",
 ]
 
@@ -66,14 +66,36 @@ def event_headers(event: Event, traceparent: bytes | None = None) -> Headers:
     return headers
 
 
-def sync_headers(
-    epoch: int, ce_id: str, ce_type: str, time_ms: int, traceparent: bytes | None = None
-) -> Headers:
-    """The headers of a record on a sync topic, the epoch first; see `epoch_of`."""
-    headers = [(EPOCH, b"%d" % epoch), *_headers(ce_id, ce_type, b"/ccstream", time_ms)]
-    if traceparent is not None:
-        headers.append((TRACEPARENT, traceparent))
-    return headers
+class SyncHeaders:
+    """The headers of one epoch's records on one partition of a sync topic.
+
+    Args:
+        epoch: the ownership epoch, by which readers drop the records of a predecessor.
+        ce_type: full name of the records' schema.
+        partition: makes the records' ids unique together with their versions.
+        app_id: the application that publishes them.
+    """
+
+    def __init__(self, epoch: int, ce_type: str, partition: int, app_id: str) -> None:
+        self._fixed: Headers = [
+            (EPOCH, b"%d" % epoch),
+            _SPECVERSION,
+            (CE_TYPE, ce_type.encode()),
+            (CE_SOURCE, f"/ccstream/{quote(app_id, safe='')}".encode()),
+            _CONTENT_TYPE,
+        ]
+        self._partition = partition
+
+    def of(self, version: int, time_ms: int, traceparent: bytes | None = None) -> Headers:
+        """The headers of the record with this version, the epoch first."""
+        headers = [
+            *self._fixed,
+            (CE_ID, b"%d-%d" % (self._partition, version)),
+            (CE_TIME, time_text(time_ms).encode()),
+        ]
+        if traceparent is not None:
+            headers.append((TRACEPARENT, traceparent))
+        return headers
 
 
 def header(headers: Iterable[tuple[str, bytes | None]] | None, name: str) -> bytes | None:
@@ -94,8 +116,16 @@ def epoch_of(headers: Iterable[tuple[str, bytes | None]] | None) -> int | None:
 
 def time_text(time_ms: int) -> str:
     """A time as RFC 3339 in UTC, to the millisecond."""
-    text = (_ZERO + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    seconds, milliseconds = divmod(time_ms, 1000)
+    return f"{_second_text(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second_text(seconds: int) -> str:
+    try:
+        return (_ZERO + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    except OverflowError:  # a time beyond the year 9999 is rejected by whoever validates it
+        return "9999-12-31T23:59:59"
 
 
 def _headers(ce_id: str, ce_type: str, ce_source: bytes, time_ms: int) -> Headers:

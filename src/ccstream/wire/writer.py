@@ -16,8 +16,8 @@ __all__ = ["SMALL", "Writer", "compile_writer", "encode_long"]
 Writer = Callable[[Any], bytes]
 """``write(record)``: prefix and record as bytes.
 
-Raises ``AttributeError``, ``TypeError``, ``ValueError`` or ``OverflowError`` if a field's
-value is not of its type; the caller says of which record.
+Raises ``AttributeError``, ``KeyError``, ``TypeError``, ``ValueError`` or ``OverflowError`` if
+a field is missing or its value not of its type; the caller says of which record.
 """
 
 
@@ -38,22 +38,26 @@ SMALL = tuple(encode_long(n) for n in range(1024))
 """The encodings of 0 to 1,023, which are nearly all lengths and quantities."""
 
 
-def compile_writer(parsed: Mapping[str, Any], prefix: bytes = b"") -> Writer:
+def compile_writer(
+    parsed: Mapping[str, Any], prefix: bytes = b"", *, dicts: bool = False
+) -> Writer:
     """A writer for records whose attributes are named as the schema's fields.
 
     Args:
         parsed: the record, self-contained, with full names and without logical types.
         prefix: bytes in front of every record: the framing.
+        dicts: records are dicts with the fields as keys.
 
     Raises:
         SchemaError: the schema uses a type that ccstream's schemas do not use.
     """
-    return _Compiler(parsed, prefix).compile()
+    return _Compiler(parsed, prefix, dicts=dicts).compile()
 
 
 class _Compiler:
-    def __init__(self, parsed: Mapping[str, Any], prefix: bytes) -> None:
+    def __init__(self, parsed: Mapping[str, Any], prefix: bytes, *, dicts: bool) -> None:
         self._parsed = parsed
+        self._dicts = dicts
         self._lines: list[str] = []
         self._pending: list[str] = []
         self._names = 0
@@ -130,7 +134,10 @@ class _Compiler:
         self._records[fullname] = record
         self._open.append(fullname)
         for field in record["fields"]:
-            self._value(field["type"], f"{value}.{field['name']}", depth)
+            name = field["name"]
+            self._value(
+                field["type"], f"{value}[{name!r}]" if self._dicts else f"{value}.{name}", depth
+            )
         self._open.pop()
 
     def _array(self, items: Any, value: str, depth: int) -> None:

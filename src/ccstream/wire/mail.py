@@ -1,0 +1,44 @@
+"""Letters between entities, as they travel through ``ccstream.mail.v1``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from ccstream.wire.records import RecordCodec
+
+__all__ = ["FORWARD", "HOPS_MAX", "Mail", "decode_mail", "encode_mail"]
+
+FORWARD: Final = "forward"
+"""The kind of letter that asks to fold its event for the entity it is addressed to."""
+
+HOPS_MAX: Final = 8
+"""An event needs one hop, two after a merge; more is a circle that should not exist."""
+
+
+class Mail(Struct, frozen=True, kw_only=True, gc=False):
+    """One letter; see ``schemas/system/Mail.avsc``."""
+
+    mail_id: str
+    hops: int
+    to: str
+    kind: str
+    origin_topic: str
+    origin_partition: int
+    origin_offset: int
+    origin_appended_at: int
+    value: bytes
+
+
+_codec = RecordCodec("Mail", Mail)
+
+
+def encode_mail(mail: Mail) -> bytes:
+    """The letter as a framed value."""
+    return _codec.encode(mail)
+
+
+def decode_mail(value: bytes | None) -> Mail:
+    """The letter in a framed value; raises `UndecodableError` if the bytes are none."""
+    return _codec.decode(value)

@@ -1,0 +1,277 @@
+"""First touch, last touch, last touch per channel, and the path between them.
+
+Every event but `IdentifiersLinked` is a touch: something that the customer did, somewhere.
+Touches are ordered by ``(occurred_at, event_id)``; when an event arrived never matters.
+
+*Laws.* Whatever the order in which distinct events arrive, the first touch, the last touch,
+the last of each channel and the number of touches of each channel are the same. So is the
+path, for events that lie within the lookback of the latest of them and make no more than
+`VISITS_MAX` visits.
+
+*Exceptions*, all about the path only: a touch that arrives when the visits around it have
+left the path counts among the earlier ones, so that a visit at the edge of the lookback may
+begin later than it would have; and which of more than `VISITS_MAX` visits are whole depends
+on what had arrived when each left.
+
+The path is made of *visits*, so that it stays small: touches of one channel and campaign
+with no more than `VISIT_GAP_MS` between one and the next. Visits that leave the path (they
+ended before the lookback, or are the oldest of too many) are summed up by channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
+
+from ccstream.domain.effects import Effect, Publish
+from ccstream.domain.events import (
+    Campaign,
+    CampaignClicked,
+    CartCleared,
+    CartItemAdded,
+    CartItemQuantitySet,
+    CartItemRemoved,
+    ChannelVisited,
+    Event,
+    InteractionLogged,
+    MessageOpened,
+    OrderPlaced,
+    PostEngaged,
+    ProductTried,
+    ProductViewed,
+    ProfileUpdated,
+)
+from ccstream.domain.moment import Moment
+
+__all__ = [
+    "DETAIL_CHARS_MAX",
+    "VISITS_MAX",
+    "VISIT_GAP_MS",
+    "Earlier",
+    "PathEntry",
+    "Touch",
+    "TouchLimits",
+    "Touches",
+    "Trail",
+    "Visit",
+    "detail_of",
+    "path",
+    "step",
+]
+
+VISIT_GAP_MS: Final = 30 * 60_000
+"""A longer silence begins a new visit: web analytics' usual session."""
+
+VISITS_MAX: Final = 200
+"""Visits of a path. Attribution looks at tens; 200 keep the row below 4 KB."""
+
+DETAIL_CHARS_MAX: Final = 200
+"""As long as an id may be; addresses of pages are cut."""
+
+
+class TouchLimits(Struct, frozen=True):
+    """How far before the latest touch the path goes back."""
+
+    lookback_ms: int = 90 * 24 * 3_600_000
+
+
+class Touch(Struct, frozen=True, gc=False):
+    """One event as a touch. ``kind`` is the event's class; ``detail`` what it was about."""
+
+    event_id: str
+    kind: str
+    channel: str
+    source: str
+    occurred_at: int
+    detail: str
+    campaign: Campaign | None = None
+
+
+class Trail(NamedTuple):
+    """Whose visits belong together: a channel, and the campaign that led there (or "")."""
+
+    channel: str
+    campaign_id: str
+
+
+class Visit(Struct, frozen=True, gc=False):
+    """Touches of one trail without a long silence between them."""
+
+    started_at: int
+    ended_at: int
+    touches: int
+
+
+class Earlier(Struct, frozen=True, gc=False):
+    """The touches of a channel that are no longer in the path."""
+
+    touches: int
+    first_at: int
+    last_at: int
+
+
+class Touches(Struct, frozen=True):
+    """The row: ``last`` is one of ``last_by_channel``; each trail's visits are in order."""
+
+    first: Touch
+    last: Touch
+    last_by_channel: dict[str, Touch]
+    trails: dict[Trail, tuple[Visit, ...]]
+    earlier: dict[str, Earlier] = {}
+
+
+class PathEntry(Struct, frozen=True, order=True, gc=False):
+    """A visit as a reader of the path wants it."""
+
+    started_at: int
+    channel: str
+    campaign_id: str
+    ended_at: int
+    touches: int
+
+
+_CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
+_DEFAULT_LIMITS: Final = TouchLimits()
+
+
+def step(
+    state: Touches | None, event: Event, at: Moment, limits: TouchLimits = _DEFAULT_LIMITS
+) -> tuple[Touches, tuple[Effect, ...]]:
+    """Take one event in as a touch of its channel; every event changes the row.
+
+    Args:
+        state: the subject's touches, None before the first.
+        event: any event that is a touch (see `detail_of`).
+        at: its place in the log, which decides nothing here.
+        limits: the configured lookback.
+    """
+    kind = type(event)
+    channel = event.channel
+    when = event.occurred_at
+    campaign = event.campaign
+    detail = _DETAILS[kind](event)[:DETAIL_CHARS_MAX]
+    touch = Touch(event.event_id, kind.__name__, channel, event.source, when, detail, campaign)
+    if campaign is not None:
+        trail = Trail(channel, campaign.id)
+    elif kind is CampaignClicked:
+        trail = Trail(channel, detail)
+    else:
+        trail = Trail(channel, "")
+    if state is None:
+        visits = (Visit(when, when, 1),)
+        return Touches(touch, touch, {channel: touch}, {trail: visits}), _CHANGED
+    last_by_channel = state.last_by_channel
+    known = last_by_channel.get(channel)
+    if known is None or _is_later(touch, known):
+        last_by_channel = {**last_by_channel, channel: touch}
+    first = touch if _is_later(state.first, touch) else state.first
+    last = touch if _is_later(touch, state.last) else state.last
+    before = state.trails.get(trail, ())
+    after = _visited(before, when)
+    trails = {**state.trails, trail: after}
+    earlier = state.earlier
+    if len(after) > len(before):
+        trails, earlier = _shortened(trails, earlier, last.occurred_at - limits.lookback_ms)
+    return Touches(first, last, last_by_channel, trails, earlier), _CHANGED
+
+
+def detail_of(event: Event) -> str:
+    """What a touch was about: an article, a post, a message, an order, a topic.
+
+    Raises:
+        KeyError: the event is not a touch.
+    """
+    return _DETAILS[type(event)](event)[:DETAIL_CHARS_MAX]
+
+
+def path(state: Touches) -> tuple[PathEntry, ...]:
+    """All visits of all trails, in order of their beginning."""
+    return tuple(
+        sorted(
+            PathEntry(
+                visit.started_at, trail.channel, trail.campaign_id, visit.ended_at, visit.touches
+            )
+            for trail, visits in state.trails.items()
+            for visit in visits
+        )
+    )
+
+
+def _is_later(one: Touch, other: Touch) -> bool:
+    if one.occurred_at != other.occurred_at:
+        return one.occurred_at > other.occurred_at
+    return one.event_id > other.event_id
+
+
+def _visited(visits: tuple[Visit, ...], when: int) -> tuple[Visit, ...]:
+    """The visits of a trail with one touch more, which may join two of them."""
+    if not visits or when > visits[-1].ended_at + VISIT_GAP_MS:
+        return (*visits, Visit(when, when, 1))
+    last = visits[-1]
+    if when >= last.started_at:
+        longer = Visit(last.started_at, max(when, last.ended_at), last.touches + 1)
+        return (*visits[:-1], longer)
+    begin = sum(visit.ended_at + VISIT_GAP_MS < when for visit in visits)
+    end = sum(visit.started_at - VISIT_GAP_MS <= when for visit in visits)
+    joined = visits[begin:end]
+    whole = Visit(
+        min(when, *(visit.started_at for visit in joined)) if joined else when,
+        max(when, *(visit.ended_at for visit in joined)) if joined else when,
+        1 + sum(visit.touches for visit in joined),
+    )
+    return (*visits[:begin], whole, *visits[end:])
+
+
+def _shortened(
+    trails: dict[Trail, tuple[Visit, ...]], earlier: dict[str, Earlier], cutoff: int
+) -> tuple[dict[Trail, tuple[Visit, ...]], dict[str, Earlier]]:
+    """The path without what ended before ``cutoff``, and without the oldest of too many."""
+    leaving = [trail for trail, visits in trails.items() if visits[0].ended_at < cutoff]
+    excess = sum(map(len, trails.values())) - VISITS_MAX
+    if not leaving and excess <= 0:
+        return trails, earlier
+    trails, earlier = dict(trails), dict(earlier)
+    for trail in leaving:
+        while trail in trails and trails[trail][0].ended_at < cutoff:
+            _leave(trails, earlier, trail)
+    while sum(map(len, trails.values())) > VISITS_MAX:
+        _leave(trails, earlier, min(trails, key=lambda trail: (trails[trail][0].started_at, trail)))
+    return trails, earlier
+
+
+def _leave(
+    trails: dict[Trail, tuple[Visit, ...]], earlier: dict[str, Earlier], trail: Trail
+) -> None:
+    """Move the first visit of a trail to the sums, in dicts that are the caller's own."""
+    visit, *rest = trails.pop(trail)
+    if rest:
+        trails[trail] = tuple(rest)
+    known = earlier.get(trail.channel)
+    if known is None:
+        earlier[trail.channel] = Earlier(visit.touches, visit.started_at, visit.ended_at)
+    else:
+        earlier[trail.channel] = Earlier(
+            known.touches + visit.touches,
+            min(known.first_at, visit.started_at),
+            max(known.last_at, visit.ended_at),
+        )
+
+
+_DETAILS: Final[dict[type[Event], Callable[[Any], str]]] = {
+    CartItemAdded: lambda e: e.sku,
+    CartItemRemoved: lambda e: e.sku,
+    CartItemQuantitySet: lambda e: e.sku,
+    CartCleared: lambda e: "",
+    OrderPlaced: lambda e: e.order_id,
+    ProfileUpdated: lambda e: "",
+    ChannelVisited: lambda e: e.medium or e.referrer or e.page or "",
+    ProductViewed: lambda e: e.sku,
+    ProductTried: lambda e: e.sku,
+    CampaignClicked: lambda e: e.campaign_id,
+    MessageOpened: lambda e: e.message_id,
+    PostEngaged: lambda e: f"{e.network}:{e.post_id}",
+    InteractionLogged: lambda e: e.topic,
+}
+"""One entry for each event that is a touch. Of a visit, how the customer came."""

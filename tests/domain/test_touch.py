@@ -27,11 +27,9 @@ from ccstream.domain.events import (
     ProductViewed,
     ProfileUpdated,
 )
+from ccstream.domain.limits import DETAIL_CHARS_MAX, VISIT_GAP_MS, VISITS_MAX
 from ccstream.domain.moment import Moment, Scope
 from ccstream.domain.touch import (
-    DETAIL_CHARS_MAX,
-    VISIT_GAP_MS,
-    VISITS_MAX,
     Earlier,
     PathEntry,
     Touches,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ccstream.domain.limits import RETRY_SPAN_MS, WINDOW_IDS_MIN, WINDOW_SOURCES_MAX
 from ccstream.domain.window import (
-    IDS_MIN,
-    RETRY_SPAN_MS,
-    SOURCES_MAX,
     Verdict,
     Window,
     WindowLimits,
@@ -62,11 +60,11 @@ def test_events_of_one_time_stamp_stay_together() -> None:
     assert [heard.say(event_id, NOON) for event_id in basket] == ["duplicate"] * 300
     # A minute later the whole time stamp may leave, and only as a whole.
     later = NOON + RETRY_SPAN_MS + 1
-    for n in range(IDS_MIN - 1):
+    for n in range(WINDOW_IDS_MIN - 1):
         heard.say(f"later-{n}", later + n)
-    assert heard.ids() == 300 + IDS_MIN - 1
-    heard.say("the one that was missing", later + IDS_MIN)
-    assert heard.ids() == IDS_MIN
+    assert heard.ids() == 300 + WINDOW_IDS_MIN - 1
+    heard.say("the one that was missing", later + WINDOW_IDS_MIN)
+    assert heard.ids() == WINDOW_IDS_MIN
     assert heard.say("line-0", NOON) == "too_late"
 
 
@@ -75,7 +73,7 @@ def test_a_till_that_was_offline_for_a_day_sends_its_outbox_in_order() -> None:
     outbox = [(f"sale-{n}", NOON + n * 60_000) for n in range(24 * 60)]
     arrival = NOON + 2 * DAY_MS
     assert {heard.say(i, at, now=arrival) for i, at in outbox} == {"fresh"}
-    assert heard.ids() <= IDS_MIN + 16
+    assert heard.ids() <= WINDOW_IDS_MIN + 16
 
 
 def test_what_left_the_window_is_too_late_and_so_is_anything_before_it() -> None:
@@ -137,13 +135,13 @@ def test_a_source_whose_clock_is_ahead_is_kept_until_its_ids_are_too_late_anyway
 
 def test_the_source_idle_longest_makes_room_and_leaves_a_floor() -> None:
     heard = Heard()
-    for n in range(SOURCES_MAX + 1):
+    for n in range(WINDOW_SOURCES_MAX + 1):
         assert heard.say(f"e-{n}", NOON + n, f"web:{n}") == "fresh"
     assert heard.window is not None
     assert "web:0" not in heard.window.sources
-    assert len(heard.window.sources) == SOURCES_MAX
+    assert len(heard.window.sources) == WINDOW_SOURCES_MAX
     assert heard.say("e-0", NOON, "web:0") == "too_late"
-    assert heard.say("e-0 again", NOON + SOURCES_MAX + 1, "web:0") == "fresh"
+    assert heard.say("e-0 again", NOON + WINDOW_SOURCES_MAX + 1, "web:0") == "fresh"
 
 
 @pytest.mark.parametrize("ids_max", [0, 63, 1_025])

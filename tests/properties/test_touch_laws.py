@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccstream.domain.events import Campaign, ProductViewed
+from ccstream.domain.limits import VISIT_GAP_MS, VISITS_MAX
 from ccstream.domain.moment import Moment, Scope
 from ccstream.domain.touch import (
-    VISIT_GAP_MS,
-    VISITS_MAX,
     PathEntry,
     Touches,
     TouchLimits,

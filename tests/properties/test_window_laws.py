@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccstream.domain.window import ENTRY_BYTES, SOURCES_MAX, Window, WindowLimits, admit
+from ccstream.domain.limits import WINDOW_SOURCES_MAX
+from ccstream.domain.window import ENTRY_BYTES, Window, WindowLimits, admit
 
 HOUR_MS = 3_600_000
 START = 1_760_000_000_000
@@ -50,7 +51,7 @@ def test_not_even_if_there_are_more_sources_than_are_remembered(
         now += HOUR_MS
         name = f"web:{source}"
         verdict, window = admit(window, str(event), occurred_at(event), name, now, LIMITS)
-        assert len(window.sources) <= SOURCES_MAX
+        assert len(window.sources) <= WINDOW_SOURCES_MAX
         if verdict == "fresh":
             assert (name, event) not in taken
             taken.add((name, event))

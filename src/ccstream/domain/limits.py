@@ -6,14 +6,24 @@ from typing import Final
 
 __all__ = [
     "ABSORBED_MAX",
+    "DETAIL_CHARS_MAX",
     "DOTS_MAX",
     "LINES_MAX",
     "LINE_QUANTITY_MAX",
     "PENDING_AGE_MS_MAX",
     "PENDING_MAX",
     "PENDING_NAMES_MAX",
+    "RETRY_SPAN_MS",
     "SETS_MAX",
     "TOKEN_TOPICS_MAX",
+    "TRAITS_MAX",
+    "UNION_VALUES_MAX",
+    "VISITS_MAX",
+    "VISIT_GAP_MS",
+    "WINDOW_IDS_MAX",
+    "WINDOW_IDS_MIN",
+    "WINDOW_SOURCES_MAX",
+    "WINDOW_SWEEP_MS",
     "ZERO_LINES_MAX",
 ]
 
@@ -54,3 +64,41 @@ TOKEN_TOPICS_MAX: Final = 128
 
 ABSORBED_MAX: Final = 16
 """Merges that a cart keeps open to be undone; the oldest is settled when one more comes."""
+
+# duplicates
+
+WINDOW_IDS_MIN: Final = 64
+"""Ids of a source that are kept whatever their age: a day of one shopper at one till."""
+
+WINDOW_IDS_MAX: Final = 1_024
+"""The most that may be configured: 16 KiB a source, so that a row of all sources stays
+below the broker's largest record."""
+
+WINDOW_SOURCES_MAX: Final = 32
+"""Tills, devices and sites that one subject is remembered by; the longest idle leaves."""
+
+WINDOW_SWEEP_MS: Final = 24 * 60 * 60 * 1000
+"""A source that is new, or paused this long, has idle sources looked for."""
+
+RETRY_SPAN_MS: Final = 10 * 60 * 1000
+"""Producers give up a retry after 2 minutes (Kafka's default); this leaves room for batches
+and for a proxy between."""
+
+# touch
+
+VISIT_GAP_MS: Final = 30 * 60 * 1000
+"""A longer silence begins a new visit: web analytics' usual session."""
+
+VISITS_MAX: Final = 200
+"""Visits of a path. Attribution looks at tens; this many keep the row below 4 KB."""
+
+DETAIL_CHARS_MAX: Final = 200
+"""What a touch was about is as long as an id may be; addresses of pages are cut."""
+
+# profile
+
+TRAITS_MAX: Final = 200
+"""Traits of a profile: what one event may state. More is a data lake's work."""
+
+UNION_VALUES_MAX: Final = 64
+"""Values of one trait of policy union (sizes worn, brands liked); the latest stay."""

@@ -43,12 +43,10 @@ from ccstream.domain.events import (
     ProductViewed,
     ProfileUpdated,
 )
+from ccstream.domain.limits import DETAIL_CHARS_MAX, VISIT_GAP_MS, VISITS_MAX
 from ccstream.domain.moment import Moment
 
 __all__ = [
-    "DETAIL_CHARS_MAX",
-    "VISITS_MAX",
-    "VISIT_GAP_MS",
     "Earlier",
     "PathEntry",
     "Touch",
@@ -60,15 +58,6 @@ __all__ = [
     "path",
     "step",
 ]
-
-VISIT_GAP_MS: Final = 30 * 60_000
-"""A longer silence begins a new visit: web analytics' usual session."""
-
-VISITS_MAX: Final = 200
-"""Visits of a path. Attribution looks at tens; 200 keep the row below 4 KB."""
-
-DETAIL_CHARS_MAX: Final = 200
-"""As long as an id may be; addresses of pages are cut."""
 
 
 class TouchLimits(Struct, frozen=True):

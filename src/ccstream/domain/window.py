@@ -10,7 +10,7 @@ every event, with one of three words:
 * ``fresh``: it was not taken before. That is a promise, not a guess: whatever leaves the
   window (ids, whole sources) leaves a horizon behind, at or before which nothing is fresh.
 
-What is kept: the latest `IDS_MIN` ids of a source whatever their age, and as many as
+What is kept: the latest `WINDOW_IDS_MIN` ids of a source whatever their age, and as many as
 ``ids_max`` while they are within `RETRY_SPAN_MS` of the newest. The smallest ``occurred_at``
 leaves first, all ids of that time stamp at once, and becomes the source's horizon. So a till
 that was offline for a day and then sends in order is fine, however long its outbox.
@@ -27,10 +27,16 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from ccstream.domain.limits import (
+    RETRY_SPAN_MS,
+    WINDOW_IDS_MAX,
+    WINDOW_IDS_MIN,
+    WINDOW_SOURCES_MAX,
+    WINDOW_SWEEP_MS,
+)
+
 __all__ = [
-    "IDS_MIN",
-    "RETRY_SPAN_MS",
-    "SOURCES_MAX",
+    "ENTRY_BYTES",
     "SourceWindow",
     "Verdict",
     "Window",
@@ -40,24 +46,9 @@ __all__ = [
 
 Verdict = Literal["fresh", "duplicate", "too_late"]
 
-IDS_MIN: Final = 64
-"""Ids of a source that are kept whatever their age: a day of one shopper at one till."""
-
-IDS_CEILING: Final = 1_024
-"""16 KiB a source; with `SOURCES_MAX` sources a row stays below Kafka's usual megabyte."""
-
-RETRY_SPAN_MS: Final = 10 * 60_000
-"""Producers give up a retry after 2 minutes (Kafka's default) and batches hold one back."""
-
-SOURCES_MAX: Final = 32
-"""Tills, devices and sites that one subject is remembered by; the longest idle one leaves."""
-
-SWEEP_AFTER_MS: Final = 24 * 3_600_000
-"""A source that is new, or paused this long, has idle sources looked for."""
-
 ENTRY_BYTES: Final = 16
 _TIME_BYTES: Final = 8
-_TRIM_ABOVE_BYTES: Final = (IDS_MIN + 16) * ENTRY_BYTES
+_TRIM_ABOVE_BYTES: Final = (WINDOW_IDS_MIN + 16) * ENTRY_BYTES
 """Ids that may leave do so 16 at a time, which halves what an event costs."""
 _NOTHING: Final = -1
 
@@ -65,12 +56,12 @@ _NOTHING: Final = -1
 class WindowLimits(Struct, frozen=True):
     """What may be configured: ids a source, and how old an event may be at its arrival."""
 
-    ids_max: int = IDS_CEILING
+    ids_max: int = WINDOW_IDS_MAX
     horizon_ms: int = 30 * 24 * 3_600_000
 
     def __post_init__(self) -> None:
-        if not IDS_MIN <= self.ids_max <= IDS_CEILING:
-            raise ValueError(f"ids_max is {self.ids_max}, not {IDS_MIN} to {IDS_CEILING}")
+        if not WINDOW_IDS_MIN <= self.ids_max <= WINDOW_IDS_MAX:
+            raise ValueError(f"ids_max is {self.ids_max}, not {WINDOW_IDS_MIN} to {WINDOW_IDS_MAX}")
         if self.horizon_ms <= 0:
             raise ValueError(f"horizon_ms is {self.horizon_ms}, not above 0")
 
@@ -139,7 +130,7 @@ def admit(
     if len(ids) > _TRIM_ABOVE_BYTES or len(ids) > limits.ids_max * ENTRY_BYTES:
         ids, horizon = _trim(ids, horizon, limits.ids_max)
     changed = SourceWindow(horizon, now, ids)
-    if known is not None and now - known.last_seen < SWEEP_AFTER_MS:
+    if known is not None and now - known.last_seen < WINDOW_SWEEP_MS:
         return "fresh", Window({**window.sources, source: changed}, window.floor)
     return "fresh", _sweep(window, source, changed, now - limits.horizon_ms)
 
@@ -177,7 +168,7 @@ def _trim(ids: bytes, horizon: int, ids_max: int) -> tuple[bytes, int]:
         end = gone + ENTRY_BYTES
         while ids[end : end + _TIME_BYTES] == first:
             end += ENTRY_BYTES
-        if size - end < IDS_MIN * ENTRY_BYTES and size - gone <= ids_max * ENTRY_BYTES:
+        if size - end < WINDOW_IDS_MIN * ENTRY_BYTES and size - gone <= ids_max * ENTRY_BYTES:
             break
         gone = end
     if gone == 0:
@@ -198,7 +189,7 @@ def _sweep(window: Window, source: str, changed: SourceWindow, oldest: int) -> W
     }
     sources[source] = changed
     floor = window.floor
-    if len(sources) > SOURCES_MAX:
+    if len(sources) > WINDOW_SOURCES_MAX:
         idle = min((s for s in sources if s != source), key=lambda s: (sources[s].last_seen, s))
         floor = max(floor, sources.pop(idle).newest)
     return Window(sources, floor)

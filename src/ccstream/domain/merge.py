@@ -1,0 +1,300 @@
+"""Carts that meet at a log-in: what is shown of two baskets, and how to part them again.
+
+When one subject's cart is absorbed into another's, all dots of both are kept, each with
+the subject that it came from, and a marker (`Absorbed`) says when they met and how to show
+them. What is shown is a view, played over dots and markers in the order of (occurred_at,
+id), whatever the order in which they arrived:
+
+* a dot before the marker belongs to its own cart, the *saved* or the *guest's*;
+* at the marker, the two are made one as ``mode`` says;
+* a dot after it, from whichever subject, simply counts.
+
+=============  =========================================================================
+``join``       both, as if all had been put into one cart: adds count together, of two
+               set-quantities of a line the later is in force
+``sum``        both quantities of a line together
+``max``        of each line the larger quantity; the saved one if they are equal
+``keep_saved`` the saved cart; the guest's where nothing is saved
+``keep_guest`` the guest's cart; the saved one where the guest has nothing
+=============  =========================================================================
+
+Nothing is lost until checkout, so a merge can be undone (`release`) and is idempotent. A
+checkout that closed something settles the cart: what is shown is what is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct, structs
+
+from ccstream.domain.cart_state import Absorbed, Cart, Dot, Line, LineKey, PendingRemoval, Position
+from ccstream.domain.limits import ABSORBED_MAX, LINES_MAX
+from ccstream.domain.lines import assemble, currency_of, stamp
+from ccstream.domain.seen import bounded, claim
+
+__all__ = ["absorb", "difference", "lines_view", "release", "settle"]
+
+
+class _Shown(Struct, gc=False):
+    """What a line shows while its dots are played: adds, and the set in force if any."""
+
+    adds: tuple[Dot, ...] = ()
+    set_: Dot | None = None
+
+    @property
+    def quantity(self) -> int:
+        return sum(dot.quantity for dot in self.adds) + (self.set_.quantity if self.set_ else 0)
+
+
+_Basket = dict[LineKey, _Shown]
+
+
+def lines_view(cart: Cart) -> list[Line]:
+    """The lines that a cart shows, none of quantity 0.
+
+    A line shown as it is kept is the very object in ``cart.lines``.
+    """
+    if all(marker.mode == "join" for marker in cart.absorbed):
+        return [line for line in cart.lines.values() if line.quantity]
+    shown = _play(cart)
+    view = []
+    for key, line in cart.lines.items():
+        quantity = shown[key].quantity if key in shown else 0
+        if quantity:
+            view.append(
+                line if quantity == line.quantity else structs.replace(line, quantity=quantity)
+            )
+    return view
+
+
+def difference(before: Cart, after: Cart) -> tuple[tuple[Line, ...], tuple[LineKey, ...]]:
+    """The lines to put onto what ``before`` shows, and those to take away, to get ``after``."""
+    old = {line.key: line for line in lines_view(before)}
+    new = {line.key: line for line in lines_view(after)}
+    upserted = tuple(line for key, line in new.items() if line != old.get(key))
+    return upserted, tuple(key for key in old if key not in new)
+
+
+def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position) -> Cart:
+    """The cart with another one absorbed.
+
+    Args:
+        cart: the saved cart, whose row stays.
+        handed_over: the whole guest's cart; parts of a hand-over are put together first.
+        marker: the merge; ``marker.subject`` is whose cart ``handed_over`` was.
+        mark: where the hand-over is folded; who has seen that has seen all of its dots.
+
+    Returns:
+        The cart with the union of dots, pending removals and markers; the same object if
+        it has the marker already. The guest's cart keeps its prices only in the saved
+        cart's currency, and only the lines, by key, that there is room for. Pending
+        removals of either apply to the dots of the other.
+    """
+    if any(known.id == marker.id for known in cart.absorbed):
+        return cart
+    currency = cart.currency or handed_over.currency
+    pending, handed_pending = cart.pending, handed_over.pending
+    lines: dict[LineKey, Line] = {}
+    for key, line in cart.lines.items():
+        handed_pending, left = _unclaimed(handed_pending, line)
+        if left is not None:
+            lines[key] = left
+    for key, line in sorted(handed_over.lines.items()):
+        pending, left = _unclaimed(pending, _carried(line, marker.subject, mark, currency))
+        if left is None or (key not in lines and len(lines) >= LINES_MAX):
+            continue
+        lines[key] = _united(lines[key], left) if key in lines else left
+    markers = {known.id: known for known in cart.absorbed}
+    for known in handed_over.absorbed:
+        into = known.into or marker.subject
+        markers.setdefault(known.id, structs.replace(known, into=into))
+    markers[marker.id] = marker
+    waiting = {removal.event_id: removal for removal in (*pending, *handed_pending)}
+    merged = Cart(
+        cart.number,
+        currency,
+        lines,
+        bounded(tuple(waiting.values())),
+        tuple(sorted(markers.values(), key=_marker_stamp)),
+        max(cart.last_now, handed_over.last_now),
+    )
+    return settle(merged) if len(merged.absorbed) > ABSORBED_MAX else merged
+
+
+def release(cart: Cart, marker_id: str) -> tuple[Cart, Cart | None]:
+    """Undo a merge: the cart without what it absorbed, and that as a cart of its own.
+
+    What was put in since goes with the subject under which it was. None if there is no such
+    marker (any longer), or another one of the same subject, which still holds its dots.
+    """
+    undone = next((marker for marker in cart.absorbed if marker.id == marker_id), None)
+    if undone is None:
+        return cart, None
+    rest = tuple(marker for marker in cart.absorbed if marker is not undone)
+    if any(marker.subject == undone.subject for marker in rest):
+        return structs.replace(cart, absorbed=rest), None
+    leaving = {undone.subject}
+    for _ in rest:
+        leaving.update(marker.subject for marker in rest if marker.into in leaving)
+    stays: dict[LineKey, Line] = {}
+    goes: dict[LineKey, Line] = {}
+    for key, line in cart.lines.items():
+        kept = _only(line, lambda dot: dot.origin not in leaving)
+        left = _only(line, lambda dot: dot.origin in leaving)
+        if kept is not None:
+            stays[key] = kept
+        if left is not None:
+            goes[key] = _reborn(left, undone.subject)
+    moved = tuple(
+        structs.replace(marker, into="") if marker.into == undone.subject else marker
+        for marker in rest
+        if marker.into in leaving
+    )
+    released = Cart(1, currency_of(goes, cart.currency), goes, cart.pending, moved, cart.last_now)
+    absorbed = tuple(marker for marker in rest if marker.into not in leaving)
+    kept_cart = structs.replace(
+        cart, lines=stays, absorbed=absorbed, currency=currency_of(stays, cart.currency)
+    )
+    return kept_cart, released
+
+
+def settle(cart: Cart) -> Cart:
+    """The cart with what it shows as all that it keeps, and no merge to undo."""
+    if not cart.absorbed:
+        return cart
+    lines: dict[LineKey, Line] = {}
+    for key, shown in _play(cart).items():
+        dots = tuple(structs.replace(dot, origin="") for dot in shown.adds)
+        sets = () if shown.set_ is None else (structs.replace(shown.set_, origin=""),)
+        if dots or sets:
+            lines[key] = assemble(key, dots, sets)
+    return structs.replace(cart, lines=lines, absorbed=())
+
+
+def _play(cart: Cart) -> _Basket:
+    """What is shown of each line, by playing dots and markers in their order."""
+    facts: list[tuple[tuple[int, str], Absorbed | Dot, LineKey | None, bool]] = [
+        (_marker_stamp(marker), marker, None, False) for marker in cart.absorbed
+    ]
+    for line in cart.lines.values():
+        facts.extend((stamp(dot), dot, line.key, False) for dot in line.dots)
+        facts.extend((stamp(dot), dot, line.key, True) for dot in line.sets)
+    facts.sort(key=lambda fact: fact[0])
+    baskets: dict[str, _Basket] = {"": {}}
+    gone_into: dict[str, str] = {}
+
+    def holder(subject: str) -> str:
+        while subject in gone_into:
+            subject = gone_into[subject]
+        return subject
+
+    for _, fact, key, is_set in facts:
+        if isinstance(fact, Absorbed):
+            guest, saved = holder(fact.subject), holder(fact.into)
+            if guest not in {saved, ""}:
+                gone_into[guest] = saved
+                theirs = baskets.pop(guest, {})
+                baskets[saved] = _combined(baskets.get(saved, {}), theirs, fact)
+        elif key is not None:
+            shown = baskets.setdefault(holder(fact.origin), {}).setdefault(key, _Shown())
+            if is_set:
+                shown.set_ = fact
+            else:
+                shown.adds = (*shown.adds, fact)
+    whole = baskets.pop("")
+    for rest in baskets.values():
+        whole = _combined(whole, rest, None)
+    return whole
+
+
+def _combined(saved: _Basket, guest: _Basket, marker: Absorbed | None) -> _Basket:
+    mode = "join" if marker is None else marker.mode
+    if mode in {"keep_saved", "keep_guest"}:
+        first, second = (saved, guest) if mode == "keep_saved" else (guest, saved)
+        return first if any(shown.quantity for shown in first.values()) else second
+    basket = dict(saved)
+    for key, theirs in guest.items():
+        ours = saved.get(key)
+        if ours is None:
+            basket[key] = theirs
+        elif mode == "max":
+            basket[key] = theirs if theirs.quantity > ours.quantity else ours
+        else:
+            adds, sets = (*ours.adds, *theirs.adds), [ours.set_, theirs.set_]
+            present = sorted((dot for dot in sets if dot is not None), key=stamp)
+            if mode == "sum" and len(present) == 2:
+                adds = (*adds, present.pop(0))
+            basket[key] = _Shown(adds, present[-1] if present else None)
+    return basket
+
+
+def _marker_stamp(marker: Absorbed) -> tuple[int, str]:
+    return marker.occurred_at, marker.id
+
+
+def _unclaimed(
+    pending: tuple[PendingRemoval, ...], line: Line
+) -> tuple[tuple[PendingRemoval, ...], Line | None]:
+    """What still waits, and what is left of a line, once it met what waits for its dots."""
+    if not pending:
+        return pending, line
+    taken: set[str] = set()
+    for dot in (*line.dots, *line.sets):
+        pending, claimants = claim(pending, line.key, dot)
+        if claimants:
+            taken.add(dot.event_id)
+    return pending, _only(line, lambda dot: dot.event_id not in taken)
+
+
+def _only(line: Line, wanted: Callable[[Dot], bool]) -> Line | None:
+    dots, sets = tuple(filter(wanted, line.dots)), tuple(filter(wanted, line.sets))
+    if len(dots) == len(line.dots) and len(sets) == len(line.sets):
+        return line
+    return assemble(line.key, dots, sets) if dots or sets else None
+
+
+def _each(line: Line, change: Callable[[Dot], Dot]) -> Line:
+    return assemble(line.key, tuple(map(change, line.dots)), tuple(map(change, line.sets)))
+
+
+def _carried(line: Line, subject: str, mark: Position, currency: str | None) -> Line:
+    """A guest's line as it arrives: marked, with its origin, without foreign prices."""
+
+    def carried(dot: Dot) -> Dot:
+        price = dot.unit_price
+        return structs.replace(
+            dot,
+            positions=(*dot.positions, mark),
+            origin=dot.origin or subject,
+            unit_price=price if price is not None and price.currency == currency else None,
+        )
+
+    return _each(line, carried)
+
+
+def _reborn(line: Line, subject: str) -> Line:
+    """A line in the cart that its dots came from, whose subject is ``subject``."""
+    return _each(
+        line, lambda dot: structs.replace(dot, origin="") if dot.origin == subject else dot
+    )
+
+
+def _united(saved: Line, guest: Line) -> Line:
+    dots = _union(saved.dots, guest.dots)
+    return assemble(saved.key, dots, tuple(sorted(_union(saved.sets, guest.sets), key=stamp)))
+
+
+def _union(saved: tuple[Dot, ...], guest: tuple[Dot, ...]) -> tuple[Dot, ...]:
+    """All dots once; one that both have is the saved cart's, with the positions of both."""
+    union = {dot.event_id: dot for dot in saved}
+    for dot in guest:
+        known = union.get(dot.event_id)
+        union[dot.event_id] = (
+            dot
+            if known is None
+            else structs.replace(
+                known, positions=tuple(dict.fromkeys((*known.positions, *dot.positions)))
+            )
+        )
+    return tuple(union.values())

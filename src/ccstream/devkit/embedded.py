@@ -2,8 +2,8 @@
 
 It comes with every confluent-kafka wheel, needs nothing installed, is there in a few
 milliseconds and serves any Kafka client over TCP on the loopback interface. It is for
-demos and quick tests: every topic has 4 partitions and is created on first use
-(``create_topics`` is refused), each partition keeps about 5 MB and drops what is older
+demos and quick tests: every topic has 4 partitions and is there on first use
+(``create_topics`` is never answered), each partition keeps about 5 MB and drops what is older
 without an error, nothing reaches the disk, an empty fetch is answered only after
 ``fetch.wait.max.ms``, and there are transactions but no ``read_committed``.
 """

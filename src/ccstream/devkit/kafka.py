@@ -199,6 +199,7 @@ class LocalKafka:
                 *("-cp", f"{jars}/*", "kafka.Kafka", str(properties)),
             ],
             log=folder / "server.log",
+            scratch=None if folder == self._folder_kept else folder,
         )
         return self._serves()
 

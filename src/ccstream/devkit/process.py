@@ -10,19 +10,27 @@ from typing import Final
 
 __all__ = ["ChildProcess"]
 
-WATCHER: Final = 'read -r _; kill -KILL "$1" 2>/dev/null'
+WATCHER: Final = 'read -r _; kill -KILL "$1" 2>/dev/null; [ -z "$2" ] || rm -rf -- "$2"'
 """Reads until our end of its pipe closes, which the kernel sees to even if we are killed."""
 
 
 class ChildProcess:
     """A running command, its output appended to the file ``log``.
 
-    It gets a session of its own: Ctrl-C in a terminal reaches a whole session, and a server
-    should end only when those who use it have said goodbye.
+    ``scratch`` is a folder that nobody needs after it: if the parent is killed and cannot
+    clean up, that goes too.
+
+    The child gets a session of its own: Ctrl-C in a terminal reaches a whole session, and a
+    server should end only when those who use it have said goodbye.
     """
 
     def __init__(
-        self, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        scratch: Path | None = None,
     ) -> None:
         with log.open("ab") as output:
             self._child = subprocess.Popen(
@@ -34,7 +42,7 @@ class ChildProcess:
                 start_new_session=True,
             )
         self._watcher = subprocess.Popen(
-            ["sh", "-c", WATCHER, "watcher", str(self._child.pid)],
+            ["sh", "-c", WATCHER, "watcher", str(self._child.pid), str(scratch or "")],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

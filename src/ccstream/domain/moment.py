@@ -30,7 +30,7 @@ class Moment(Struct, frozen=True):
     ``now`` is the record's append time, never less than that of the record folded before
     it for the same entity. ``topic`` is the catalogue's number of the input topic and
     ``offset`` the record's offset there. ``folded[t]`` is the last offset folded of topic
-    number ``t`` in this partition, -1 where there is none, this record not yet included.
+    number ``t`` in this partition, this record included, -1 where there is none.
     ``appended_at`` is when the event was appended first: the record's own append time, not
     raised to that of its predecessor (of forwarded mail, the original record's). None where
     it is ``now``. It says which of two events of different topics came first, which ``now``

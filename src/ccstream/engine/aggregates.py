@@ -1,0 +1,81 @@
+"""Which state machine folds which table, and how its rows are named and published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from ccstream.domain import cart, identity, order, profile, touch
+from ccstream.domain.effects import Effect
+from ccstream.domain.events import Event, OrderPlaced
+from ccstream.domain.moment import Moment
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
+
+__all__ = ["ALIASES", "WINDOWS", "Aggregate", "Rules", "make_plans"]
+
+ALIASES = "aliases"
+WINDOWS = "windows"
+
+_DAY_MS = 24 * 3_600_000
+
+Step = Callable[[Any, Any, Moment], tuple[Any, tuple[Effect, ...]]]
+
+
+class Rules(Struct, frozen=True):
+    """What of the domain is configured."""
+
+    cart_lines_max: int
+    touch: touch.TouchLimits
+    profile: profile.Policies
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rules:
+        """The rules that these settings make."""
+        return cls(
+            settings.cart.lines_max,
+            touch.TouchLimits(settings.touch.lookback_days * _DAY_MS),
+            profile.Policies(),
+        )
+
+
+class Aggregate(Struct, frozen=True, eq=False):
+    """One aggregate as the engine sees it. ``sync_topic`` is None for those not published."""
+
+    table: str
+    step: Step
+    row_key: Callable[[str, Event], str]
+    sync_topic: str | None
+
+
+def _by_entity(entity: str, _event: Event) -> str:
+    return entity
+
+
+def _by_order(entity: str, event: Event) -> str:
+    assert isinstance(event, OrderPlaced)
+    return f"{entity}#{event.order_id}"
+
+
+def make_plans(rules: Rules) -> Mapping[type[Event], tuple[Aggregate, ...]]:
+    """For every event type the aggregates that it addresses, in the catalogue's order."""
+    steps: dict[str, Step] = {
+        "carts": lambda state, event, at: cart.step(
+            state, event, at, lines_max=rules.cart_lines_max
+        ),
+        "touches": lambda state, event, at: touch.step(state, event, at, rules.touch),
+        "profiles": lambda state, event, at: profile.step(state, event, at, rules.profile),
+        "orders": order.step,
+        ALIASES: identity.step,
+    }
+    made = {
+        table: Aggregate(
+            table, step, _by_order if table == "orders" else _by_entity, SYNC_TOPICS.get(table)
+        )
+        for table, step in steps.items()
+    }
+    return {
+        cls: tuple(made[table] for table in AGGREGATES[cls.__name__]) for cls in EVENTS.values()
+    }

@@ -1,0 +1,190 @@
+"""The chunk loop: poll, fold, put out, commit; synchronous, without threads of its own.
+
+A whole fetch, all partitions, is one chunk. Outputs leave while it is folded. At its end,
+when the commit interval has passed and no commit is on its way, the rows that changed and
+the positions reached are handed to the delivery as one snapshot; folding goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from msgspec import Struct
+
+from ccstream.engine.assignment import Assignment
+from ccstream.engine.clock import Clock
+from ccstream.engine.dataplane import DataPlane
+from ccstream.engine.delivery import ChangelogRecord, Delivery, Snapshot, SourceOffset
+from ccstream.engine.fold import Folder
+from ccstream.engine.gauges import Gauges
+from ccstream.engine.layout import Layout
+from ccstream.engine.partition import Partition
+
+__all__ = ["ChunkLoop", "Pace"]
+
+_IDLE_POLL = 0.1
+"""Seconds to wait for a record when there is nothing to commit: commands are looked for
+between polls, so this bounds how late a rebalance is noticed."""
+
+_WAITING_POLL = 0.001
+"""Seconds to wait for a record while outputs wait for a commit to end."""
+
+_WAITING_MAX = 100_000
+"""Outputs that may wait for a commit; beyond, folding stops until it has ended."""
+
+_LINGER_ABOVE = 3_000.0
+"""Events a second above which the loop waits for fuller chunks: below, every request to the
+broker is affordable and each millisecond is felt; at 5,000 a second it is the broker that
+chokes on one request an event."""
+
+_FULL_CHUNK = 200
+"""Records from which on a chunk is full enough not to wait for more."""
+
+
+class Pace(Struct, frozen=True):
+    """When things happen, in seconds."""
+
+    commit_interval: float
+    urgent_interval: float
+    linger_max: float
+    commit_timeout: float
+
+
+class ChunkLoop:
+    """Holds the partitions being served and turns records into commits."""
+
+    def __init__(
+        self,
+        plane: DataPlane,
+        folder: Folder,
+        delivery: Delivery,
+        layout: Layout,
+        gauges: Gauges,
+        pace: Pace,
+        clock: Clock,
+    ) -> None:
+        self._plane = plane
+        self._folder = folder
+        self._delivery = delivery
+        self._layout = layout
+        self._gauges = gauges
+        self._pace = pace
+        self._clock = clock
+        self._topic_numbers = {
+            topic: number for number, topic in enumerate(layout.input_topics_by_number)
+        }
+        self._committed_at = 0.0
+        self._urgent = False
+        self._rate = 0.0
+        self._turned_at = clock.monotonic()
+        self.partitions: dict[int, Partition] = {}
+
+    def begin(self, partitions: dict[int, Partition], waiting: frozenset[int]) -> None:
+        """Serve these partitions from their positions on."""
+        self._plane.assign(
+            [
+                SourceOffset(topic, number, partition.folded[index] + 1)
+                for number, partition in partitions.items()
+                for index, topic in enumerate(self._layout.input_topics_by_number)
+            ]
+        )
+        self.partitions = partitions
+        self._committed = {n: list(p.folded) for n, p in partitions.items()}
+        self._gauges.serving(partitions, waiting)
+        # Restored rows live long; the collector need not look at them again and again.
+        gc.collect()
+        gc.freeze()
+
+    def end(self, assignment: Assignment, timeout: float) -> dict[int, Partition]:
+        """Commit what was folded and let go; the partitions, all their work committed.
+
+        Raises:
+            DeliveryError: it took longer than ``timeout`` seconds.
+        """
+        deadline = self._clock.monotonic() + timeout
+        self._ended(self._delivery.settle(timeout))
+        if self._changed():
+            self._commit(assignment)
+            self._ended(self._delivery.settle(max(0.0, deadline - self._clock.monotonic())))
+        self._plane.unassign()
+        released, self.partitions = self.partitions, {}
+        self._gauges.released(released)
+        return released
+
+    def turn(self, assignment: Assignment) -> None:
+        """One round: at most one chunk and at most one commit begun."""
+        messages = self._plane.poll(self._patience())
+        self._ended(self._delivery.poll())
+        if messages:
+            self._gauges.check_alive()
+            started = self._clock.monotonic()
+            fold, numbers, partitions = self._folder.fold, self._topic_numbers, self.partitions
+            for message in messages:
+                partition = partitions.get(message.partition())
+                if partition is not None:
+                    fold(partition, numbers[message.topic()], message)
+            statistics = self._folder.take_statistics()
+            self._urgent = self._urgent or bool(statistics.mail)
+            self._gauges.chunk(statistics, len(messages), self._clock.monotonic() - started)
+            self._ended(self._delivery.poll())
+        self._commit_if_due(assignment)
+        if self._delivery.waiting > _WAITING_MAX:
+            self._ended(self._delivery.settle(self._pace.commit_timeout))
+        self._gauges.turn(self._plane, self.partitions, self._delivery)
+        self._linger(len(messages))
+
+    def close(self) -> None:
+        self._delivery.close()
+        self._plane.close()
+
+    def _patience(self) -> float:
+        if self._delivery.waiting:
+            return _WAITING_POLL
+        if self._changed():
+            return min(_IDLE_POLL, max(_WAITING_POLL, self._due_in()))
+        return _IDLE_POLL
+
+    def _due_in(self) -> float:
+        pace = self._pace
+        interval = pace.urgent_interval if self._urgent else pace.commit_interval
+        return self._committed_at + interval - self._clock.monotonic()
+
+    def _changed(self) -> bool:
+        return any(partition.changed for partition in self.partitions.values())
+
+    def _commit_if_due(self, assignment: Assignment) -> None:
+        if not self._delivery.busy and self._due_in() <= 0 and self._changed():
+            self._commit(assignment)
+
+    def _commit(self, assignment: Assignment) -> None:
+        rows: list[ChangelogRecord] = []
+        offsets: list[SourceOffset] = []
+        for number, partition in self.partitions.items():
+            if not partition.changed:
+                continue
+            rows.extend(
+                ChangelogRecord(self._layout.changelog_of(table), number, key, value)
+                for table, key, value in partition.drain()
+            )
+            committed = self._committed[number]
+            for index, folded in enumerate(partition.folded):
+                if folded != committed[index]:
+                    topic = self._layout.input_topics_by_number[index]
+                    offsets.append(SourceOffset(topic, number, folded + 1))
+            self._committed[number] = list(partition.folded)
+        self._delivery.commit(Snapshot(assignment, tuple(rows), tuple(offsets)))
+        self._committed_at = self._clock.monotonic()
+        self._urgent = False
+
+    def _ended(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._gauges.committed(seconds)
+
+    def _linger(self, records: int) -> None:
+        now = self._clock.monotonic()
+        elapsed, self._turned_at = now - self._turned_at, now
+        if elapsed > 0:
+            weight = min(1.0, elapsed)
+            self._rate += weight * (records / elapsed - self._rate)
+        if self._rate > _LINGER_ABOVE and 0 < records < _FULL_CHUNK:
+            self._clock.sleep(self._pace.linger_max)

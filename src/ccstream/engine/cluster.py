@@ -1,0 +1,220 @@
+"""What take-over asks the cluster: ends of logs, committed offsets, whole small topics.
+
+Asked through librdkafka, never aiokafka, whose committed offsets may be old; and every
+question has a deadline, because a broker that is away must not look like an empty topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
+
+from ccstream.engine.restore import ChangelogRange, RestoreProgress, restore
+from ccstream.engine.store import Table
+from ccstream.errors import BrokerUnavailableError, StateError
+
+__all__ = ["Cluster", "TopicPartitionKey"]
+
+TopicPartitionKey = tuple[str, int]
+
+_TIMEOUT = 10.0
+"""Seconds for one question."""
+
+_FENCE_TIMEOUT = 20.0
+"""Seconds to fence a predecessor: the broker first ends its open transaction."""
+
+_MOCK_CLUSTER = "mockCluster"
+"""How librdkafka's mock cluster, the embedded broker, begins its cluster id."""
+
+
+class Cluster:
+    """Questions to the brokers, on behalf of consumer group ``group``."""
+
+    def __init__(
+        self,
+        admin_config: Mapping[str, Any],
+        consumer_config: Mapping[str, Any],
+        producer_config: Mapping[str, Any],
+        group: str,
+    ) -> None:
+        self._admin = AdminClient(dict(admin_config))
+        self._producer_config = dict(producer_config)
+        self._consumer_config = {**consumer_config, "group.id": group, "enable.auto.commit": False}
+        self._committed = self._consumer("read_committed")
+
+    def partition_counts(self) -> dict[str, int]:
+        """The topics there are, with their partition counts."""
+        try:
+            metadata = self._admin.list_topics(timeout=_TIMEOUT)
+        except KafkaException as error:
+            raise _no_answer(error) from error
+        return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+    def has_transactions(self) -> bool:
+        """Whether the cluster keeps transactions as facts; librdkafka's mock cluster does not."""
+        try:
+            name = self._admin.list_topics(timeout=_TIMEOUT).cluster_id or ""
+        except KafkaException as error:
+            raise _no_answer(error) from error
+        return not name.startswith(_MOCK_CLUSTER)
+
+    def starts(self, partitions: Iterable[TopicPartitionKey]) -> dict[TopicPartitionKey, int]:
+        """The first offset still in each log."""
+        return self._offsets(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+
+    def high_watermarks(
+        self, partitions: Iterable[TopicPartitionKey]
+    ) -> dict[TopicPartitionKey, int]:
+        """The end of each log, open transactions included."""
+        return self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+
+    def last_stable_offsets(
+        self, partitions: Iterable[TopicPartitionKey]
+    ) -> dict[TopicPartitionKey, int]:
+        """The end of what is decided in each log: before the first open transaction."""
+        return self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+
+    def committed(
+        self, partitions: Iterable[TopicPartitionKey]
+    ) -> dict[TopicPartitionKey, int | None] | None:
+        """The group's stable offsets, None where it has none.
+
+        Returns None as a whole while a pending transaction keeps them unstable.
+        """
+        asked = [TopicPartition(topic, partition) for topic, partition in partitions]
+        try:
+            answer = self._committed.committed(asked, timeout=_TIMEOUT)
+        except KafkaException as error:
+            if error.args[0].code() in (
+                KafkaError.UNSTABLE_OFFSET_COMMIT,
+                KafkaError._TIMED_OUT,
+                KafkaError.REQUEST_TIMED_OUT,
+            ):
+                return None
+            raise BrokerUnavailableError(
+                f"the group's offsets could not be read: {error.args[0].str()}"
+            ) from error
+        offsets: dict[TopicPartitionKey, int | None] = {}
+        for one in answer:
+            if one.error is not None:
+                if one.error.code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
+                    return None
+                raise StateError(f"offset of {one.topic}[{one.partition}]: {one.error.str()}")
+            offsets[one.topic, one.partition] = one.offset if one.offset >= 0 else None
+        return offsets
+
+    def deletes_old_records(self, topic: str) -> bool:
+        """Whether the topic's cleanup policy may drop records that compaction would keep."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        try:
+            (future,) = self._admin.describe_configs([resource], request_timeout=_TIMEOUT).values()
+            policy = future.result()["cleanup.policy"].value
+        except (KafkaException, KeyError):
+            return True
+        return "delete" in str(policy)
+
+    def fence(self, transactional_id: str) -> None:
+        """End what the producer of this id has open; it can commit nothing more."""
+        producer = Producer({**self._producer_config, "transactional.id": transactional_id})
+        try:
+            producer.init_transactions(_FENCE_TIMEOUT)
+        except KafkaException as error:
+            raise BrokerUnavailableError(
+                f"the previous owner could not be fenced: {error.args[0].str()}"
+            ) from error
+
+    def restore(
+        self,
+        ranges: list[ChangelogRange],
+        table_of: Callable[[str, int], Table],
+        cancelled: Callable[[], bool],
+        progress: Callable[[RestoreProgress], None],
+    ) -> RestoreProgress:
+        """Read changelogs into tables; see :func:`.restore.restore`."""
+        return restore(
+            {**self._consumer_config, "isolation.level": "read_committed"},
+            ranges,
+            table_of,
+            cancelled=cancelled,
+            progress=progress,
+        )
+
+    def read_all(self, topic: str, partition: int, isolation: str) -> list[Message]:
+        """Every record of a small topic's partition, to the end that is stable for readers."""
+        consumer = self._consumer(isolation, {"enable.partition.eof": True})
+        try:
+            start = self.starts([(topic, partition)])[topic, partition]
+            consumer.assign([TopicPartition(topic, partition, start)])
+            messages: list[Message] = []
+            while True:
+                batch = _some(consumer)
+                for message in batch:
+                    error = message.error()
+                    if error is None:
+                        messages.append(message)
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        return messages
+                    elif not error.retriable():
+                        raise StateError(f"could not read {topic}: {error.str()}")
+        finally:
+            consumer.close()
+
+    def close(self) -> None:
+        self._committed.close()
+
+    def _consumer(self, isolation: str, more: Mapping[str, Any] | None = None) -> Consumer:
+        return Consumer(
+            {
+                **self._consumer_config,
+                "isolation.level": isolation,
+                "auto.offset.reset": "error",
+                **(more or {}),
+            }
+        )
+
+    def _offsets(
+        self, partitions: Iterable[TopicPartitionKey], spec: OffsetSpec, level: IsolationLevel
+    ) -> dict[TopicPartitionKey, int]:
+        asked = {TopicPartition(topic, number): spec for topic, number in partitions}
+        if not asked:
+            return {}
+        futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_TIMEOUT)
+        found: dict[TopicPartitionKey, int] = {}
+        for one, future in futures.items():
+            try:
+                found[one.topic, one.partition] = max(0, future.result().offset)
+            except KafkaException as error:
+                raise BrokerUnavailableError(
+                    f"the end of {one.topic}[{one.partition}] could not be read: "
+                    f"{error.args[0].str()}"
+                ) from error
+        return found
+
+
+def _no_answer(error: KafkaException) -> BrokerUnavailableError:
+    return BrokerUnavailableError(
+        f"no broker answered within {_TIMEOUT:.0f} s: {error.args[0].str()}"
+    )
+
+
+def _some(consumer: Consumer) -> list[Message]:
+    """At least one message or event, and what else is there.
+
+    Raises:
+        BrokerUnavailableError: nothing within the timeout.
+    """
+    first = consumer.poll(_TIMEOUT)
+    if first is None:
+        raise BrokerUnavailableError(f"a read got nothing within {_TIMEOUT:.0f} s; brokers away?")
+    return [first, *consumer.consume(10_000, 0)]

@@ -1,0 +1,73 @@
+"""A thread that carries out one commit at a time.
+
+librdkafka's calls that end a transaction or flush a producer block without holding the
+interpreter, so folding goes on meanwhile in its own thread.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from ccstream.errors import DeliveryError
+
+__all__ = ["Committer"]
+
+
+class Committer:
+    """Runs jobs one after the other; a failure is kept and raised by :meth:`finished`."""
+
+    def __init__(self, name: str) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._done = threading.Event()
+        self._failure: BaseException | None = None
+        self._seconds = 0.0
+        self.busy = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def begin(self, job: Callable[[], None]) -> None:
+        """Start ``job``; not while :attr:`busy`."""
+        if self.busy:
+            raise DeliveryError("a commit was begun while another was on its way")
+        self.busy = True
+        self._done.clear()
+        self._jobs.put(job)
+
+    def finished(self) -> float | None:
+        """The duration in seconds if the job begun last has ended since; None otherwise.
+
+        Raises whatever the job raised.
+        """
+        if not (self.busy and self._done.is_set()):
+            return None
+        self.busy = False
+        if self._failure is not None:
+            raise self._failure
+        return self._seconds
+
+    def wait(self, timeout: float) -> float | None:
+        """As :meth:`finished`, after waiting for the job for at most ``timeout`` seconds.
+
+        Raises:
+            DeliveryError: it did not end in time.
+        """
+        if self.busy and not self._done.wait(timeout):
+            raise DeliveryError(f"a commit did not end within {timeout:.0f} s")
+        return self.finished()
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            started = time.perf_counter()
+            try:
+                job()
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
+                self._failure = error
+            self._seconds = time.perf_counter() - started
+            self._done.set()

@@ -1,0 +1,105 @@
+"""Reading the inputs: librdkafka prefetches in its own threads, a whole fetch is one chunk.
+
+Positions are given from outside at every assignment and never stored by this consumer: the
+processed offset of a partition is simply the last record's plus one, and a commit carries it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from ccstream.engine.delivery import SourceOffset
+from ccstream.errors import DeliveryError, StateError
+
+__all__ = ["DataPlane"]
+
+_TRANSIENT = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+"""Errors that librdkafka mends by itself, by reconnecting and asking again."""
+
+
+class DataPlane:
+    """A librdkafka consumer without a group."""
+
+    def __init__(self, config: Mapping[str, Any], records_max: int) -> None:
+        self._records_max = records_max
+        self._consumer = Consumer(
+            {
+                **config,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": False,
+            }
+        )
+        self._assigned: list[TopicPartition] = []
+        self.trouble: str | None = None
+
+    def assign(self, offsets: list[SourceOffset]) -> None:
+        """Read from these positions, and nothing else."""
+        self._assigned = [TopicPartition(o.topic, o.partition, o.offset) for o in offsets]
+        self._consumer.assign(self._assigned)
+
+    def unassign(self) -> None:
+        self._assigned = []
+        self._consumer.unassign()
+
+    def poll(self, timeout: float) -> list[Message]:
+        """Wait for a first record for at most ``timeout`` seconds; it and all that is there.
+
+        Raises:
+            StateError: the position to read from is no longer, or not yet, in the log.
+            DeliveryError: an error that does not mend by itself.
+        """
+        first = self._consumer.poll(timeout)
+        if first is None:
+            return []
+        messages = [first, *self._consumer.consume(self._records_max - 1, 0)]
+        if any(message.error() is not None for message in messages):
+            return [message for message in messages if not self._failed(message)]
+        self.trouble = None
+        return messages
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """The end of the log of each assigned partition, as of the last fetch: cheap."""
+        ends: dict[tuple[str, int], int] = {}
+        for assigned in self._assigned:
+            try:
+                _, high = self._consumer.get_watermark_offsets(assigned, cached=True)
+            except Exception:  # noqa: BLE001 - only a metric; the next round asks again
+                continue
+            if high >= 0:
+                ends[assigned.topic, assigned.partition] = high
+        return ends
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _failed(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return False
+        code = error.code()
+        if code == KafkaError._AUTO_OFFSET_RESET:
+            raise StateError(
+                f"{message.topic()}[{message.partition()}]: the position to go on from is not in "
+                f"the log any more ({error.str()}); events were deleted before they were read, "
+                "or the topic was made anew"
+            )
+        if code in _TRANSIENT or error.retriable():
+            self.trouble = error.str()
+            return True
+        raise DeliveryError(f"could not read {message.topic()}: {error.str()} ({error.name()})")

@@ -1,0 +1,98 @@
+"""How a chunk's consequences reach Kafka: the interface that both strategies keep.
+
+Outputs (sync events, mail, dead letters) are handed over one by one while a chunk is folded
+and leave at once. At a chunk boundary the engine takes a :class:`Snapshot` of the rows that
+changed and of the positions reached, and :meth:`Delivery.commit` makes all of it durable
+together. Only one thread calls these methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from ccstream.engine.assignment import Assignment
+
+__all__ = ["ChangelogRecord", "Delivery", "Headers", "Snapshot", "SourceOffset"]
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class ChangelogRecord(Struct, frozen=True):
+    """A row as its changelog gets it; a value of None deletes it."""
+
+    topic: str
+    partition: int
+    key: str
+    value: bytes | None
+
+
+class SourceOffset(Struct, frozen=True):
+    """The next offset to read of an input partition."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Snapshot(Struct, frozen=True):
+    """What one commit makes durable, under the assignment it was folded in."""
+
+    assignment: Assignment
+    rows: tuple[ChangelogRecord, ...]
+    offsets: tuple[SourceOffset, ...]
+
+
+class Delivery(Protocol):
+    """A strategy; see :mod:`.transactional` and :mod:`.plain`."""
+
+    @property
+    def transactional_ids(self) -> tuple[str, ...]:
+        """The ids by which a successor can fence this producer; none if it has none."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a commit is on its way; outputs wait in memory meanwhile."""
+
+    @property
+    def waiting(self) -> int:
+        """How many outputs wait for a commit to end."""
+
+    @property
+    def queued(self) -> int:
+        """How many records the producer holds that are not acknowledged yet."""
+
+    def start(self) -> None:
+        """Settle what an earlier life of this worker left open. Before joining the group."""
+
+    def send(
+        self, topic: str, partition: int, key: bytes | str, value: bytes | None, headers: Headers
+    ) -> None:
+        """Hand over one output.
+
+        Raises:
+            DeliveryError: the producer can take no more, or has failed.
+        """
+
+    def commit(self, snapshot: Snapshot) -> None:
+        """Begin to commit; not while :attr:`busy`."""
+
+    def poll(self) -> float | None:
+        """Serve callbacks. The duration in seconds of a commit that has just ended, or None.
+
+        Raises:
+            DeliveryError: an output or a commit failed.
+            FencedError: another member took over.
+        """
+
+    def settle(self, timeout: float) -> float | None:
+        """Wait until no commit is on its way, then as :meth:`poll`.
+
+        Raises:
+            DeliveryError: also when that took longer than ``timeout`` seconds.
+        """
+
+    def close(self) -> None:
+        """End without committing."""

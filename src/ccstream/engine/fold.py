@@ -1,0 +1,415 @@
+"""From one record to what it causes: decode, check, resolve, step, put out.
+
+The order of things, for each record:
+
+1. Bytes become an event, or go to the dead letters.
+2. What the event says is checked against its topic and key. A key of another partition, or
+   of an entity that is an alias, sends the event on by mail.
+3. The duplicate window decides whether the event is new.
+4. Every aggregate that the event addresses takes its step; nothing is kept unless all agree
+   and the results fit into a record.
+5. Each row addressed is published, changed or not, as snapshot or tombstone: so whatever a
+   reader was shown by a predecessor whose work was lost, the owner's next word corrects it.
+
+An exception in a step is this event's fate, not the partition's: it is rejected with its
+traceback. Nothing here waits, reads a clock, or knows which thread it runs in.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
+from ccstream.domain import reasons
+from ccstream.domain.effects import Publish, Reject
+from ccstream.domain.events import Event, IdentifiersLinked
+from ccstream.domain.moment import Moment
+from ccstream.domain.window import WindowLimits, admit
+from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
+from ccstream.engine.outlet import Outlet
+from ccstream.engine.partition import Partition
+from ccstream.errors import StateError, UndecodableError
+from ccstream.wire.mail import HOPS_MAX, Mail, decode_mail
+from ccstream.wire.partition import partition_for
+from ccstream.wire.rows import Entry
+from ccstream.wire.sync import Cause
+from ccstream.wire.validate import validate, validate_origin
+
+__all__ = ["ChunkStatistics", "Folder", "Record"]
+
+_DETAIL_CHARS_MAX = 4_000
+"""Of a traceback, its end, which names the place."""
+
+
+class Record(Protocol):
+    """A record as librdkafka hands it over."""
+
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def offset(self) -> int: ...
+    def timestamp(self) -> tuple[int, int]: ...
+    def headers(self) -> list[tuple[str, bytes]] | None: ...
+
+
+class ChunkStatistics:
+    """What one chunk did, counted as plainly as possible; turned into metrics at its end."""
+
+    __slots__ = ("consumed", "latencies", "mail", "misrouted", "outcomes", "rejected")
+
+    def __init__(self) -> None:
+        self.consumed: Counter[tuple[str, ...]] = Counter()
+        self.outcomes: Counter[tuple[str, ...]] = Counter()
+        self.rejected: Counter[tuple[str, ...]] = Counter()
+        self.misrouted: Counter[tuple[str, ...]] = Counter()
+        self.mail: Counter[tuple[str, ...]] = Counter()
+        self.latencies: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+
+
+class _Source:
+    """Where the event being folded came from; for a forwarded one, where it first arrived."""
+
+    __slots__ = ("appended_at", "headers", "hops", "offset", "partition", "topic", "value")
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        appended_at: int,
+        value: bytes,
+        headers: list[tuple[str, bytes]] | None,
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.appended_at = appended_at
+        self.value = value
+        self.headers = headers
+        self.hops = 0
+
+
+class Folder:
+    """Folds records into partitions.
+
+    Args:
+        decode: framed bytes to an event; raises UndecodableError.
+        topics: names of the input topics, at the index of their topic number.
+        channels: the channel of each input topic; None for mail.
+        plans: for every event type the aggregates that it addresses, the one that may
+            refuse it first.
+        outlet: where what is caused goes.
+        window_limits: bounds of the duplicate windows.
+        append_time: refuse records that carry their producer's time (not all brokers have
+            another: the embedded one has not).
+    """
+
+    def __init__(
+        self,
+        *,
+        decode: Callable[[bytes], Event],
+        topics: tuple[str, ...],
+        channels: tuple[str | None, ...],
+        plans: Mapping[type[Event], tuple[Aggregate, ...]],
+        outlet: Outlet,
+        window_limits: WindowLimits,
+        append_time: bool,
+    ) -> None:
+        self._decode = decode
+        self._topics = topics
+        self._channels = channels
+        self._plans = plans
+        self._outlet = outlet
+        self._window_limits = window_limits
+        self._append_time = append_time
+        self.statistics = ChunkStatistics()
+
+    def take_statistics(self) -> ChunkStatistics:
+        """What was counted since the last call."""
+        taken, self.statistics = self.statistics, ChunkStatistics()
+        return taken
+
+    def fold(self, partition: Partition, topic: int, record: Record) -> None:
+        """Fold the record at the partition's next position of this topic number."""
+        offset = record.offset()
+        clock, appended_at = record.timestamp()
+        value = record.value()
+        name = self._topics[topic]
+        channel = self._channels[topic]
+        if clock != TIMESTAMP_LOG_APPEND_TIME and self._append_time:
+            raise StateError(
+                f"{name} does not stamp records with their append time; mend it with "
+                "`ccstream topics apply --alter-config` and restart"
+            )
+        self.statistics.consumed[(channel or "mail",)] += 1
+        source = _Source(
+            name, partition.number, offset, appended_at, value or b"", record.headers()
+        )
+        partition.folded[topic] = offset
+        partition.changed = True
+        if value is None:
+            self._reject_bytes(
+                source, record.key(), None, reasons.NULL_VALUE, "a null value is no event"
+            )
+            return
+        if channel is None:
+            self._open_mail(partition, topic, record.key(), value, source)
+            return
+        try:
+            event = self._decode(value)
+        except UndecodableError as error:
+            self._reject_bytes(source, record.key(), value, error.reason, error.detail)
+            return
+        refusal = validate(event, appended_at) or validate_origin(event, record.key(), channel)
+        if refusal is not None:
+            self._refuse(partition, event.subject, event, source, refusal)
+            return
+        home = partition_for(event.subject.encode(), partition.scope.partitions)
+        if home != partition.number:
+            self.statistics.misrouted[(channel,)] += 1
+            self._forward(partition, event.subject, home, event, source)
+            return
+        self._resolve(partition, topic, event.subject, event, source, offset, appended_at)
+
+    def _open_mail(
+        self, partition: Partition, topic: int, key: bytes | None, value: bytes, source: _Source
+    ) -> None:
+        try:
+            mail = decode_mail(value)
+            event = self._decode(mail.value)
+        except UndecodableError as error:
+            self._reject_bytes(source, key, value, error.reason, error.detail)
+            return
+        offset, appended_at = source.offset, source.appended_at
+        source.topic = mail.origin_topic
+        source.partition = mail.origin_partition
+        source.offset = mail.origin_offset
+        source.appended_at = mail.origin_appended_at
+        source.value = mail.value
+        source.hops = mail.hops
+        self._resolve(partition, topic, mail.to, event, source, offset, appended_at)
+
+    def _resolve(
+        self,
+        partition: Partition,
+        topic: int,
+        entity: str,
+        event: Event,
+        source: _Source,
+        offset: int,
+        appended_at: int,
+    ) -> None:
+        if type(event) is not IdentifiersLinked:
+            alias = partition.tables[ALIASES].get(entity)
+            if alias is not None:
+                root = alias.state.root
+                home = partition_for(root.encode(), partition.scope.partitions)
+                self._publish_unchanged(partition, entity, event, source, "forwarded")
+                self._forward(partition, root, home, event, source)
+                return
+        self._apply(partition, topic, entity, event, source, offset, appended_at)
+
+    def _apply(
+        self,
+        partition: Partition,
+        topic: int,
+        entity: str,
+        event: Event,
+        source: _Source,
+        offset: int,
+        appended_at: int,
+    ) -> None:
+        windows = partition.tables[WINDOWS]
+        known = windows.get(entity)
+        window = known.state if known is not None else None
+        now = appended_at
+        if window is not None:
+            for heard in window.sources.values():
+                now = max(now, heard.last_seen)
+        verdict, admitted = admit(
+            window, event.event_id, event.occurred_at, event.source, now, self._window_limits
+        )
+        if verdict != "fresh":
+            if verdict == "too_late":
+                refusal = Reject(
+                    reasons.TOO_LATE,
+                    "older than what this source's duplicates can be told from; apply it by hand",
+                )
+                self._refuse(partition, entity, event, source, refusal, outcome="too_late")
+            else:
+                self._publish_unchanged(partition, entity, event, source, verdict)
+            return
+        at = Moment(now, topic, offset, partition.scope, partition.folded, source.appended_at)
+        changes: list[tuple[Aggregate, str, Entry | None, Any, Any]] = []
+        changed = False
+        try:
+            for aggregate in self._plans[type(event)]:
+                key = aggregate.row_key(entity, event)
+                entry = partition.tables[aggregate.table].get(key)
+                before = entry.state if entry is not None else None
+                state, effects = aggregate.step(before, event, at)
+                delta = None
+                for effect in effects:
+                    if type(effect) is Reject:
+                        self._refuse(partition, entity, event, source, effect)
+                        return
+                    if type(effect) is Publish:
+                        delta = effect.delta
+                changed = changed or state is not before
+                changes.append((aggregate, key, entry, state, delta))
+        except Exception:  # noqa: BLE001 - whatever it is, it concerns this event alone
+            detail = traceback.format_exc()[-_DETAIL_CHARS_MAX:]
+            refusal = Reject(reasons.FAILED, detail)
+            self._refuse(partition, entity, event, source, refusal, publish=False)
+            return
+        self._accept(
+            partition,
+            entity,
+            event,
+            source,
+            changes,
+            admitted,
+            known,
+            "applied" if changed else "no_effect",
+        )
+
+    def _accept(
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: _Source,
+        changes: list[tuple[Aggregate, str, Entry | None, Any, Any]],
+        admitted: Any,
+        known: Entry | None,
+        outcome: str,
+    ) -> None:
+        cause = self._cause(event, source, outcome)
+        outlet = self._outlet
+        outputs = []
+        for aggregate, key, entry, state, delta in changes:
+            base = entry.version if entry is not None else 0
+            after = Entry(state, partition.next_version(), entry.memo if entry else None)
+            value = outlet.encode(aggregate, entity, after, base, cause, delta, partition)
+            if value is not None and not outlet.fits(aggregate, after, value):
+                refusal = Reject(reasons.TOO_BIG, f"its effect on {aggregate.table} is too big")
+                self._refuse(partition, entity, event, source, refusal)
+                return
+            outputs.append((aggregate, key, entry, after, value))
+        for aggregate, key, entry, after, value in outputs:
+            if entry is None or after.state is not entry.state:
+                if after.state is not None or entry is not None:
+                    partition.tables[aggregate.table].put(key, after)
+            else:
+                entry.version = after.version
+            outlet.publish(aggregate, partition, key, after.version, value, source.headers, cause)
+            self.statistics.latencies[event.channel, aggregate.table].append(event.occurred_at)
+        partition.tables[WINDOWS].put(
+            entity, Entry(admitted, partition.next_version(), known.memo if known else None)
+        )
+        self.statistics.outcomes[event.channel, outcome] += 1
+
+    def _publish_unchanged(
+        self, partition: Partition, entity: str, event: Event, source: _Source, outcome: str
+    ) -> None:
+        cause = self._cause(event, source, outcome)
+        for aggregate in self._plans[type(event)]:
+            key = aggregate.row_key(entity, event)
+            entry = partition.tables[aggregate.table].get(key)
+            version = partition.next_version()
+            value = None
+            if entry is not None:
+                base, entry.version = entry.version, version
+                value = self._outlet.encode(aggregate, entity, entry, base, cause, None, partition)
+            self._outlet.publish(aggregate, partition, key, version, value, source.headers, cause)
+        if outcome != "forwarded":
+            self.statistics.outcomes[event.channel, outcome] += 1
+
+    def _refuse(
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: _Source,
+        refusal: Reject,
+        *,
+        outcome: str = "rejected",
+        publish: bool = True,
+    ) -> None:
+        """Reject an event that could be read; its subject's rows are published all the same."""
+        at_home = partition_for(entity.encode(), partition.scope.partitions) == partition.number
+        self._outlet.reject(
+            partition.number,
+            reason=refusal.reason,
+            detail=refusal.detail,
+            topic=source.topic,
+            source_partition=source.partition,
+            offset=source.offset,
+            appended_at=source.appended_at,
+            key=event.subject.encode(),
+            value=source.value,
+            event=event,
+        )
+        self.statistics.rejected[(refusal.reason,)] += 1
+        if publish and at_home:
+            self._publish_unchanged(partition, entity, event, source, outcome)
+        else:
+            self.statistics.outcomes[event.channel, outcome] += 1
+
+    def _reject_bytes(
+        self, source: _Source, key: bytes | None, value: bytes | None, reason: str, detail: str
+    ) -> None:
+        """Reject what could not be read."""
+        self._outlet.reject(
+            source.partition,
+            reason=reason,
+            detail=detail,
+            topic=source.topic,
+            source_partition=source.partition,
+            offset=source.offset,
+            appended_at=source.appended_at,
+            key=key,
+            value=value,
+            event=None,
+        )
+        self.statistics.rejected[(reason,)] += 1
+        self.statistics.outcomes["unknown", "rejected"] += 1
+
+    def _forward(
+        self, partition: Partition, to: str, home: int, event: Event, source: _Source
+    ) -> None:
+        if source.hops >= HOPS_MAX:
+            refusal = Reject(reasons.TOO_MANY_HOPS, f"sent on {source.hops} times already")
+            self._refuse(partition, to, event, source, refusal, publish=False)
+            return
+        self._outlet.mail(
+            home,
+            Mail(
+                mail_id=f"{source.topic}/{source.partition}/{source.offset}/{source.hops}",
+                hops=source.hops + 1,
+                to=to,
+                kind="forward",
+                origin_topic=source.topic,
+                origin_partition=source.partition,
+                origin_offset=source.offset,
+                origin_appended_at=source.appended_at,
+                value=source.value,
+            ),
+            source.headers,
+        )
+        self.statistics.mail[("forward",)] += 1
+        self.statistics.outcomes[event.channel, "forwarded"] += 1
+
+    def _cause(self, event: Event, source: _Source, outcome: str) -> Cause:
+        return Cause(
+            event.event_id,
+            type(event).__name__,
+            event.channel,
+            event.source,
+            event.occurred_at,
+            source.appended_at,
+            outcome,
+        )

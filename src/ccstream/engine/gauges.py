@@ -1,0 +1,129 @@
+"""What the engine tells the metrics, a chunk or a second at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ccstream.engine.clock import Clock
+from ccstream.engine.delivery import Delivery
+from ccstream.engine.fold import ChunkStatistics
+from ccstream.engine.layout import Layout
+from ccstream.engine.partition import Partition
+from ccstream.engine.restore import RestoreProgress
+from ccstream.errors import FencedError
+from ccstream.ops.metrics import Metrics
+
+__all__ = ["Gauges"]
+
+_INTERVAL = 1.0
+"""Seconds between looks at lag and store sizes."""
+
+_RESTORE_LOG_INTERVAL = 2.0
+
+
+class _Ends(Protocol):
+    def ends(self) -> dict[tuple[str, int], int]: ...
+
+
+class Gauges:
+    """Bulk updates of :class:`Metrics`.
+
+    Args:
+        last_heartbeat: monotonic time of the last good heartbeat to the group.
+        session_timeout: seconds after which the group has given the partitions to another.
+        report: called with each restore progress worth a line in the log.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        layout: Layout,
+        clock: Clock,
+        *,
+        last_heartbeat: Callable[[], float],
+        session_timeout: float,
+        report: Callable[[RestoreProgress], None],
+    ) -> None:
+        self._metrics = metrics
+        self._layout = layout
+        self._clock = clock
+        self._last_heartbeat = last_heartbeat
+        self._session_timeout = session_timeout
+        self._report = report
+        self._looked_at = 0.0
+        self._reported_at = 0.0
+        self._restored = 0
+
+    def check_alive(self) -> None:
+        """Refuse to fold on after the group must have taken this worker for dead.
+
+        Raises:
+            FencedError: the last good heartbeat is older than the session timeout.
+        """
+        if self._clock.monotonic() - self._last_heartbeat() > self._session_timeout:
+            raise FencedError(
+                f"no heartbeat got through for {self._session_timeout:.0f} s; the group has given "
+                "the partitions to others"
+            )
+
+    def chunk(self, statistics: ChunkStatistics, records: int, seconds: float) -> None:
+        metrics = self._metrics
+        metrics.observe("ccstream_chunk_records", (), records)
+        metrics.observe("ccstream_chunk_duration_seconds", (), seconds)
+        metrics.add_many("ccstream_events_consumed_total", statistics.consumed)
+        metrics.add_many("ccstream_events_total", statistics.outcomes)
+        metrics.add_many("ccstream_rejected_total", statistics.rejected)
+        metrics.add_many("ccstream_misrouted_total", statistics.misrouted)
+        metrics.add_many("ccstream_mail_total", statistics.mail)
+        now = self._clock.now_ms()
+        for labels, times in statistics.latencies.items():
+            metrics.observe_many(
+                "ccstream_sync_latency_seconds", labels, [now - t for t in times], scale=0.001
+            )
+
+    def committed(self, seconds: float) -> None:
+        self._metrics.observe("ccstream_commit_duration_seconds", (), seconds)
+
+    def serving(self, partitions: Mapping[int, Partition], waiting: frozenset[int]) -> None:
+        self._metrics.add("ccstream_rebalances_total")
+        for number in range(self._layout.partitions):
+            self._metrics.set("ccstream_partition_paused", (str(number),), number in waiting)
+        self._restored = 0
+
+    def released(self, partitions: Mapping[int, Partition]) -> None:
+        for topic, number in self._layout.inputs(partitions):
+            self._metrics.remove("ccstream_lag_records", (topic, str(number)))
+
+    def restoring(self, progress: RestoreProgress) -> None:
+        """The progress callback of a restore."""
+        metrics = self._metrics
+        metrics.add("ccstream_restore_records_total", (), progress.records - self._restored)
+        self._restored = progress.records
+        for (table, number), remaining in progress.remaining_by_table.items():
+            labels = (self._layout.table_of(table), str(number))
+            metrics.set("ccstream_restore_remaining_records", labels, remaining)
+        now = self._clock.monotonic()
+        done = progress.remaining == 0
+        if done:
+            metrics.observe("ccstream_restore_duration_seconds", (), progress.seconds)
+        if done or now - self._reported_at > _RESTORE_LOG_INTERVAL:
+            self._reported_at = now
+            self._report(progress)
+
+    def turn(self, plane: _Ends, partitions: Mapping[int, Partition], delivery: Delivery) -> None:
+        """Once a second: lag, store sizes, queues."""
+        now = self._clock.monotonic()
+        if now - self._looked_at < _INTERVAL:
+            return
+        self._looked_at = now
+        numbers = {t: i for i, t in enumerate(self._layout.input_topics_by_number)}
+        for (topic, number), end in plane.ends().items():
+            partition = partitions.get(number)
+            if partition is not None:
+                lag = max(0, end - partition.folded[numbers[topic]] - 1)
+                self._metrics.set("ccstream_lag_records", (topic, str(number)), lag)
+        for table in self._layout.tables:
+            rows = sum(len(partition.tables[table]) for partition in partitions.values())
+            self._metrics.set("ccstream_store_rows", (table,), rows)
+        self._metrics.set("ccstream_producer_queue_records", (), delivery.queued)

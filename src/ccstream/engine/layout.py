@@ -1,0 +1,91 @@
+"""Which topics belong to a partition number, and how many numbers there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ccstream.engine.cluster import TopicPartitionKey
+from ccstream.engine.store import Table
+from ccstream.errors import TopicMismatchError
+
+__all__ = ["Layout"]
+
+
+class Layout:
+    """The topics of one application.
+
+    Args:
+        app_id: the consumer group, and the beginning of the changelogs' names.
+        partitions: N, the partition count of every topic of the application.
+        inputs: input topics and mail, at the index of their topic number.
+        tables: names of the tables.
+        others: topics that are only written, which must have N partitions too.
+        new_tables: makes the empty tables of one partition.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_id: str,
+        partitions: int,
+        inputs: tuple[str, ...],
+        tables: tuple[str, ...],
+        others: tuple[str, ...],
+        new_tables: Callable[[], dict[str, Table]],
+    ) -> None:
+        self.app_id = app_id
+        self.partitions = partitions
+        self.input_topics_by_number = inputs
+        self.tables = tables
+        self.new_tables = new_tables
+        self._others = others
+        self._table_by_changelog = {f"{app_id}-{table}-changelog": table for table in tables}
+        self._changelog_by_table = {t: c for c, t in self._table_by_changelog.items()}
+
+    def inputs(self, numbers: Iterable[int]) -> Iterator[TopicPartitionKey]:
+        """Every input of these partition numbers."""
+        return ((topic, n) for n in numbers for topic in self.input_topics_by_number)
+
+    def changelogs(self, numbers: Iterable[int]) -> Iterator[TopicPartitionKey]:
+        """Every changelog of these partition numbers."""
+        return ((topic, n) for n in numbers for topic in self._table_by_changelog)
+
+    def table_of(self, changelog: str) -> str:
+        return self._table_by_changelog[changelog]
+
+    def changelog_of(self, table: str) -> str:
+        return self._changelog_by_table[table]
+
+    def whole(self, assigned: set[TopicPartitionKey]) -> frozenset[int]:
+        """The partition numbers of which every input and every changelog is assigned."""
+        return frozenset(
+            number
+            for number in range(self.partitions)
+            if assigned.issuperset(self.inputs([number]))
+            and assigned.issuperset(self.changelogs([number]))
+        )
+
+    def partial(self, assigned: set[TopicPartitionKey]) -> frozenset[int]:
+        """The partition numbers of which only a part is assigned: they wait."""
+        return frozenset(number for _, number in assigned) - self.whole(assigned)
+
+    def check(self, counts: Mapping[str, int]) -> None:
+        """Compare with the cluster's topics.
+
+        Raises:
+            TopicMismatchError: a topic is missing or has another partition count.
+        """
+        needed = (*self.input_topics_by_number, *self._table_by_changelog, *self._others)
+        missing = [topic for topic in needed if topic not in counts]
+        if missing:
+            raise TopicMismatchError(
+                f"{len(missing)} topics are missing, {missing[0]} for one; "
+                "make them with `ccstream topics apply`"
+            )
+        for topic in needed:
+            if counts[topic] != self.partitions:
+                raise TopicMismatchError(
+                    f"{topic} has {counts[topic]} partitions and {self.partitions} are expected "
+                    "(CCSTREAM_KAFKA__PARTITIONS); all topics of an application have the same "
+                    "number, and it cannot change once there is state"
+                )

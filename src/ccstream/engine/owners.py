@@ -1,0 +1,76 @@
+"""Who owns which partition number: ``ccstream.owners.v1``, one row a partition.
+
+Read twice at take-over: uncommitted for the transactional ids, because an owner that died
+while it raised its epoch must be fenced all the same; committed for the epoch, because only a
+committed raise was ever used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from confluent_kafka import Message
+from msgspec import Struct, structs
+
+from ccstream.engine.delivery import ChangelogRecord
+from ccstream.errors import StateError, UndecodableError
+from ccstream.wire.catalogue import OWNERS_TOPIC
+from ccstream.wire.codec import Codec
+
+__all__ = ["OWNERS_PARTITION", "Owner", "latest_owners", "new_state_id", "owner_record"]
+
+_codec = Codec()
+
+OWNERS_PARTITION = 0
+"""The topic has one partition: the rows are few, and are always read together."""
+
+
+class Owner(Struct, frozen=True):
+    """One row. ``state_id`` is 8 random bytes from the partition's first epoch."""
+
+    app_id: str
+    partition: int
+    partitions: int
+    state_id: bytes
+    epoch: int
+    transactional_ids: tuple[str, ...]
+    member: str
+    acquired_at: int
+
+
+def new_state_id() -> bytes:
+    """8 random bytes."""
+    return os.urandom(8)
+
+
+def owner_record(owner: Owner) -> ChangelogRecord:
+    """The row as a record of the owners topic."""
+    key = f"{owner.app_id}/{owner.partition}"
+    return ChangelogRecord(
+        OWNERS_TOPIC, OWNERS_PARTITION, key, _codec.encode("Owner", structs.asdict(owner))
+    )
+
+
+def latest_owners(messages: Iterable[Message], app_id: str) -> dict[int, Owner]:
+    """The last row of each partition number of this application.
+
+    Raises:
+        StateError: a record is no owner's row.
+    """
+    owners: dict[int, Owner] = {}
+    for message in messages:
+        value = message.value()
+        if value is None:
+            continue
+        try:
+            name, fields = _codec.decode(value)
+        except UndecodableError as error:
+            raise StateError(
+                f"{OWNERS_TOPIC} offset {message.offset()} is no owner's row ({error.detail}); "
+                "something else wrote to the topic"
+            ) from error
+        if name == "Owner" and fields["app_id"] == app_id:
+            fields["transactional_ids"] = tuple(fields["transactional_ids"])
+            owners[fields["partition"]] = Owner(**fields)
+    return owners

@@ -1,0 +1,74 @@
+"""One partition number as this worker holds it: rows, positions, epoch and versions.
+
+All tables of a partition number live and move together. ``folded`` is the last offset folded
+of each input topic, by topic number; together with the rows it is what a commit makes durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ccstream.domain.moment import Scope
+from ccstream.engine.store import Table
+from ccstream.errors import StateError
+
+__all__ = ["EPOCH_MAX", "NOTHING_FOLDED", "Partition"]
+
+NOTHING_FOLDED = -1
+
+EPOCH_MAX = (1 << 21) - 1
+"""An epoch is the high 21 bits of a version, so that versions stay exact in JavaScript."""
+
+_COUNTER_MAX = (1 << 32) - 1
+
+
+class Partition:
+    """State of one partition number, owned by the thread that folds."""
+
+    __slots__ = ("_counter", "_version_base", "changed", "epoch", "folded", "scope", "tables")
+
+    def __init__(self, scope: Scope, tables: dict[str, Table], folded: list[int]) -> None:
+        self.scope = scope
+        self.tables = tables
+        self.folded = folded
+        self.changed = False
+        self.epoch = 0
+        self._version_base = 0
+        self._counter = 0
+
+    @property
+    def number(self) -> int:
+        return self.scope.partition
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Versions given out from here on are above all of earlier epochs.
+
+        Raises:
+            StateError: epochs do not rise, or have run out.
+        """
+        if not self.epoch < epoch <= EPOCH_MAX:
+            raise StateError(
+                f"partition {self.number}: epoch {epoch} does not follow {self.epoch} "
+                f"(1 to {EPOCH_MAX}); the owners topic is damaged"
+            )
+        self.epoch = epoch
+        self._version_base = epoch << 32
+        self._counter = 0
+
+    def next_version(self) -> int:
+        """The next version: epoch in the high bits, a running number in the low 32."""
+        self._counter += 1
+        if self._counter > _COUNTER_MAX:
+            raise StateError(
+                f"partition {self.number}: epoch {self.epoch} has run out of versions; "
+                "restart the worker to begin the next epoch"
+            )
+        return self._version_base | self._counter
+
+    def drain(self) -> Iterator[tuple[str, str, bytes | None]]:
+        """All dirty rows as (table, key, value or None), which then count as clean."""
+        for name, table in self.tables.items():
+            if table.dirty_rows:
+                for key, value in table.drain():
+                    yield name, key, value
+        self.changed = False

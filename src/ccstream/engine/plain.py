@@ -1,0 +1,118 @@
+"""Delivery without transactions: outputs and rows stored first, then the offsets.
+
+At least once: after a crash the records since the last commit are folded again, and the
+duplicate windows, which travel with the rows, drop what had been applied. For brokers without
+transactions, above all the embedded one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from ccstream.engine.committer import Committer
+from ccstream.engine.delivery import Headers, Snapshot
+from ccstream.engine.transactional import as_delivery_error
+from ccstream.errors import DeliveryError
+
+__all__ = ["PlainDelivery"]
+
+_FLUSH_TIMEOUT = 10.0
+"""Seconds for all outputs of a commit to be acknowledged; longer means brokers are away."""
+
+
+class PlainDelivery:
+    """The strategy ``plain``.
+
+    ``commit_offsets`` stores offsets under the group's present generation; it blocks and
+    raises a :class:`~ccstream.errors.CcstreamError` if the group refuses them.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        commit_offsets: Callable[[Snapshot], None],
+    ) -> None:
+        self._failure: KafkaError | None = None
+        self._commit_offsets = commit_offsets
+        self._producer = Producer(
+            {**config, "delivery.report.only.error": True, "on_delivery": self._on_delivery}
+        )
+        self._committer = Committer("ccstream-commit")
+
+    @property
+    def transactional_ids(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def busy(self) -> bool:
+        return self._committer.busy
+
+    @property
+    def waiting(self) -> int:
+        return 0
+
+    @property
+    def queued(self) -> int:
+        return len(self._producer) + self.waiting
+
+    def start(self) -> None:
+        """Nothing can be left open."""
+
+    def send(
+        self, topic: str, partition: int, key: bytes | str, value: bytes | None, headers: Headers
+    ) -> None:
+        deadline = time.monotonic() + _FLUSH_TIMEOUT
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, headers=headers)
+            except BufferError as error:
+                if time.monotonic() > deadline:
+                    raise DeliveryError(
+                        "the producer's queue stayed full; brokers are too slow or away"
+                    ) from error
+                self._producer.poll(0.01)
+            except KafkaException as error:
+                raise as_delivery_error(error.args[0], f"could not write to {topic}") from error
+            else:
+                return
+
+    def commit(self, snapshot: Snapshot) -> None:
+        for row in snapshot.rows:
+            self.send(row.topic, row.partition, row.key, row.value, ())
+        self._committer.begin(lambda: self._end(snapshot))
+
+    def poll(self) -> float | None:
+        self._producer.poll(0)
+        self._raise_failure()
+        return self._committer.finished()
+
+    def settle(self, timeout: float) -> float | None:
+        seconds = self._committer.wait(timeout)
+        self._raise_failure()
+        return seconds
+
+    def close(self) -> None:
+        self._committer.close()
+        self._producer.purge()
+        self._producer.poll(0)
+
+    def _end(self, snapshot: Snapshot) -> None:
+        """In the committer's thread."""
+        if self._producer.flush(_FLUSH_TIMEOUT) > 0:
+            raise DeliveryError(
+                f"outputs were not acknowledged within {_FLUSH_TIMEOUT:.0f} s; brokers are away"
+            )
+        self._raise_failure()
+        self._commit_offsets(snapshot)
+
+    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None and self._failure is None:
+            self._failure = error
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise as_delivery_error(self._failure, "an output was not stored")

@@ -1,0 +1,264 @@
+"""Taking over partition numbers: one path for every partition at every assignment.
+
+1. Who owned them: transactional ids as last written, epoch as last committed.
+2. Where the group's offsets are unstable, or a changelog ends in an undecided transaction,
+   the predecessor is fenced by its ids, and what is still pending is waited out.
+3. The group's offsets, stable, and the changelogs' ends, open transactions included.
+4. The tables are restored up to those ends.
+5. The epoch is raised in a fenced transaction, before anything is put out.
+
+What does not fit is refused with a sentence, never repaired by forgetting.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+
+from ccstream.domain.moment import Scope
+from ccstream.engine.assignment import Assignment
+from ccstream.engine.clock import Clock
+from ccstream.engine.cluster import Cluster, TopicPartitionKey
+from ccstream.engine.delivery import Delivery, Snapshot, SourceOffset
+from ccstream.engine.layout import Layout
+from ccstream.engine.owners import (
+    OWNERS_PARTITION,
+    Owner,
+    latest_owners,
+    new_state_id,
+    owner_record,
+)
+from ccstream.engine.partition import Partition
+from ccstream.engine.restore import ChangelogRange, RestoreProgress
+from ccstream.errors import BrokerUnavailableError, StateError
+from ccstream.wire.catalogue import OWNERS_TOPIC
+
+__all__ = ["TakeOver", "TakeOverCancelled"]
+
+_PENDING_DEADLINE = 60.0
+"""Seconds to wait out transactions of unknown producers: brokers end an abandoned one after
+its timeout (10 s for ours) and look for such every 10 s."""
+
+_PENDING_POLL = 0.05
+
+_RAISE_DEADLINE = 20.0
+"""Seconds for the commit that raises the epochs."""
+
+
+class TakeOverCancelled(Exception):  # noqa: N818 - not an error: the partitions went elsewhere
+    """Another assignment came while this one was being taken over."""
+
+
+class TakeOver:
+    """Acquires the partitions of an assignment."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        cluster: Cluster,
+        delivery: Delivery,
+        clock: Clock,
+        progress: Callable[[RestoreProgress], None],
+    ) -> None:
+        self._layout = layout
+        self._cluster = cluster
+        self._delivery = delivery
+        self._clock = clock
+        self._progress = progress
+
+    def acquire(
+        self,
+        assignment: Assignment,
+        retained: Mapping[int, Partition],
+        cancelled: Callable[[], bool],
+    ) -> dict[int, Partition]:
+        """The partitions of ``assignment``, restored and ready to fold.
+
+        ``retained`` are partitions that this worker has held without a break, all of their
+        work committed; their rows are taken as they are.
+
+        Raises:
+            TakeOverCancelled: ``cancelled`` said so.
+            StateError: the state cannot be trusted or does not fit.
+            BrokerUnavailableError: no answer in time.
+            FencedError: another member has taken over in the meantime.
+        """
+        numbers = sorted(assignment.partitions)
+        if not numbers:
+            return {}
+        self._layout.check(self._cluster.partition_counts())
+        before = self._owners("read_uncommitted")
+        self._settle_predecessors(numbers, before, cancelled)
+        owners = self._owners("read_committed")
+        for number in numbers:
+            self._check_owner(owners.get(number))
+        offsets = self._offsets(numbers)
+        partitions = {
+            number: self._prepared(number, owners.get(number), offsets, retained)
+            for number in numbers
+        }
+        fresh = [number for number in numbers if partitions[number] is not retained.get(number)]
+        self._restore(fresh, partitions, cancelled)
+        if cancelled():
+            raise TakeOverCancelled
+        self._raise_epochs(assignment, partitions, owners, offsets)
+        return partitions
+
+    def _owners(self, isolation: str) -> dict[int, Owner]:
+        messages = self._cluster.read_all(OWNERS_TOPIC, OWNERS_PARTITION, isolation)
+        return latest_owners(messages, self._layout.app_id)
+
+    def _check_owner(self, owner: Owner | None) -> None:
+        if owner is not None and owner.partitions != self._layout.partitions:
+            raise StateError(
+                f"the state of application {owner.app_id!r} was made with {owner.partitions} "
+                f"partitions, but its topics have {self._layout.partitions} now; the partition "
+                "count of an application cannot change: use another CCSTREAM_APP_ID and replay"
+            )
+
+    def _settle_predecessors(
+        self, numbers: list[int], owners: Mapping[int, Owner], cancelled: Callable[[], bool]
+    ) -> None:
+        deadline = self._clock.monotonic() + _PENDING_DEADLINE
+        fenced = set(self._delivery.transactional_ids)
+        while True:
+            pending = self._undecided(numbers)
+            if not pending:
+                return
+            for number in pending:
+                for name in owners[number].transactional_ids if number in owners else ():
+                    if name not in fenced:
+                        self._cluster.fence(name)
+                        fenced.add(name)
+            if cancelled():
+                raise TakeOverCancelled
+            if self._clock.monotonic() > deadline:
+                raise BrokerUnavailableError(
+                    f"transactions on partitions {sorted(pending)} stayed undecided for "
+                    f"{_PENDING_DEADLINE:.0f} s; is a transaction coordinator down?"
+                )
+            self._clock.sleep(_PENDING_POLL)
+
+    def _undecided(self, numbers: list[int]) -> set[int]:
+        """Partition numbers with unstable offsets or an undecided end of a changelog."""
+        if self._cluster.committed(self._layout.inputs(numbers)) is None:
+            return set(numbers)
+        changelogs = list(self._layout.changelogs(numbers))
+        ends = self._cluster.high_watermarks(changelogs)
+        stable = self._cluster.last_stable_offsets(changelogs)
+        return {n for topic, n in changelogs if stable[topic, n] < ends[topic, n]}
+
+    def _offsets(self, numbers: list[int]) -> dict[TopicPartitionKey, int]:
+        """The next offset of every input of these numbers, checked against the logs."""
+        inputs = list(self._layout.inputs(numbers))
+        committed = self._cluster.committed(inputs)
+        if committed is None:
+            raise BrokerUnavailableError("the group's offsets became unstable again; try again")
+        starts = self._cluster.starts(inputs)
+        ends = self._cluster.high_watermarks(inputs)
+        offsets: dict[TopicPartitionKey, int] = {}
+        for topic, number in inputs:
+            offset = committed[topic, number]
+            start, end = starts[topic, number], ends[topic, number]
+            if offset is None:
+                offset = start
+            elif not start <= offset <= end:
+                raise StateError(
+                    f"{topic}[{number}]: the group stands at offset {offset}, the log has "
+                    f"{start} to {end}; events were deleted before they were read, or the topic "
+                    "was made anew. Restore the topic, or begin again with another CCSTREAM_APP_ID"
+                )
+            offsets[topic, number] = offset
+        self._check_not_forgotten(numbers, committed)
+        return offsets
+
+    def _check_not_forgotten(
+        self, numbers: list[int], committed: Mapping[TopicPartitionKey, int | None]
+    ) -> None:
+        changelogs = list(self._layout.changelogs(numbers))
+        starts = self._cluster.starts(changelogs)
+        ends = self._cluster.high_watermarks(changelogs)
+        for number in numbers:
+            known = any(committed[tp] is not None for tp in self._layout.inputs([number]))
+            for topic, _ in self._layout.changelogs([number]):
+                if ends[topic, number] > 0 and not known:
+                    raise StateError(
+                        f"partition {number} has state in {topic}, but the group "
+                        f"{self._layout.app_id!r} has no offsets any more; folding from the "
+                        "beginning would count everything twice. Restore the group's offsets, "
+                        "or begin again with another CCSTREAM_APP_ID"
+                    )
+                if starts[topic, number] > 0 and self._cluster.deletes_old_records(topic):
+                    raise StateError(
+                        f"{topic}[{number}] begins at offset {starts[topic, number]}: rows were "
+                        "deleted from it. A changelog must be compacted, never deleted from"
+                    )
+
+    def _prepared(
+        self,
+        number: int,
+        owner: Owner | None,
+        offsets: Mapping[TopicPartitionKey, int],
+        retained: Mapping[int, Partition],
+    ) -> Partition:
+        folded = [
+            offsets.get((topic, number), 0) - 1 for topic in self._layout.input_topics_by_number
+        ]
+        kept = retained.get(number)
+        if kept is not None and owner is not None and kept.epoch == owner.epoch:
+            if kept.folded == folded:
+                return kept
+            raise StateError(
+                f"partition {number}: the group's offsets are not where this worker left them; "
+                "something else committed for the group"
+            )
+        state_id = owner.state_id if owner is not None else new_state_id()
+        scope = Scope(state_id, number, self._layout.partitions)
+        partition = Partition(scope, self._layout.new_tables(), folded)
+        return partition
+
+    def _restore(
+        self,
+        numbers: list[int],
+        partitions: Mapping[int, Partition],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        changelogs = list(self._layout.changelogs(numbers))
+        starts = self._cluster.starts(changelogs)
+        ends = self._cluster.high_watermarks(changelogs)
+        ranges = [ChangelogRange(t, n, starts[t, n], ends[t, n]) for t, n in changelogs]
+        self._cluster.restore(
+            ranges,
+            lambda topic, number: partitions[number].tables[self._layout.table_of(topic)],
+            cancelled,
+            self._progress,
+        )
+
+    def _raise_epochs(
+        self,
+        assignment: Assignment,
+        partitions: Mapping[int, Partition],
+        owners: Mapping[int, Owner],
+        offsets: Mapping[TopicPartitionKey, int],
+    ) -> None:
+        rows = []
+        for number, partition in partitions.items():
+            owner = owners.get(number)
+            partition.begin_epoch(max(partition.epoch, owner.epoch if owner else 0) + 1)
+            rows.append(owner_record(self._owner(partition)))
+        moved = tuple(SourceOffset(topic, n, offset) for (topic, n), offset in offsets.items())
+        self._delivery.commit(Snapshot(assignment, tuple(rows), moved))
+        self._delivery.settle(_RAISE_DEADLINE)
+
+    def _owner(self, partition: Partition) -> Owner:
+        return Owner(
+            app_id=self._layout.app_id,
+            partition=partition.number,
+            partitions=self._layout.partitions,
+            state_id=partition.scope.state_id,
+            epoch=partition.epoch,
+            transactional_ids=self._delivery.transactional_ids,
+            member=f"{socket.gethostname()}:{os.getpid()}",
+            acquired_at=self._clock.now_ms(),
+        )

@@ -1,0 +1,361 @@
+"""The worker process: puts the parts together, runs them, and says how it ended.
+
+The exit status is for a supervisor: 0 after a signal, otherwise one of :class:`ExitStatus`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+import structlog
+
+from ccstream.domain.window import WindowLimits
+from ccstream.engine.aggregates import Rules, make_plans
+from ccstream.engine.app import EngineApp, make_app
+from ccstream.engine.assignment import check_group_metadata_layout
+from ccstream.engine.chunks import ChunkLoop, Pace
+from ccstream.engine.clock import Clock
+from ccstream.engine.cluster import Cluster
+from ccstream.engine.dataplane import DataPlane
+from ccstream.engine.delivery import Delivery, Snapshot
+from ccstream.engine.engine import Engine
+from ccstream.engine.fold import Folder
+from ccstream.engine.gauges import Gauges
+from ccstream.engine.layout import Layout
+from ccstream.engine.outlet import Outlet
+from ccstream.engine.plain import PlainDelivery
+from ccstream.engine.restore import RestoreProgress
+from ccstream.engine.store import Table
+from ccstream.engine.takeover import TakeOver
+from ccstream.engine.transactional import TransactionalDelivery
+from ccstream.errors import (
+    BrokerUnavailableError,
+    CcstreamError,
+    DeliveryError,
+    FencedError,
+    SettingsError,
+    StateError,
+    TopicMismatchError,
+)
+from ccstream.ops.health import Health
+from ccstream.ops.kafka_config import admin_config, consumer_config, producer_config
+from ccstream.ops.metrics import Metrics
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import (
+    CHANNELS,
+    REJECTED_TOPIC,
+    SYNC_TOPICS,
+    TABLES,
+    channel_of,
+    topic_numbers,
+)
+from ccstream.wire.codec import Codec
+from ccstream.wire.rows import ROW_CODECS
+
+__all__ = ["ExitStatus", "Worker", "run"]
+
+_DAY_MS = 24 * 3_600_000
+
+_STOP_TIMEOUT = 4.0
+"""Seconds for a clean stop; what is folded by then is committed, the rest is read again."""
+
+_BROKER_BACKOFF = (0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts to reach a broker at start; the last one is repeated."""
+
+log = structlog.get_logger(__name__)
+
+
+class ExitStatus(IntEnum):
+    """Why a worker ended, for its supervisor."""
+
+    STOPPED = 0
+    BROKER_UNAVAILABLE = 3
+    STATE = 4
+    DELIVERY = 5
+    FENCED = 6
+    FAILED = 70
+
+
+def _status_of(error: BaseException) -> ExitStatus:
+    if isinstance(error, FencedError):
+        return ExitStatus.FENCED
+    if isinstance(error, BrokerUnavailableError):
+        return ExitStatus.BROKER_UNAVAILABLE
+    if isinstance(error, DeliveryError):
+        return ExitStatus.DELIVERY
+    if isinstance(error, StateError | TopicMismatchError | SettingsError):
+        return ExitStatus.STATE
+    return ExitStatus.FAILED
+
+
+class Worker:
+    """One worker: engine, Faust app, metrics and health.
+
+    Args:
+        settings: everything configured.
+        metrics: where to count; its own by default.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+        self.settings = settings
+        numbers = topic_numbers(settings.channels_extra)
+        self._inputs = tuple(sorted(numbers, key=numbers.__getitem__))
+        channels = (*CHANNELS, *settings.channels_extra)
+        self.metrics = metrics or Metrics(channels=(*channels, "mail", "unknown"))
+        self._ended: asyncio.Future[BaseException | None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._restoring = RestoreProgress()
+        self.app: EngineApp | None = None
+        self.engine: Engine | None = None
+        self.health = Health(
+            self._live, self._ready, self.metrics.registry, settings.web.host, settings.web.port
+        )
+
+    async def run(self, stop: asyncio.Event) -> ExitStatus:
+        """Work until ``stop`` is set or something fails."""
+        self._loop = asyncio.get_running_loop()
+        self._ended = self._loop.create_future()
+        url = self.health.start()
+        try:
+            return await self._work(stop, url)
+        except CcstreamError as error:
+            return self._report(error)
+        finally:
+            self.health.stop()
+
+    async def _work(self, stop: asyncio.Event, url: str) -> ExitStatus:
+        assert self._ended is not None
+        cluster = self._cluster()
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            if not await self._reach_broker(cluster, stopping):
+                return ExitStatus.STOPPED
+            delivery = await asyncio.to_thread(self._delivery, cluster)
+            self.engine = self._make_engine(cluster, delivery)
+            self.app = make_app(self.settings, self._layout, self.engine, self._lost, url)
+            self.engine.start()
+            starting = asyncio.ensure_future(self.app.start())
+            await asyncio.wait(
+                {stopping, self._ended, starting}, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not (stopping.done() or self._ended.done()):
+                starting.result()
+                await asyncio.wait({stopping, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            return await self._end(starting)
+        finally:
+            stopping.cancel()
+            cluster.close()
+
+    async def _end(self, starting: asyncio.Future[Any]) -> ExitStatus:
+        assert self._ended is not None
+        assert self.app is not None
+        assert self.engine is not None
+        started = time.monotonic()
+        error = self._ended.result() if self._ended.done() else None
+        # A failed worker leaves no less cleanly: whatever of its last transaction is open is
+        # aborted by its successor, and leaving the group spares that the session timeout.
+        with contextlib.suppress(asyncio.TimeoutError, Exception):
+            await asyncio.wait_for(self.app.stop(), _STOP_TIMEOUT)
+        await asyncio.to_thread(self.engine.stop, _STOP_TIMEOUT)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await starting
+        if error is None and self._ended.done():
+            error = self._ended.result()
+        if error is not None:
+            return self._report(error)
+        log.info("stopped", seconds=round(time.monotonic() - started, 2))
+        return ExitStatus.STOPPED
+
+    def _report(self, error: BaseException) -> ExitStatus:
+        status = _status_of(error)
+        if isinstance(error, CcstreamError):
+            log.error("worker ended", reason=str(error), exit_status=int(status))
+        else:
+            log.error("worker ended", exit_status=int(status), exc_info=error)
+        return status
+
+    async def _reach_broker(self, cluster: Cluster, stopping: asyncio.Future[Any]) -> bool:
+        """Wait for a broker, with back-off; False if told to stop meanwhile."""
+        attempt = 0
+        while not stopping.done():
+            try:
+                counts = await asyncio.to_thread(cluster.partition_counts)
+            except BrokerUnavailableError as error:
+                pause = _BROKER_BACKOFF[min(attempt, len(_BROKER_BACKOFF) - 1)]
+                attempt += 1
+                log.warning("no broker yet", reason=str(error), again_in_seconds=pause)
+                await asyncio.wait({stopping}, timeout=pause)
+            else:
+                self._make_layout()
+                self._layout.check(counts)
+                return True
+        return False
+
+    def _cluster(self) -> Cluster:
+        settings = self.settings
+        return Cluster(
+            admin_config(settings),
+            consumer_config(settings, isolation="read_committed", role="takeover"),
+            producer_config(settings, role="fence"),
+            settings.app_id,
+        )
+
+    def _make_layout(self) -> None:
+        settings = self.settings
+        rows_max = max(64, settings.state.cache_rows_max // settings.kafka.partitions)
+        self._layout = Layout(
+            app_id=settings.app_id,
+            partitions=settings.kafka.partitions,
+            inputs=self._inputs,
+            tables=TABLES,
+            others=(*SYNC_TOPICS.values(), REJECTED_TOPIC),
+            new_tables=lambda: {name: Table(name, ROW_CODECS[name], rows_max) for name in TABLES},
+        )
+
+    def _delivery(self, cluster: Cluster) -> Delivery:
+        settings = self.settings
+        delivery: Delivery
+        transactional = settings.delivery == "transactional" or (
+            settings.delivery == "auto" and cluster.has_transactions()
+        )
+        if transactional:
+            check_group_metadata_layout(settings.app_id)
+            who = settings.group.instance_id or os.urandom(6).hex()
+            name = f"{settings.app_id}.{who}.0"
+            delivery = TransactionalDelivery(
+                producer_config(settings, transactional_id=name, linger_ms=0), name
+            )
+        else:
+            delivery = PlainDelivery(producer_config(settings, linger_ms=0), self._commit_offsets)
+        self._transactional = transactional
+        delivery.start()
+        return delivery
+
+    def _make_engine(self, cluster: Cluster, delivery: Delivery) -> Engine:
+        settings = self.settings
+        group = settings.group
+        clock = Clock()
+        gauges = Gauges(
+            self.metrics,
+            self._layout,
+            clock,
+            last_heartbeat=self._last_heartbeat,
+            session_timeout=group.session_timeout_ms / 1000,
+            report=self._report_restore,
+        )
+        takeover = TakeOver(
+            self._layout,
+            cluster,
+            delivery,
+            clock,
+            gauges.restoring,
+        )
+        plane = DataPlane(
+            consumer_config(settings, isolation="read_committed", role="input"),
+            settings.chunk.records_max,
+        )
+        rules = Rules.of(settings)
+        folder = Folder(
+            decode=Codec().decode_event,
+            topics=self._inputs,
+            channels=tuple(channel_of(topic) for topic in self._inputs),
+            plans=make_plans(rules),
+            outlet=Outlet(delivery, settings.kafka.max_message_bytes),
+            window_limits=WindowLimits(
+                settings.window.ids_max, settings.window.horizon_days * _DAY_MS
+            ),
+            append_time=self._transactional,
+        )
+        pace = Pace(
+            commit_interval=settings.commit.interval_ms / 1000,
+            urgent_interval=settings.commit.urgent_interval_ms / 1000,
+            linger_max=settings.chunk.linger_ms_max / 1000,
+            commit_timeout=group.rebalance_timeout_ms / 2000,
+        )
+        return Engine(
+            takeover,
+            ChunkLoop(plane, folder, delivery, self._layout, gauges, pace, clock),
+            release_timeout=group.rebalance_timeout_ms / 2000,
+            on_failure=self._failed,
+        )
+
+    def _commit_offsets(self, snapshot: Snapshot) -> None:
+        """In the committer's thread; only the strategy without transactions comes here."""
+        assert self.app is not None
+        thread = self.app.control.thread
+        offsets: Mapping[tuple[str, int], int] = {
+            (o.topic, o.partition): o.offset for o in snapshot.offsets
+        }
+        commit = thread.commit_offsets(offsets, snapshot.assignment.generation)
+        asyncio.run_coroutine_threadsafe(commit, thread.thread_loop).result(timeout=10.0)
+
+    def _last_heartbeat(self) -> float:
+        return self.app.control.thread.last_heartbeat if self.app is not None else 0.0
+
+    def _failed(self, error: BaseException) -> None:
+        """From any thread: the first failure ends the worker."""
+        if isinstance(error, DeliveryError):
+            self.metrics.add("ccstream_commit_failures_total")
+        assert self._loop is not None
+
+        def end() -> None:
+            assert self._ended is not None
+            if not self._ended.done():
+                self._ended.set_result(error)
+
+        self._loop.call_soon_threadsafe(end)
+
+    def _lost(self, error: BaseException) -> None:
+        self._failed(
+            error
+            if isinstance(error, CcstreamError)
+            else BrokerUnavailableError(f"the consumer group cannot go on: {error!r}")
+        )
+
+    def _report_restore(self, progress: RestoreProgress) -> None:
+        self._restoring = progress
+        log.info(
+            "restoring",
+            records=progress.records,
+            remaining=progress.remaining,
+            seconds=round(progress.seconds, 2),
+        )
+
+    def _live(self) -> tuple[bool, Mapping[str, Any]]:
+        ended = self._ended is not None and self._ended.done()
+        return not ended, {"host": socket.gethostname()}
+
+    def _ready(self) -> tuple[bool, Mapping[str, Any]]:
+        engine = self.engine
+        if engine is None:
+            return False, {"state": "waiting for a broker"}
+        if engine.assignment is None:
+            remaining = self._restoring.remaining
+            return False, {"state": "taking partitions over", "restore_remaining": remaining}
+        return True, {
+            "state": "serving",
+            "partitions": sorted(engine.partitions),
+            "waiting_for_the_rest_of": sorted(engine.assignment.waiting),
+        }
+
+
+def run(settings: Settings) -> int:
+    """Run a worker until SIGTERM or SIGINT; the exit status."""
+
+    async def main() -> int:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        return await Worker(settings).run(stop)
+
+    return asyncio.run(main())

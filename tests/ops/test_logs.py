@@ -4,26 +4,14 @@ import ast
 import io
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from ccstream.ops.logs import PERSONAL, REDACTED, configure, logger
 from ccstream.ops.settings import LogSettings
 
 SOURCES = Path(__file__).parents[2] / "src" / "ccstream"
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def logged(**settings: str) -> tuple[io.StringIO, LogSettings]:

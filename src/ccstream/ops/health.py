@@ -130,6 +130,7 @@ class Health:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 4 * REQUESTS_AT_ONCE_MAX  # with 5, a burst waits a second for its retry
 
     def __init__(self, address: tuple[str, int], health: Health) -> None:
         if ":" in address[0]:

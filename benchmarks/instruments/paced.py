@@ -1,0 +1,42 @@
+"""What the paced instruments agree on: the events, and how an id says when it was sent."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from benchmarks.load import CHANNEL, CURRENCY, SOURCE
+from ccstream.domain.events import CartItemAdded, Money
+
+__all__ = ["CUSTOMERS", "additions", "paced_event", "sent_at"]
+
+CUSTOMERS = 3_000
+"""At 1,000 events/s for 15 s, carts come to hold about five lines."""
+SKUS = 50
+
+
+def additions(seed: int = 2) -> Iterator[tuple[str, str]]:
+    """Who adds what, without end, the same at every call: ``(subject, sku)``."""
+    chance = random.Random(seed)
+    while True:
+        yield f"customer:{chance.randrange(CUSTOMERS)}", f"sku-{chance.randrange(SKUS):04d}"
+
+
+def paced_event(number: int, at_ns: int, subject: str, sku: str) -> CartItemAdded:
+    """The n-th addition. Its id has the length of a UUID and holds when it was handed over."""
+    return CartItemAdded(
+        event_id=f"{at_ns:019d}-{number:016d}",
+        occurred_at=at_ns // 1_000_000,
+        channel=CHANNEL,
+        source=SOURCE,
+        subject=subject,
+        sku=sku,
+        quantity=1,
+        unit_price=Money(1_999, CURRENCY),
+    )
+
+
+def sent_at(event_id: str) -> tuple[int, int]:
+    """When the event with this id was handed to its producer, in ns, and its number."""
+    at_ns, number = event_id.split("-")
+    return int(at_ns), int(number)

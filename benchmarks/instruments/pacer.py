@@ -1,0 +1,53 @@
+"""Publishes at a steady rate, each event at once. Prints how many were acknowledged.
+
+Arguments: bootstrap, topic, events a second, seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from confluent_kafka import Producer
+
+from benchmarks.instruments.paced import additions, paced_event
+from ccstream.wire.codec import Codec
+from ccstream.wire.headers import event_headers
+
+PAUSE_S = 0.0005
+
+
+def main(bootstrap: str, topic: str, rate: float, seconds: float) -> None:
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0}
+    )
+    producer.list_topics(topic, timeout=10)
+    encode = Codec().encode_event
+    acknowledged = 0
+
+    def delivered(error: Any, _message: Any) -> None:
+        nonlocal acknowledged
+        acknowledged += error is None
+
+    print("ready", flush=True)
+    who_and_what = additions()
+    number = 0
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < seconds:
+        for _ in range(int(elapsed * rate) - number):
+            subject, sku = next(who_and_what)
+            event = paced_event(number, time.time_ns(), subject, sku)
+            producer.produce(
+                topic, encode(event), subject, headers=event_headers(event), on_delivery=delivered
+            )
+            number += 1
+        producer.poll(0)
+        time.sleep(PAUSE_S)
+    producer.flush(30)
+    print(json.dumps({"published": number, "acknowledged": acknowledged}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]))

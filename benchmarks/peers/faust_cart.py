@@ -1,0 +1,44 @@
+"""Stock Faust: one agent and one table, a plain ``{sku: quantity}`` cart in JSON.
+
+Every setting is Faust's default; only the broker and the names are given. The events are
+those that ccstream gets, decoded by the same codec; there are no merge semantics, no
+versions, no window for duplicates, no last touch. Run by ``faust -A`` with its environment
+set by the throughput question.
+"""
+
+from __future__ import annotations
+
+import os
+
+import faust
+
+from ccstream.domain.events import CartItemAdded, CartItemQuantitySet, CartItemRemoved
+from ccstream.wire.codec import Codec
+
+app = faust.App(os.environ["BENCH_APP_ID"], broker=f"kafka://{os.environ['BENCH_BOOTSTRAP']}")
+events = app.topic(
+    os.environ["BENCH_INPUT"],
+    key_type=bytes,
+    value_type=bytes,
+    key_serializer="raw",
+    value_serializer="raw",
+)
+snapshots = app.topic(os.environ["BENCH_OUTPUT"], key_type=str, key_serializer="raw")
+carts = app.Table("carts", default=dict)
+decode = Codec().decode_event
+
+
+@app.agent(events)
+async def keep_carts(stream: faust.Stream[bytes]) -> None:
+    async for value in stream:
+        event = decode(value)
+        cart = dict(carts[event.subject])
+        match event:
+            case CartItemAdded():
+                cart[event.sku] = cart.get(event.sku, 0) + event.quantity
+            case CartItemQuantitySet():
+                cart[event.sku] = event.quantity
+            case CartItemRemoved():
+                cart.pop(event.sku, None)
+        carts[event.subject] = cart
+        await snapshots.send(key=event.subject, value=cart)

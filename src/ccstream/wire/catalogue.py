@@ -2,7 +2,7 @@
 
 It is the single source from which topics, registry subjects, ``asyncapi.yaml`` and the docs
 are made. Names and numbers in it are stored in logs and tokens: they may be added to at the
-end, never changed. The topics' settings are in `topics`.
+end, never changed. What each kind of topic is set to, and why, is in the module `topics`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ from types import MappingProxyType
 
 from ccstream.domain import events
 from ccstream.errors import SettingsError
+from ccstream.wire.topics import (
+    MESSAGE_BYTES_MAX,
+    ROOM_BYTES,
+    SETTINGS,
+    Setting,
+    TopicKind,
+    TopicSpec,
+)
 
 __all__ = [
     "AGGREGATES",
@@ -26,6 +34,8 @@ __all__ = [
     "REJECTED_TOPIC",
     "SYNC_SCHEMAS",
     "SYNC_TOPICS",
+    "SYNC_TYPES",
+    "SYSTEM",
     "TABLES",
     "TOPIC_NUMBERS",
     "changelog_topic",
@@ -34,6 +44,7 @@ __all__ = [
     "input_topic",
     "input_topics",
     "topic_numbers",
+    "topics",
 ]
 
 CHANNELS = (
@@ -138,14 +149,23 @@ SYNC_TOPICS: MappingProxyType[str, str] = MappingProxyType(
 )
 """Where each table's rows are published; the tables without one are the engine's own."""
 
-SYNC_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
+SYNC_TYPES: MappingProxyType[str, str] = MappingProxyType(
     {
-        "carts": "CartSynced",
-        "touches": "LastTouchSynced",
-        "profiles": "ProfileSynced",
-        "orders": "OrderSynced",
+        "carts": "ccstream.cart.v1.CartSynced",
+        "touches": "ccstream.touch.v1.LastTouchSynced",
+        "profiles": "ccstream.profile.v1.ProfileSynced",
+        "orders": "ccstream.order.v1.OrderSynced",
     }
 )
+"""The full name of the record on each sync topic, which is also its CloudEvents type."""
+
+SYNC_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
+    {table: fullname.rpartition(".")[2] for table, fullname in SYNC_TYPES.items()}
+)
+"""The name of the record on each sync topic."""
+
+SYSTEM = "ccstream.system.v1"
+"""Namespace of what workers write for each other and for those who run them."""
 
 _CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _INPUT = re.compile(r"channel\.([a-z][a-z0-9_]{0,49})\.events\.v1")
@@ -203,3 +223,48 @@ def topic_numbers(extra_channels: Sequence[str] = ()) -> dict[str, int]:
 
 TOPIC_NUMBERS: MappingProxyType[str, int] = MappingProxyType(topic_numbers())
 """The numbers without extra channels: web 0, app 1, ... post 9, mail 10."""
+
+
+def topics(
+    app_id: str,
+    extra_channels: Sequence[str] = (),
+    *,
+    message_bytes_max: int = MESSAGE_BYTES_MAX,
+) -> tuple[TopicSpec, ...]:
+    """Every topic of an application.
+
+    Args:
+        app_id: the application (consumer group), which the changelogs are named after.
+        extra_channels: channels beside `CHANNELS`, in the order of the configuration.
+        message_bytes_max: the largest record (kafka.max_message_bytes).
+
+    Raises:
+        SettingsError: see `input_topics`.
+    """
+    numbers = topic_numbers(extra_channels)
+    taken = Setting("max.message.bytes", str(message_bytes_max), "kafka.max_message_bytes")
+    written = Setting(
+        "max.message.bytes",
+        str(message_bytes_max + ROOM_BYTES),
+        "what an input topic took fits into a letter, and a full batch has framing of its own",
+    )
+
+    def spec(name: str, kind: TopicKind, summary: str, *schemas: str) -> TopicSpec:
+        limit = taken if kind == "input" else written
+        return TopicSpec(name, kind, summary, schemas, (*SETTINGS[kind], limit), numbers.get(name))
+
+    specs = [
+        spec(topic, "input", f"Events of the channel {channel_of(topic)}.", *EVENTS)
+        for topic in input_topics(extra_channels)
+    ]
+    specs.append(spec(MAIL_TOPIC, "mail", "Letters from entity to entity.", f"{SYSTEM}.Mail"))
+    for table, topic in SYNC_TOPICS.items():
+        specs.append(spec(topic, "sync", f"What is now known: {table}.", SYNC_TYPES[table]))
+    rejected = "Records that were not applied, and why."
+    specs.append(spec(REJECTED_TOPIC, "rejected", rejected, f"{SYSTEM}.Rejected"))
+    owners = "Who owns each partition number."
+    specs.append(spec(OWNERS_TOPIC, "owners", owners, f"{SYSTEM}.Owner"))
+    for table in TABLES:
+        changelog = changelog_topic(app_id, table)
+        specs.append(spec(changelog, "changelog", f"The rows of the table {table}."))
+    return tuple(specs)

@@ -190,7 +190,8 @@ class Codec:
 def _compile_foreign(writer: SchemaInfo) -> Reader:
     try:
         return compile_reader(writer.parsed)
-    except (SchemaError, SyntaxError, RecursionError) as error:  # Python nests 20 loops, no more
+    # the schema may be anybody's, and Python nests 20 loops, no more
+    except (SchemaError, SyntaxError, RecursionError, ValueError, KeyError, TypeError) as error:
         raise UndecodableError(
             reasons.UNKNOWN_SCHEMA, f"{writer.fullname} is not a schema that can be read here"
         ) from error

@@ -192,7 +192,7 @@ class _Compiler:
         self._emit(depth + 1, f"{count}, p = long(b, p)")
         self._emit(depth + 1, f"if {count} < 0:")  # a block with its size in bytes in front
         self._emit(depth + 2, f"{count} = -{count}; n, p = long_length(b, p)")
-        self._emit(depth + 1, f"if {count} > len(b) - p: raise Malformed('more items than bytes')")
+        self._emit(depth + 1, f"if {count} > len(b) - p: raise IndexError('cut short')")
         self._emit(depth + 1, f"while {count}:")
         self._emit(depth + 2, f"{count} -= 1")
         if keyed:

@@ -59,13 +59,17 @@ class RecordCodec(Generic[R]):
         return record
 
     def _decode_other(self, value: bytes) -> R:
-        name, fields = Codec().decode(value)
+        name, fields = self._any.decode(value)
         if name != self._name:
             raise UndecodableError(reasons.UNEXPECTED_RECORD, f"a {name}, not a {self._name}")
         try:
             return msgspec.convert(fields, self._cls)
         except msgspec.ValidationError as error:
             raise UndecodableError(reasons.MALFORMED, f"this is no {self._name}") from error
+
+    @cached_property
+    def _any(self) -> Codec:
+        return Codec()
 
     @cached_property
     def _info(self) -> SchemaInfo:

@@ -227,6 +227,12 @@ def _load(path: Traversable) -> dict[str, Any]:
         raise SchemaError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(raw, dict) or raw.get("type") != "record":
         raise SchemaError(f"{path}: must hold one Avro record")
+    try:  # as far as this module reads it; the rest is for fastavro to judge
+        _fullname(raw["name"], raw.get("namespace", ""))
+        for field in raw["fields"]:
+            field["name"], field["type"]
+    except (KeyError, TypeError) as error:
+        raise SchemaError(f"{path}: not a valid Avro record: {error!r}") from error
     return raw
 
 

@@ -283,7 +283,7 @@ class WindowSettings(Section):
     horizon_days: int = Field(
         default=30,
         ge=1,
-        le=365,
+        le=36_500,
         description="An event older than this when it arrives is too late.",
     )
 

@@ -13,6 +13,7 @@ from ccstream.engine.assignment import Assignment
 from ccstream.engine.engine import Engine
 from ccstream.engine.layout import Layout
 from ccstream.engine.recovery import TableManager
+from ccstream.engine.tables import StoreTable
 from ccstream.engine.transport import Consumer, Transport
 from ccstream.ops.kafka_config import faust_broker, faust_credentials
 from ccstream.ops.settings import Settings
@@ -45,6 +46,9 @@ class EngineApp(faust.App):
     async def _producer_flush(self, logger: Any) -> None:
         """There is no Faust producer to flush."""
 
+    def _create_directories(self) -> None:
+        """Nothing of this app is kept in files."""
+
     @property
     def control(self) -> Consumer:
         consumer = self.consumer
@@ -76,9 +80,9 @@ def make_app(
     url: str,
 ) -> EngineApp:
     """The app, with its input topics subscribed and its tables declared; not started."""
-    logging.getLogger("faust").setLevel(logging.WARNING)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    logging.getLogger("mode").setLevel(logging.WARNING)
+    for module in ("app", "transport", "recovery"):
+        # Faust narrates each step of each service at INFO; the engine says what matters.
+        logging.getLogger(f"ccstream.engine.{module}").setLevel(logging.WARNING)
     group = settings.group
     app = EngineApp(
         settings.app_id,
@@ -100,7 +104,7 @@ def make_app(
         broker_request_timeout=max(30.0, group.session_timeout_ms / 1000 + 5),
         stream_wait_empty=True,
         TableManager=TableManager,
-        datadir="/nonexistent",
+        Table=StoreTable,
     )
     app.engine, app.layout, app.on_lost = engine, layout, on_lost
     app.instance_id = group.instance_id

@@ -8,6 +8,7 @@ the positions reached are handed to the delivery as one snapshot; folding goes o
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 from msgspec import Struct
 
@@ -119,6 +120,7 @@ class ChunkLoop:
             self._gauges.check_alive()
             started = self._clock.monotonic()
             fold, numbers, partitions = self._folder.fold, self._topic_numbers, self.partitions
+            message: Any  # librdkafka's stub allows None for what a record always has
             for message in messages:
                 partition = partitions.get(message.partition())
                 if partition is not None:

@@ -64,10 +64,10 @@ class Cluster:
     def has_transactions(self) -> bool:
         """Whether the cluster keeps transactions as facts; librdkafka's mock cluster does not."""
         try:
-            name = self._admin.list_topics(timeout=_TIMEOUT).cluster_id or ""
+            name = self._admin.list_topics(timeout=_TIMEOUT).cluster_id
         except KafkaException as error:
             raise _no_answer(error) from error
-        return not name.startswith(_MOCK_CLUSTER)
+        return not str(name).startswith(_MOCK_CLUSTER)
 
     def starts(self, partitions: Iterable[TopicPartitionKey]) -> dict[TopicPartitionKey, int]:
         """The first offset still in each log."""

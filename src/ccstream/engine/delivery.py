@@ -8,7 +8,6 @@ together. Only one thread calls these methods.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -17,7 +16,7 @@ from ccstream.engine.assignment import Assignment
 
 __all__ = ["ChangelogRecord", "Delivery", "Headers", "Snapshot", "SourceOffset"]
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
 
 
 class ChangelogRecord(Struct, frozen=True):
@@ -68,7 +67,12 @@ class Delivery(Protocol):
         """Settle what an earlier life of this worker left open. Before joining the group."""
 
     def send(
-        self, topic: str, partition: int, key: bytes | str, value: bytes | None, headers: Headers
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | str,
+        value: bytes | None,
+        headers: Headers | None,
     ) -> None:
         """Hand over one output.
 

@@ -10,7 +10,7 @@ from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.delivery import Delivery, Headers
 from ccstream.engine.partition import Partition
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, SYNC_SCHEMAS
-from ccstream.wire.headers import TRACEPARENT, header, sync_headers, time_text
+from ccstream.wire.headers import TRACEPARENT, SyncHeaders, header
 from ccstream.wire.mail import Mail, encode_mail
 from ccstream.wire.rejected import encode_rejected, rejected_record
 from ccstream.wire.rows import ROW_CODECS, Entry
@@ -24,22 +24,21 @@ _ROOM_FOR_HEADERS = 2_048
 _SURELY_FITS = 4
 """A row is at most about this many times its snapshot; below, it is not encoded to be sure."""
 
-_Fixed = list[tuple[str, bytes]]
-
 
 class Outlet:
     """Turns what a fold decides into records of ``delivery``.
 
     Args:
         delivery: where the records go.
+        app_id: the application that they come from.
         message_bytes_max: the largest record that the topics take.
     """
 
-    def __init__(self, delivery: Delivery, message_bytes_max: int) -> None:
+    def __init__(self, delivery: Delivery, app_id: str, message_bytes_max: int) -> None:
         self._delivery = delivery
         self._bytes_max = message_bytes_max - _ROOM_FOR_HEADERS
-        self._fixed_headers: dict[tuple[int, str], _Fixed] = {}
-        self._time = (-1, b"")
+        self._app_id = app_id
+        self._headers: dict[tuple[int, str], tuple[int, SyncHeaders]] = {}
 
     def encode(
         self,
@@ -87,24 +86,25 @@ class Outlet:
         topic = aggregate.sync_topic
         if topic is None:
             return
-        fixed = self._fixed_headers.get((partition.epoch, aggregate.table))
-        if fixed is None:
-            fixed = self._fixed(partition.epoch, aggregate.table)
-        headers = [
-            *fixed,
-            ("ce_id", b"%d-%d" % (partition.number, version)),
-            ("ce_time", self._time_text(cause.appended_at)),
-        ]
-        if source_headers:
-            trace = header(source_headers, TRACEPARENT)
-            if trace is not None:
-                headers.append((TRACEPARENT, trace))
+        made = self._headers.get((partition.number, aggregate.table))
+        if made is None or made[0] != partition.epoch:
+            made = self._headers[partition.number, aggregate.table] = (
+                partition.epoch,
+                SyncHeaders(
+                    partition.epoch,
+                    f"ccstream.sync.v1.{SYNC_SCHEMAS[aggregate.table]}",
+                    partition.number,
+                    self._app_id,
+                ),
+            )
+        trace = header(source_headers, TRACEPARENT) if source_headers else None
+        headers = made[1].of(version, cause.appended_at, trace)
         self._delivery.send(topic, partition.number, key, value, headers)
 
     def mail(self, home: int, mail: Mail, source_headers: Headers | None) -> None:
         """Send a letter to the partition of its addressee."""
         trace = header(source_headers, TRACEPARENT) if source_headers else None
-        headers = [(TRACEPARENT, trace)] if trace is not None else []
+        headers = [(TRACEPARENT, trace)] if trace is not None else None
         self._delivery.send(MAIL_TOPIC, home, mail.to, encode_mail(mail), headers)
 
     def reject(
@@ -135,21 +135,4 @@ class Outlet:
             rejected_at=appended_at,
         )
         where = f"{topic}/{source_partition}/{offset}"
-        self._delivery.send(REJECTED_TOPIC, partition, where, encode_rejected(letter), ())
-
-    def _fixed(self, epoch: int, table: str) -> _Fixed:
-        ce_type = f"ccstream.sync.v1.{SYNC_SCHEMAS[table]}"
-        made = [
-            pair
-            for pair in sync_headers(epoch, "", ce_type, 0)
-            if pair[0] not in ("ce_id", "ce_time")
-        ]
-        if len(self._fixed_headers) > 4_096:
-            self._fixed_headers.clear()  # epochs long gone
-        self._fixed_headers[epoch, table] = made
-        return made
-
-    def _time_text(self, time_ms: int) -> bytes:
-        if self._time[0] != time_ms:
-            self._time = (time_ms, time_text(time_ms).encode())
-        return self._time[1]
+        self._delivery.send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)

@@ -63,12 +63,17 @@ class PlainDelivery:
         """Nothing can be left open."""
 
     def send(
-        self, topic: str, partition: int, key: bytes | str, value: bytes | None, headers: Headers
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | str,
+        value: bytes | None,
+        headers: Headers | None,
     ) -> None:
         deadline = time.monotonic() + _FLUSH_TIMEOUT
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, headers=headers)
+                self._producer.produce(topic, value, key, partition, headers=headers)  # type: ignore[arg-type]
             except BufferError as error:
                 if time.monotonic() > deadline:
                     raise DeliveryError(
@@ -82,7 +87,7 @@ class PlainDelivery:
 
     def commit(self, snapshot: Snapshot) -> None:
         for row in snapshot.rows:
-            self.send(row.topic, row.partition, row.key, row.value, ())
+            self.send(row.topic, row.partition, row.key, row.value, None)
         self._committer.begin(lambda: self._end(snapshot))
 
     def poll(self) -> float | None:

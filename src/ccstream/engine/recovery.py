@@ -67,10 +67,10 @@ class TableManager(FaustTableManager):
     """Faust's table manager with the engine's recovery."""
 
     app: EngineApp
-    _recovery: Recovery | None = None
+    _recovery: Recovery | None = None  # type: ignore[assignment]
 
     @property
-    def recovery(self) -> Recovery:
+    def recovery(self) -> Recovery:  # type: ignore[override]
         if self._recovery is None:
             self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from msgspec import Struct, field
 
 from ccstream.engine.store import Table
@@ -113,11 +113,11 @@ def _read(
                 f"{_STALLED_AFTER:.0f} s; are the brokers up?"
             )
         for message in messages:
-            tp = (message.topic(), message.partition())
+            tp, offset = _place(message)
             error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
-                    if message.offset() >= ends[tp]:
+                    if offset >= ends[tp]:
                         open_partitions.discard(tp)
                     continue
                 if error.retriable() or error.code() == KafkaError._ALL_BROKERS_DOWN:
@@ -126,11 +126,11 @@ def _read(
             key, value = message.key(), message.value()
             if key is None or (value is not None and not value.startswith(_KNOWN_FRAMES)):
                 raise StateError(
-                    f"{tp[0]}[{tp[1]}] offset {message.offset()} is no row of a ccstream table; "
+                    f"{tp[0]}[{tp[1]}] offset {offset} is no row of a ccstream table; "
                     "something else wrote to the changelog"
                 )
             tables[tp].restore(key.decode(), value)
-            positions[tp] = message.offset() + 1
+            positions[tp] = offset + 1
         state.records += len(messages)
         state.remaining_by_table = {
             tp: ends[tp] - positions[tp] if tp in open_partitions else 0 for tp in ends
@@ -139,3 +139,10 @@ def _read(
         state.remaining = max(1, sum(state.remaining_by_table.values()))
         state.seconds = now - started
         progress(state)
+
+
+def _place(message: Message) -> tuple[tuple[str, int], int]:
+    """Topic and partition, and offset, of what the consumer handed over: it always has them."""
+    where: Any = (message.topic(), message.partition())
+    offset: Any = message.offset()
+    return where, offset

@@ -42,6 +42,14 @@ class Table:
         self._decoded[key] = entry
         return entry
 
+    def peek(self, key: str) -> Entry | None:
+        """As :meth:`get`, for any thread: nothing is cached."""
+        entry = self._decoded.get(key)
+        if entry is not None:
+            return entry if entry.state is not None else None
+        encoded = self._encoded.get(key)
+        return self._codec.decode_row(encoded) if encoded is not None else None
+
     def put(self, key: str, entry: Entry) -> None:
         """Store a changed row; it is dirty until the next :meth:`drain`.
 

@@ -60,7 +60,7 @@ class TransactionalDelivery:
         self._producer = Producer({**config, "transactional.id": transactional_id})
         self._committer = Committer("ccstream-commit")
         self._open = False
-        self._waiting: deque[tuple[str, int, bytes | str, bytes | None, Headers]] = deque()
+        self._waiting: deque[tuple[str, int, bytes | str, bytes | None, Headers | None]] = deque()
 
     @property
     def transactional_ids(self) -> tuple[str, ...]:
@@ -89,7 +89,12 @@ class TransactionalDelivery:
             ) from error
 
     def send(
-        self, topic: str, partition: int, key: bytes | str, value: bytes | None, headers: Headers
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | str,
+        value: bytes | None,
+        headers: Headers | None,
     ) -> None:
         if self._committer.busy:
             self._waiting.append((topic, partition, key, value, headers))
@@ -97,7 +102,7 @@ class TransactionalDelivery:
         if not self._open:
             self._begin()
         try:
-            self._producer.produce(topic, value, key, partition, headers=headers)
+            self._producer.produce(topic, value, key, partition, headers=headers)  # type: ignore[arg-type]
         except BufferError:
             self._produce_when_room(topic, partition, key, value, headers)
         except KafkaException as error:
@@ -108,7 +113,7 @@ class TransactionalDelivery:
         if not self._open:
             self._begin()
         for row in snapshot.rows:
-            self.send(row.topic, row.partition, row.key, row.value, ())
+            self.send(row.topic, row.partition, row.key, row.value, None)
         offsets = [TopicPartition(o.topic, o.partition, o.offset) for o in snapshot.offsets]
         self._committer.begin(lambda: self._end(offsets, metadata))
 
@@ -152,13 +157,18 @@ class TransactionalDelivery:
         return seconds
 
     def _produce_when_room(
-        self, topic: str, partition: int, key: bytes | str, value: bytes | None, headers: Headers
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | str,
+        value: bytes | None,
+        headers: Headers | None,
     ) -> None:
         deadline = time.monotonic() + _QUEUE_FULL_WAIT
         while time.monotonic() < deadline:
             self._producer.poll(0.01)
             try:
-                self._producer.produce(topic, value, key, partition, headers=headers)
+                self._producer.produce(topic, value, key, partition, headers=headers)  # type: ignore[arg-type]
             except BufferError:
                 continue
             return

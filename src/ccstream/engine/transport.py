@@ -142,7 +142,6 @@ class Consumer(driver.Consumer):
 
     async def on_stop(self) -> None:
         await self.wait_empty()
-        self.transport._topic_waiters.clear()
 
     async def _drain_messages(self, fetcher: Any) -> None:
         await self.wait_for_stopped(fetcher.wait_until_stopped())

@@ -134,7 +134,7 @@ class Worker:
     async def _work(self, stop: asyncio.Event, url: str) -> ExitStatus:
         assert self._ended is not None
         cluster = self._cluster()
-        stopping = asyncio.ensure_future(stop.wait())
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         try:
             if not await self._reach_broker(cluster, stopping):
                 return ExitStatus.STOPPED
@@ -142,13 +142,12 @@ class Worker:
             self.engine = self._make_engine(cluster, delivery)
             self.app = make_app(self.settings, self._layout, self.engine, self._lost, url)
             self.engine.start()
-            starting = asyncio.ensure_future(self.app.start())
-            await asyncio.wait(
-                {stopping, self._ended, starting}, return_when=asyncio.FIRST_COMPLETED
-            )
+            starting: asyncio.Future[Any] = asyncio.ensure_future(self.app.start())
+            ends: set[asyncio.Future[Any]] = {stopping, self._ended}
+            await asyncio.wait({*ends, starting}, return_when=asyncio.FIRST_COMPLETED)
             if not (stopping.done() or self._ended.done()):
                 starting.result()
-                await asyncio.wait({stopping, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             return await self._end(starting)
         finally:
             stopping.cancel()
@@ -269,7 +268,7 @@ class Worker:
             topics=self._inputs,
             channels=tuple(channel_of(topic) for topic in self._inputs),
             plans=make_plans(rules),
-            outlet=Outlet(delivery, settings.kafka.max_message_bytes),
+            outlet=Outlet(delivery, settings.app_id, settings.kafka.max_message_bytes),
             window_limits=WindowLimits(
                 settings.window.ids_max, settings.window.horizon_days * _DAY_MS
             ),

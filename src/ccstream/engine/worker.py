@@ -12,7 +12,6 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
-from enum import IntEnum
 from typing import Any
 
 import structlog
@@ -33,6 +32,7 @@ from ccstream.engine.layout import Layout
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.plain import PlainDelivery
 from ccstream.engine.restore import RestoreProgress
+from ccstream.engine.status import ExitStatus, status_of
 from ccstream.engine.store import Table
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
@@ -40,10 +40,6 @@ from ccstream.errors import (
     BrokerUnavailableError,
     CcstreamError,
     DeliveryError,
-    FencedError,
-    SettingsError,
-    StateError,
-    TopicMismatchError,
 )
 from ccstream.ops.health import Health
 from ccstream.ops.kafka_config import admin_config, consumer_config, producer_config
@@ -60,7 +56,7 @@ from ccstream.wire.catalogue import (
 from ccstream.wire.codec import Codec
 from ccstream.wire.rows import ROW_CODECS
 
-__all__ = ["ExitStatus", "Worker", "run"]
+__all__ = ["Worker", "run"]
 
 _DAY_MS = 24 * 3_600_000
 
@@ -71,29 +67,6 @@ _BROKER_BACKOFF = (0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to reach a broker at start; the last one is repeated."""
 
 log = structlog.get_logger(__name__)
-
-
-class ExitStatus(IntEnum):
-    """Why a worker ended, for its supervisor."""
-
-    STOPPED = 0
-    BROKER_UNAVAILABLE = 3
-    STATE = 4
-    DELIVERY = 5
-    FENCED = 6
-    FAILED = 70
-
-
-def _status_of(error: BaseException) -> ExitStatus:
-    if isinstance(error, FencedError):
-        return ExitStatus.FENCED
-    if isinstance(error, BrokerUnavailableError):
-        return ExitStatus.BROKER_UNAVAILABLE
-    if isinstance(error, DeliveryError):
-        return ExitStatus.DELIVERY
-    if isinstance(error, StateError | TopicMismatchError | SettingsError):
-        return ExitStatus.STATE
-    return ExitStatus.FAILED
 
 
 class Worker:
@@ -175,7 +148,7 @@ class Worker:
         return ExitStatus.STOPPED
 
     def _report(self, error: BaseException) -> ExitStatus:
-        status = _status_of(error)
+        status = status_of(error)
         if isinstance(error, CcstreamError):
             log.error("worker ended", reason=str(error), exit_status=int(status))
         else:

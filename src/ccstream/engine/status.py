@@ -1,0 +1,41 @@
+"""Why a worker ended: its exit status, for whoever restarts it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from ccstream.errors import (
+    BrokerUnavailableError,
+    DeliveryError,
+    FencedError,
+    SettingsError,
+    StateError,
+    TopicMismatchError,
+)
+
+__all__ = ["ExitStatus", "status_of"]
+
+
+class ExitStatus(IntEnum):
+    """The command line's exit codes, as far as a worker uses them."""
+
+    STOPPED = 0
+    USAGE = 2
+    BROKER_UNAVAILABLE = 3
+    STATE = 4
+    DELIVERY = 5
+    FENCED = 6
+    FAILED = 70
+
+
+def status_of(error: BaseException) -> ExitStatus:
+    """The exit status of a worker that ended with ``error``."""
+    if isinstance(error, FencedError):
+        return ExitStatus.FENCED
+    if isinstance(error, BrokerUnavailableError):
+        return ExitStatus.BROKER_UNAVAILABLE
+    if isinstance(error, DeliveryError):
+        return ExitStatus.DELIVERY
+    if isinstance(error, StateError | TopicMismatchError | SettingsError):
+        return ExitStatus.STATE
+    return ExitStatus.FAILED

@@ -157,7 +157,6 @@ def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"kafka__security_protocol": "SASL_SSL"}, "sasl_username"),
         ({"kafka__ssl_key_file": __file__}, "ssl_certificate_file"),
         ({"kafka__ssl_ca_file": "nowhere.pem"}, "nowhere.pem is no file"),
-        ({"kafka__min_insync_replicas": 2}, "nothing could be written"),
         ({"commit__urgent_interval_ms": 200}, "interval_ms"),
         ({"group__heartbeat_interval_ms": 5000}, "session_timeout_ms"),
         ({"wire__framing": "confluent"}, "registry.url"),

@@ -62,6 +62,10 @@ def kafka(
     """Run a real Apache Kafka here until Ctrl-C; needs Java 17 and Maven, no Docker.
 
     The address for clients is the one line on stdout.
+
+    For example, Kafka and a test run beside it, which goes when the test has ended:
+
+        ccstream devkit kafka -- make test
     """
     if command and shutil.which(command[0]) is None:
         raise DevkitError(f"{command[0]} cannot be run beside Kafka: there is no such program.")

@@ -39,7 +39,6 @@ app_id = "ccstream"
 bootstrap = "kafka-1:9092,kafka-2:9092,kafka-3:9092"
 partitions = 48
 replication_factor = 3
-min_insync_replicas = 2
 ```
 
 A name that is not listed here stops the command with the nearest name that is; so does a value

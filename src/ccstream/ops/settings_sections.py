@@ -67,12 +67,6 @@ class KafkaSettings(Section):
         description="Copies of every topic. 3 in production; `ccstream doctor` warns below 3 "
         "where there are brokers enough.",
     )
-    min_insync_replicas: int = Field(
-        default=1,
-        ge=1,
-        le=16,
-        description="Copies that must have a record before it counts as stored.",
-    )
     max_message_bytes: int = Field(
         default=1_000_000,
         ge=16_384,
@@ -143,11 +137,6 @@ class KafkaSettings(Section):
             )
         if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
             raise ValueError("ssl_certificate_file and ssl_key_file are given together or not")
-        if self.min_insync_replicas > self.replication_factor:
-            raise ValueError(
-                f"min_insync_replicas {self.min_insync_replicas} is more than "
-                f"replication_factor {self.replication_factor}: nothing could be written"
-            )
         return self
 
 

@@ -1,0 +1,65 @@
+"""Exit codes: one table for all commands, and which error has which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from ccstream.errors import (
+    BrokerUnavailableError,
+    CcstreamError,
+    DeliveryError,
+    DevkitError,
+    FencedError,
+    InvalidEventError,
+    OutboxError,
+    UndecodableError,
+)
+
+__all__ = ["MEANINGS", "ExitCode", "code_of"]
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    NEGATIVE = 1
+    USAGE = 2
+    BROKER_UNAVAILABLE = 3
+    STATE = 4
+    DELIVERY = 5
+    FENCED = 6
+    MISSING_PART = 7
+    BUG = 70
+    INTERRUPTED = 130
+
+
+MEANINGS: dict[ExitCode, str] = {
+    ExitCode.OK: "Done, and the answer is yes: converged, no differences, all checks passed.",
+    ExitCode.NEGATIVE: "Done, and the answer is no: differences were found, a check failed, "
+    "no such key.",
+    ExitCode.USAGE: "A wrong option, argument, file or line of input. Nothing was done, unless "
+    "the message says so.",
+    ExitCode.BROKER_UNAVAILABLE: "No broker answered in time.",
+    ExitCode.STATE: "A setting is wrong, or topics or stored state do not fit: somebody has to "
+    "look; a restart does not help.",
+    ExitCode.DELIVERY: "A record could not be stored. A worker that ends so is to be restarted.",
+    ExitCode.FENCED: "Another worker has taken over. Restart, with back-off.",
+    ExitCode.MISSING_PART: "Something that this command needs is not there: an optional "
+    "dependency, Java, Maven.",
+    ExitCode.BUG: "An error in ccstream itself; please report it. A worker that ends so is to "
+    "be restarted.",
+    ExitCode.INTERRUPTED: "Ended by Ctrl-C.",
+}
+
+
+def code_of(error: CcstreamError) -> ExitCode:
+    """The exit code of an error that reached the command line."""
+    if isinstance(error, BrokerUnavailableError):
+        return ExitCode.BROKER_UNAVAILABLE
+    if isinstance(error, InvalidEventError | UndecodableError):
+        return ExitCode.USAGE
+    if isinstance(error, DeliveryError | OutboxError):
+        return ExitCode.DELIVERY
+    if isinstance(error, FencedError):
+        return ExitCode.FENCED
+    if isinstance(error, DevkitError):
+        return ExitCode.MISSING_PART
+    return ExitCode.STATE

@@ -1,0 +1,191 @@
+"""Puts the command line together, and ends it: every error is one sentence and a code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import typer
+
+from ccstream.cli.exits import ExitCode, code_of
+from ccstream.errors import CcstreamError, DevkitError
+
+__all__ = ["COMMANDS", "build", "run"]
+
+
+class Command(NamedTuple):
+    """A command: its module, and the line that ``ccstream --help`` shows for it."""
+
+    module: str
+    help: str
+    group: bool = False
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "demo": Command("ccstream.cli.demo", "See it work: shoppers on four channels, one basket."),
+    "worker": Command("ccstream.cli.worker", "Run a worker."),
+    "topics": Command("ccstream.cli.topics", "Plan and make the topics.", group=True),
+    "schemas": Command("ccstream.cli.schemas", "Check and register the schemas.", group=True),
+    "publish": Command("ccstream.cli.publish", "Publish events from JSON lines."),
+    "tail": Command("ccstream.cli.tail", "Show a topic's records, decoded."),
+    "inspect": Command("ccstream.cli.inspect", "Show what is stored about one key."),
+    "doctor": Command("ccstream.cli.doctor", "Check brokers, topics, clocks and settings."),
+    "dataset": Command("ccstream.cli.dataset", "Play public retail data through it.", group=True),
+    "devkit": Command("ccstream.cli.devkit", "Start a Kafka to try things on.", group=True),
+}
+
+EPILOG: Final = (
+    "Start with: ccstream demo. Settings are read from CCSTREAM_… variables and ccstream.toml; "
+    "docs/configuration.md lists them, docs/cli.md the exit codes."
+)
+
+# Typer has carried its own copy of click since 0.21; the base of its errors is what both share.
+USAGE_ERROR: Final[Any] = typer.BadParameter.__mro__[2]
+
+
+def build(called: str | None, load_all: bool = False) -> typer.Typer:
+    """The application, with only the command that is called imported; the others as lines."""
+    app = typer.Typer(
+        name="ccstream",
+        help="Every channel sees one and the same customer, now.",
+        epilog=EPILOG,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name, command in COMMANDS.items():
+        if find_spec(command.module) is None:
+            continue
+        if name != called and not load_all:
+            app.command(name, help=command.help)(_not_loaded)
+            continue
+        part: typer.Typer = _load(name, command.module)
+        if command.group:
+            part.info.no_args_is_help = True
+            app.add_typer(part, name=name, short_help=command.help)
+        else:
+            (only,) = part.registered_commands
+            only.name, only.short_help = name, command.help
+            app.registered_commands.append(only)
+    return app
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; see `ccstream.cli.main`."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    called = _called(given)
+    try:
+        app = build(called)
+        code = app(given, prog_name="ccstream", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return ExitCode.OK
+    except USAGE_ERROR as problem:
+        return _usage(problem, called)
+    except CcstreamError as problem:
+        if "--traceback" in given:
+            traceback.print_exc()
+        _say(called, str(problem))
+        return code_of(problem)
+    except Exception as problem:  # noqa: BLE001 - the last boundary, where a bug is told
+        if "--traceback" in given:
+            traceback.print_exc()
+        else:
+            _say(
+                called,
+                f"error in ccstream itself: {type(problem).__name__}: {problem}; "
+                "`ccstream --traceback …` shows where, please report it",
+            )
+        return ExitCode.BUG
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _show(wanted: bool) -> None:
+    if wanted:
+        from ccstream import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def _root(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Settings file to read instead of ccstream.toml."
+        ),
+    ] = None,
+    _traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show where in the code an error arose.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and end.",
+            is_eager=True,
+            callback=_show,
+        ),
+    ] = False,
+) -> None:
+    if config is not None:
+        os.environ["CCSTREAM_CONFIG"] = str(config)
+
+
+def _called(arguments: Sequence[str]) -> str | None:
+    """The command's name: the first argument that is no option of the root."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--config":
+            next(rest, None)
+        elif not argument.startswith("-"):
+            return argument
+    return None
+
+
+def _load(name: str, module: str) -> Any:
+    try:
+        return import_module(module).app
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "ccstream":
+            raise
+        raise DevkitError(
+            f"ccstream {name} needs {missing.name}, which is not installed"
+        ) from missing
+
+
+def _not_loaded() -> None:
+    """Stands for a command that is only listed."""
+
+
+def _usage(problem: Any, called: str | None) -> int:
+    context = getattr(problem, "ctx", None)
+    path = context.command_path if context is not None else "ccstream"
+    if type(problem).__name__ == "NoArgsIsHelpError":
+        problem.show()
+        return ExitCode.USAGE
+    sentence = " ".join(problem.format_message().split()).rstrip(".")
+    _say(None if context is not None else called, f"{sentence}. Try '{path} --help'.", path)
+    return ExitCode.USAGE
+
+
+def _say(called: str | None, sentence: str, path: str = "ccstream") -> None:
+    name = f"{path} {called}" if called in COMMANDS else path
+    print(f"{name}: {sentence}", file=sys.stderr)
+
+
+def _silence_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: whoever read us has gone."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+        os.dup2(nowhere.fileno(), 1)

@@ -265,8 +265,8 @@ async def test_a_disk_that_fails_is_told_by_flush_and_tried_again(
         with pytest.raises(OutboxError, match="no room"):
             await sender.flush()
         sender._outbox.remove = remove  # type: ignore[method-assign]
-        await until(lambda: sender.waiting == 0)
-        assert sender.trouble is None
+        await until(lambda: sender.trouble is None)
+        assert (sender.waiting, sender._outbox.rows) == (0, 0)
 
 
 async def test_nothing_is_taken_after_the_end(path: Path) -> None:

@@ -76,6 +76,7 @@ class OutboxSender:
         self._sent: list[int] = []
         self._refused: list[tuple[int, str]] = []
         self._queues: dict[bytes, deque[Stored]] = {}  # a subject's first is the one in flight
+        self._waiting = outbox.rows
         self._window_rows = 0
         self._loaded_to = 0
         self._more_on_disk = outbox.rows > 0
@@ -88,8 +89,8 @@ class OutboxSender:
 
     @property
     def waiting(self) -> int:
-        """Events that Kafka does not have yet."""
-        return self._outbox.rows
+        """Events that Kafka does not have yet, parked ones among them."""
+        return self._waiting
 
     def start(self) -> None:
         """Begin to send what an earlier process left."""
@@ -147,6 +148,7 @@ class OutboxSender:
     async def discard(self, parked: Parked) -> None:
         """Give a parked event up."""
         await self.on_disk(partial(self._outbox.remove, [parked.sequence]))
+        self._waiting -= 1
 
     async def on_disk(self, call: Callable[[], T]) -> T:
         """Run ``call`` where the outbox may be touched."""
@@ -203,6 +205,7 @@ class OutboxSender:
 
     async def _store_together(self, entries: list[_Store], records: Sequence[Outgoing]) -> None:
         sequences = iter(await self.on_disk(partial(self._outbox.put, records)))
+        self._waiting += len(records)
         loop = asyncio.get_running_loop()
         for entry in entries:
             futures: list[asyncio.Future[Position]] = []
@@ -257,6 +260,7 @@ class OutboxSender:
         if error is None:
             self._backoff_s = BACKOFF_S_MIN
             self._sent.append(stored.sequence)
+            self._waiting -= 1
             told = self._told.pop(stored.sequence, None)
             if told is not None and not told.done():
                 told.set_result(Position.of(message))

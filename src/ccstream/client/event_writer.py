@@ -1,0 +1,108 @@
+"""From an event to the record that goes to Kafka, with every check that needs no broker."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from ccstream.client.outbox import Outgoing
+from ccstream.client.stamps import Stamps
+from ccstream.domain import reasons
+from ccstream.domain.events import (
+    CartCleared,
+    CartItemQuantitySet,
+    CartItemRemoved,
+    Event,
+    OrderPlaced,
+)
+from ccstream.errors import InvalidEventError
+from ccstream.wire.codec import Codec
+from ccstream.wire.headers import event_headers
+from ccstream.wire.validate import validate
+
+__all__ = ["EventWriter", "Observes"]
+
+CONSUMING: Final = (CartItemRemoved, CartItemQuantitySet, CartCleared, OrderPlaced)
+"""Events that take units out of a cart: only those that their author has seen."""
+
+OVERHEAD_BYTES: Final = 256
+"""What Kafka's record format adds to key, value and headers, generously."""
+
+E = TypeVar("E", bound=Event)
+
+
+class Observes(Protocol):
+    """Who can say what the author of an event has seen: a ``SyncView``."""
+
+    def observed(self, key: str) -> bytes | None: ...
+
+
+class EventWriter:
+    """Makes and writes the events of one channel and source."""
+
+    def __init__(
+        self,
+        channel: str,
+        source: str,
+        topic: str,
+        codec: Codec,
+        record_bytes_max: int,
+        view: Observes | None = None,
+    ) -> None:
+        self._channel = channel
+        self._source = source
+        self._topic = topic
+        self._codec = codec
+        self._record_bytes_max = record_bytes_max
+        self._view = view
+        self._stamps = Stamps()
+
+    def event(self, kind: type[E], subject: str, fields: dict[str, Any]) -> E:
+        """A new event of this channel, its id and time filled in unless they are given."""
+        if "occurred_at" in fields:
+            stamped: dict[str, Any] = {"event_id": self._stamps.event_id(fields["occurred_at"])}
+        else:
+            event_id, occurred_at = self._stamps.next()
+            stamped = {"event_id": event_id, "occurred_at": occurred_at}
+        try:
+            return kind(
+                channel=self._channel, source=self._source, subject=subject, **stamped | fields
+            )
+        except TypeError as error:
+            raise InvalidEventError(reasons.MALFORMED, f"{kind.__name__}: {error}") from error
+
+    def write(self, event: Event, traceparent: str | None = None) -> Outgoing:
+        """The record of ``event``.
+
+        Raises ``InvalidEventError`` if it is another channel's, breaks a rule, has a field of
+        a wrong type, or is too big.
+        """
+        if event.channel != self._channel:
+            raise InvalidEventError(
+                reasons.CHANNEL_MISMATCH,
+                f"this publisher is of channel {self._channel}, the event of another; publish "
+                "it with a publisher of its own channel",
+            )
+        if self._view is not None and event.observed is None and isinstance(event, CONSUMING):
+            event = replace(event, observed=self._view.observed(event.subject))
+        value = self._codec.encode_event(event)  # first, since it finds wrong types
+        rejection = validate(event, time.time_ns() // 1_000_000)
+        if rejection is not None:
+            raise InvalidEventError(rejection.reason, rejection.detail)
+        record = Outgoing(
+            self._topic,
+            event.subject.encode(),
+            value,
+            tuple(event_headers(event, None if traceparent is None else traceparent.encode())),
+        )
+        size = len(record.key) + len(record.value) + OVERHEAD_BYTES
+        size += sum(len(name) + len(text) for name, text in record.headers)
+        if size > self._record_bytes_max:
+            raise InvalidEventError(
+                reasons.TOO_BIG,
+                f"the record has about {size} bytes, at most {self._record_bytes_max} are "
+                "taken (kafka.max_message_bytes)",
+            )
+        return record

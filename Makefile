@@ -1,0 +1,25 @@
+# Each target is the script of the same name, for machines without make. ARGS reach the script:
+# make test ARGS="-k cart"
+.DEFAULT_GOAL := help
+
+help:  ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+
+setup:  ## set everything up in .venv
+	@scripts/setup $(ARGS)
+demo: ## four channels, one basket, on an embedded broker
+	@scripts/demo $(ARGS)
+test:  ## the tests, under 10 minutes
+	@scripts/test $(ARGS)
+test-all:  ## the long tests as well
+	@scripts/test-all $(ARGS)
+check:  ## lint, format, types, layers, schemas, generated files
+	@scripts/check $(ARGS)
+generate:  ## write the files that are made from the code
+	@scripts/generate $(ARGS)
+bench:  ## measure, beside stock Faust, under 20 minutes
+	@scripts/bench $(ARGS)
+play:  ## a year of public retail data, on a real Kafka
+	@scripts/play $(ARGS)
+
+.PHONY: help setup demo test test-all check generate bench play

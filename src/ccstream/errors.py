@@ -9,6 +9,7 @@
     ├── InvalidEventError        an event that breaks a rule of its schema or context
     ├── TopicMismatchError       the cluster's topics are not what the catalogue says
     ├── BrokerUnavailableError   no broker answered in time
+    ├── RegistryUnavailableError no schema registry answered, or it refused
     ├── DeliveryError            a record could not be stored by the broker
     ├── StateError               the stored state cannot be trusted or does not fit
     ├── OutboxError              the outbox file cannot be used, or has no room on disk
@@ -30,6 +31,7 @@ __all__ = [
     "InvalidEventError",
     "OutboxError",
     "OutboxFullError",
+    "RegistryUnavailableError",
     "SchemaError",
     "SettingsError",
     "StateError",
@@ -71,6 +73,10 @@ class TopicMismatchError(CcstreamError):
 
 class BrokerUnavailableError(CcstreamError):
     """No broker answered in time."""
+
+
+class RegistryUnavailableError(CcstreamError):
+    """No schema registry answered, or it refused; the same request may do later."""
 
 
 class DeliveryError(CcstreamError):

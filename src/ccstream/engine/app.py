@@ -80,7 +80,7 @@ def make_app(
     url: str,
 ) -> EngineApp:
     """The app, with its input topics subscribed and its tables declared; not started."""
-    for module in ("app", "transport", "recovery"):
+    for module in ("app", "transport", "recovery", "tables"):
         # Faust narrates each step of each service at INFO; the engine says what matters.
         logging.getLogger(f"ccstream.engine.{module}").setLevel(logging.WARNING)
     group = settings.group

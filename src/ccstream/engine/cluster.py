@@ -69,6 +69,11 @@ class Cluster:
             raise _no_answer(error) from error
         return not str(name).startswith(_MOCK_CLUSTER)
 
+    def use(self, topics: Iterable[str]) -> None:
+        """Mention topics to a broker that makes them on first use: the embedded one."""
+        for topic in topics:
+            self._admin.list_topics(topic, timeout=_TIMEOUT)
+
     def starts(self, partitions: Iterable[TopicPartitionKey]) -> dict[TopicPartitionKey, int]:
         """The first offset still in each log."""
         return self._offsets(partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)

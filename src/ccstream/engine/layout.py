@@ -42,6 +42,11 @@ class Layout:
         self._table_by_changelog = {f"{app_id}-{table}-changelog": table for table in tables}
         self._changelog_by_table = {t: c for c, t in self._table_by_changelog.items()}
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic that has N partitions."""
+        return (*self.input_topics_by_number, *self._table_by_changelog, *self._others)
+
     def inputs(self, numbers: Iterable[int]) -> Iterator[TopicPartitionKey]:
         """Every input of these partition numbers."""
         return ((topic, n) for n in numbers for topic in self.input_topics_by_number)
@@ -75,14 +80,13 @@ class Layout:
         Raises:
             TopicMismatchError: a topic is missing or has another partition count.
         """
-        needed = (*self.input_topics_by_number, *self._table_by_changelog, *self._others)
-        missing = [topic for topic in needed if topic not in counts]
+        missing = [topic for topic in self.topics if topic not in counts]
         if missing:
             raise TopicMismatchError(
                 f"{len(missing)} topics are missing, {missing[0]} for one; "
                 "make them with `ccstream topics apply`"
             )
-        for topic in needed:
+        for topic in self.topics:
             if counts[topic] != self.partitions:
                 raise TopicMismatchError(
                     f"{topic} has {counts[topic]} partitions and {self.partitions} are expected "

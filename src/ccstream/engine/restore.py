@@ -23,6 +23,9 @@ __all__ = ["ChangelogRange", "RestoreProgress", "restore"]
 _BATCH = 10_000
 """Records a call; librdkafka's own batches are smaller, so this bounds memory only."""
 
+_WAIT = 0.1
+"""Seconds to wait for a first record; then a newer assignment is looked for."""
+
 _STALLED_AFTER = 60.0
 """Seconds without a record after which a restore gives up; brokers are away."""
 
@@ -103,7 +106,8 @@ def _read(
     open_partitions = set(ends)
     last_record = time.monotonic()
     while open_partitions and not cancelled():
-        messages = consumer.consume(_BATCH, 0.2)
+        first = consumer.poll(_WAIT)
+        messages = [first, *consumer.consume(_BATCH, 0)] if first is not None else []
         now = time.monotonic()
         if messages:
             last_record = now

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import Service
@@ -76,7 +76,7 @@ class ControlThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         if consumer._coordinator.generation != generation:
             raise FencedError("the group has moved on since these offsets were reached")
-        marks = {TP(*where): OffsetAndMetadata(offset, "") for where, offset in offsets.items()}
+        marks = {TopicPartition(*where): OffsetAndMetadata(offset, "") for where, offset in offsets.items()}
         try:
             await consumer.commit(marks)
         except KafkaError as error:

@@ -47,6 +47,7 @@ from ccstream.ops.metrics import Metrics
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import (
     CHANNELS,
+    OWNERS_TOPIC,
     REJECTED_TOPIC,
     SYNC_TOPICS,
     TABLES,
@@ -168,6 +169,9 @@ class Worker:
                 await asyncio.wait({stopping}, timeout=pause)
             else:
                 self._make_layout()
+                if not await asyncio.to_thread(cluster.has_transactions):
+                    await asyncio.to_thread(cluster.use, (*self._layout.topics, OWNERS_TOPIC))
+                    counts = await asyncio.to_thread(cluster.partition_counts)
                 self._layout.check(counts)
                 return True
         return False

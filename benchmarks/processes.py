@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -9,8 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +36,6 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parent.parent
-CCSTREAM = Path(sys.executable).with_name("ccstream")
 FAUST = Path(sys.executable).with_name("faust")
 
 READY_S_MAX = 90.0
@@ -115,7 +113,7 @@ class Worker(Program):
         self.port = free_port()
         super().__init__(
             "worker",
-            [str(CCSTREAM), "worker"],
+            [sys.executable, "-m", "ccstream", "worker"],
             {**env, "CCSTREAM_WEB__PORT": str(self.port), "CCSTREAM_LOG__LEVEL": "warning"},
         )
 
@@ -132,13 +130,15 @@ class Worker(Program):
         return samples
 
     def _get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
         try:
-            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}{path}", timeout=5) as reply:
-                return reply.status, reply.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, ""
-        except OSError:
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode()
+        except (OSError, http.client.HTTPException):
             return 0, ""
+        finally:
+            connection.close()
 
 
 def worker_environment(
@@ -152,7 +152,7 @@ def worker_environment(
 def apply_topics(env: Mapping[str, str]) -> None:
     """Make the topics as a user would."""
     done = subprocess.run(
-        [str(CCSTREAM), "topics", "apply"],
+        [sys.executable, "-m", "ccstream", "topics", "apply"],
         env={**os.environ, **env},
         capture_output=True,
         text=True,

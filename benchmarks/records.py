@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from ccstream.domain.events import Event
 from ccstream.wire.codec import Codec
@@ -21,7 +21,6 @@ __all__ = [
     "end_offsets",
     "partitions_from_end",
     "read",
-    "stamp_on_append",
     "touch_topics",
     "write_events",
 ]
@@ -57,21 +56,6 @@ def delete_topics(bootstrap: str, names: Iterable[str]) -> None:
     """Delete topics with all their records, and wait until they are gone."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for future in admin.delete_topics(list(names)).values():
-        future.result(ANSWER_S)
-
-
-def stamp_on_append(bootstrap: str, topic: str) -> None:
-    """Have the broker stamp records of ``topic`` with the time it appended them."""
-    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry
-
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    entry = ConfigEntry(
-        "message.timestamp.type",
-        "LogAppendTime",
-        incremental_operation=AlterConfigOpType.SET,
-    )
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
-    for future in admin.incremental_alter_configs([resource]).values():
         future.result(ANSWER_S)
 
 

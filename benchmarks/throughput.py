@@ -34,7 +34,6 @@ from benchmarks.records import (
     create_topic,
     end_offsets,
     read,
-    stamp_on_append,
     write_events,
 )
 from benchmarks.results import Result, median_of
@@ -83,8 +82,6 @@ def _ccstream(bootstrap: str, app_id: str, delivery: str, load: Load) -> float:
     outputs = (SYNC_TOPICS["carts"], SYNC_TOPICS["touches"])
     # State, outputs and owners of an earlier run would be found by this one.
     fresh_topics(bootstrap, env, keep=[INPUT])
-    for topic in outputs:
-        stamp_on_append(bootstrap, topic)
     with ccstream_worker(env) as worker:
         ends = end_offsets(bootstrap, INPUT)
         wait_until(

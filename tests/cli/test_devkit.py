@@ -6,18 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from typer.testing import CliRunner
 
-from ccstream.cli.devkit import app
-from ccstream.errors import DevkitError
+from ccstream.cli.exits import ExitCode
+from tests.cli.conftest import Ended
 from tests.support.brokers import why_no_local_kafka
 
-COMMAND = [sys.executable, "-c", "from ccstream.cli.devkit import app; app()", "kafka"]
+COMMAND = [str(Path(sys.executable).with_name("ccstream")), "devkit", "kafka"]
 
 needs_java = pytest.mark.skipif(
     why_no_local_kafka() is not None, reason=why_no_local_kafka() or "Java and Maven are here"
@@ -63,11 +62,21 @@ def test_a_command_runs_beside_it_and_gives_the_exit_code() -> None:
     assert done.stdout.startswith("127.0.0.1:")
 
 
-def test_a_command_that_is_no_program_is_named_before_anything_is_started() -> None:
-    with pytest.raises(DevkitError, match="no-such-program cannot be run beside Kafka"):
-        CliRunner().invoke(app, ["kafka", "--", "no-such-program"], catch_exceptions=False)
+def test_a_command_that_is_no_program_is_named_before_anything_is_started(
+    ccstream: Callable[..., Ended],
+) -> None:
+    ended = ccstream("devkit", "kafka", "--", "no-such-program")
+    assert ended.code == ExitCode.MISSING_PART
+    assert ended.err == (
+        "ccstream devkit: no-such-program cannot be run beside Kafka: there is no such program.\n"
+    )
 
 
 @pytest.mark.parametrize("options", [["--port", "70000"], ["--port", "web"], ["--keep", __file__]])
-def test_a_wrong_option_is_refused(options: list[str]) -> None:
-    assert CliRunner().invoke(app, ["kafka", *options]).exit_code == 2
+def test_a_wrong_option_is_refused_in_one_sentence(
+    ccstream: Callable[..., Ended], options: list[str]
+) -> None:
+    ended = ccstream("devkit", "kafka", *options)
+    assert ended.code == ExitCode.USAGE
+    assert len(ended.err.splitlines()) == 1
+    assert options[0] in ended.err

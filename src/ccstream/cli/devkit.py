@@ -15,6 +15,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
+from ccstream.cli.exits import ExitCode
 from ccstream.devkit.kafka import LocalKafka
 from ccstream.devkit.kafka_jars import KAFKA_VERSION
 from ccstream.errors import DevkitError
@@ -58,7 +59,7 @@ def kafka(
     version: Annotated[
         str, typer.Option(help="Which Apache Kafka to fetch from the Maven repository.")
     ] = KAFKA_VERSION,
-) -> None:
+) -> int:
     """Run a real Apache Kafka here until Ctrl-C; needs Java 17 and Maven, no Docker.
 
     The address for clients is the one line on stdout.
@@ -73,14 +74,13 @@ def kafka(
         try:
             with LocalKafka(version=version, port=port, data=keep, report=talk.print) as node:
                 if command:
-                    raise typer.Exit(_run(command, node.bootstrap))
+                    return _run(command, node.bootstrap)
                 print(node.bootstrap, flush=True)
                 talk.print(f"Kafka serves on {node.bootstrap}. Ctrl-C ends it.")
-                node.wait()
+                return node.wait()
         except KeyboardInterrupt:
             talk.print("Kafka has been stopped.")
-            if command:
-                raise typer.Exit(130) from None
+            return ExitCode.INTERRUPTED if command else ExitCode.OK
 
 
 def _run(command: list[str], bootstrap: str) -> int:

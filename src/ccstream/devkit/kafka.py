@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -148,8 +148,8 @@ class LocalKafka:
         if not self._launch(find_java(), fetch_jars(self._version, self._report)):
             raise DevkitError(f"Kafka {self._version} did not come back: {self._last_words()}")
 
-    def wait(self) -> None:
-        """Never return: raise ``DevkitError`` if the node ends by itself."""
+    def wait(self) -> NoReturn:
+        """Wait until the node ends by itself, and raise ``DevkitError``: it never should."""
         if self._node is None:
             raise DevkitError("Kafka has not been started yet: call start() first.")
         code = self._node.wait()

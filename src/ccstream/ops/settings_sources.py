@@ -40,6 +40,8 @@ SECRET_FILE_BYTES_MAX = 65_536  # a password or token; larger is a mistake in th
 OTHER_PREFIXES = (
     "CCSTREAM_TEST_",
     "CCSTREAM_DEVKIT_",
+    "CCSTREAM_CACHE",
+    "CCSTREAM_REQUIRE_REAL_KAFKA",
 )  # read by the tests and the devkit
 
 # Kubernetes puts the addresses of services into every container's environment; a service

@@ -13,14 +13,19 @@ from collections.abc import Callable
 
 from ccstream.errors import DeliveryError
 
-__all__ = ["Committer"]
+__all__ = ["Committer", "Step"]
+
+Step = Callable[[], None]
 
 
 class Committer:
-    """Runs jobs one after the other; a failure is kept and raised by :meth:`finished`."""
+    """Runs jobs one after the other; a failure is kept and raised by :meth:`finished`.
+
+    A job is a sequence of steps; one that fails is the last.
+    """
 
     def __init__(self, name: str) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Step, ...] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._failure: BaseException | None = None
         self._seconds = 0.0
@@ -28,8 +33,8 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def begin(self, job: Callable[[], None]) -> None:
-        """Start ``job``; not while :attr:`busy`."""
+    def begin(self, *job: Step) -> None:
+        """Start a job; not while :attr:`busy`."""
         if self.busy:
             raise DeliveryError("a commit was begun while another was on its way")
         self.busy = True
@@ -66,7 +71,8 @@ class Committer:
         while (job := self._jobs.get()) is not None:
             started = time.perf_counter()
             try:
-                job()
+                for step in job:
+                    step()
             except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
                 self._failure = error
             self._seconds = time.perf_counter() - started

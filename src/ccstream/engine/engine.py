@@ -96,10 +96,9 @@ class Engine:
         the group must not wait for a worker that is ending.
         """
         command = _Release()
-        if self._failed.is_set() or not self._thread.is_alive():
-            command.done.set_result(None)
-        else:
-            self._commands.put(command)
+        self._commands.put(command)
+        if self._failed.is_set():
+            self._answer_the_rest()
         return command.done
 
     def stop(self, timeout: float) -> None:
@@ -107,18 +106,24 @@ class Engine:
         self._commands.put(_Stop())
         self._thread.join(timeout)
 
+    def step(self) -> bool:
+        """Carry out one command, or else one turn of the chunk loop; False once told to stop.
+
+        The thread does nothing but this, over and over.
+        """
+        command = self._next_command()
+        if isinstance(command, _Release):
+            self._give_up(command)
+        elif isinstance(command, _Assign):
+            self._take(command)
+        elif command is None and self.assignment is not None:
+            self._chunks.turn(self.assignment)
+        return not isinstance(command, _Stop)
+
     def _run(self) -> None:
         try:
-            while True:
-                command = self._next_command()
-                if isinstance(command, _Stop):
-                    return
-                if isinstance(command, _Release):
-                    self._give_up(command)
-                elif isinstance(command, _Assign):
-                    self._take(command)
-                elif self.assignment is not None:
-                    self._chunks.turn(self.assignment)
+            while self.step():
+                pass
         except BaseException as error:  # noqa: BLE001 - whatever it is, it ends the worker
             self._failed.set()
             self._on_failure(error)
@@ -137,6 +142,9 @@ class Engine:
 
     def _take(self, command: _Assign) -> None:
         assignment = command.assignment
+        if self.assignment is not None:
+            # What was folded under it would be committed under this one.
+            raise DeliveryError("partitions were assigned before the last ones were given up")
         started = time.monotonic()
         followed = assignment.generation == self._retained_generation + 1
         retained = self._retained if followed else {}

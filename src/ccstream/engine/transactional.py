@@ -53,12 +53,25 @@ def as_delivery_error(error: KafkaError, what: str) -> DeliveryError | FencedErr
 
 
 class TransactionalDelivery:
-    """The strategy ``transactional`` with one producer."""
+    """The strategy ``transactional`` with one producer.
 
-    def __init__(self, config: Mapping[str, Any], transactional_id: str) -> None:
+    Args:
+        config: librdkafka's settings of the producer.
+        transactional_id: by which a successor fences this producer.
+        producer, committer: others than its own, for a simulation.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        transactional_id: str,
+        *,
+        producer: Producer | None = None,
+        committer: Committer | None = None,
+    ) -> None:
         self._id = transactional_id
-        self._producer = Producer({**config, "transactional.id": transactional_id})
-        self._committer = Committer("ccstream-commit")
+        self._producer = producer or Producer({**config, "transactional.id": transactional_id})
+        self._committer = committer or Committer("ccstream-commit")
         self._open = False
         self._waiting: deque[tuple[str, int, bytes | str, bytes | None, Headers | None]] = deque()
 
@@ -115,7 +128,7 @@ class TransactionalDelivery:
         for row in snapshot.rows:
             self.send(row.topic, row.partition, row.key, row.value, None)
         offsets = [TopicPartition(o.topic, o.partition, o.offset) for o in snapshot.offsets]
-        self._committer.begin(lambda: self._end(offsets, metadata))
+        self._committer.begin(lambda: self._send_offsets(offsets, metadata), self._end)
 
     def poll(self) -> float | None:
         self._producer.poll(0)
@@ -136,15 +149,22 @@ class TransactionalDelivery:
             raise as_delivery_error(error.args[0], "could not begin a transaction") from error
         self._open = True
 
-    def _end(self, offsets: list[TopicPartition], metadata: bytes) -> None:
+    def _send_offsets(self, offsets: list[TopicPartition], metadata: bytes) -> None:
         """In the committer's thread."""
-        producer = self._producer
         try:
             _repeat(
-                lambda: producer.send_offsets_to_transaction(offsets, metadata, _CALL_TIMEOUT),
+                lambda: self._producer.send_offsets_to_transaction(
+                    offsets, metadata, _CALL_TIMEOUT
+                ),
                 _COMMIT_DEADLINE,
             )
-            _repeat(lambda: producer.commit_transaction(_CALL_TIMEOUT), _COMMIT_DEADLINE)
+        except KafkaException as error:
+            raise as_delivery_error(error.args[0], "could not commit offsets") from error
+
+    def _end(self) -> None:
+        """In the committer's thread."""
+        try:
+            _repeat(lambda: self._producer.commit_transaction(_CALL_TIMEOUT), _COMMIT_DEADLINE)
         except KafkaException as error:
             raise as_delivery_error(error.args[0], "could not commit") from error
 

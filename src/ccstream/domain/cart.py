@@ -26,7 +26,7 @@ Duplicates are dropped before (``window.py``); one whose dot is live has no effe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec import structs
@@ -173,7 +173,7 @@ def _set(cart: Cart | None, event: CartItemQuantitySet, at: Moment, lines_max: i
             loser, winner = sorted((sets[-1], dot), key=stamp)
             conflicts = (Conflict(key, winner, loser),)
     elif dots or sets:
-        lines[key] = assemble(key, dots, sets)
+        lines[key] = assemble(key, dots, sets) if consumed else lines[key]
     else:
         lines.pop(key, None)
     return _changed(before, at, lines, (key,), currency, pending, _closed_by(claimants), conflicts)
@@ -233,8 +233,6 @@ def _consume(
     pending = await_unseen(
         before.pending, event, at, seen, keys, consumed, None if consumed else order_id
     )
-    if not consumed and pending == before.pending:
-        return cart, ()
     return _changed(
         before, at, lines, touched, before.currency, pending, order_id if consumed else None
     )
@@ -244,15 +242,22 @@ def _changed(
     before: Cart,
     at: Moment,
     lines: dict[LineKey, Line],
-    touched: Iterable[LineKey],
+    touched: Sequence[LineKey],
     currency: str | None,
     pending: tuple[PendingRemoval, ...] | None = None,
     closed_order: str | None = None,
     conflicts: tuple[Conflict, ...] = (),
 ) -> Outcome:
-    """The row as changed, and how that looks to readers."""
+    """The row as changed, and how that looks to readers, unless nothing did change."""
+    old = before.lines
     if pending is None:
         pending = before.pending
+    if (
+        closed_order is None
+        and pending == before.pending
+        and all(lines.get(key) is old.get(key) for key in touched)
+    ):
+        return None if before is NO_CART else before, ()
     number = before.number if closed_order is None else before.number + 1
     after = Cart(
         number,
@@ -267,18 +272,23 @@ def _changed(
     if before.absorbed:
         upserted, removed = difference(before, after)
     else:
-        old, new = before.lines, lines
-        upserted = tuple(
-            new[key]
-            for key in touched
-            if key in new and new[key].quantity and new[key] is not old.get(key)
-        )
-        removed = tuple(
-            key
-            for key in touched
-            if key in old and old[key].quantity and not (key in new and new[key].quantity)
-        )
+        upserted, removed = _shown_change(old, lines, touched)
     return after, (Publish(CartDelta(upserted, removed, conflicts, closed_order)),)
+
+
+def _shown_change(
+    old: dict[LineKey, Line], new: dict[LineKey, Line], touched: Sequence[LineKey]
+) -> tuple[tuple[Line, ...], tuple[LineKey, ...]]:
+    upserted: list[Line] = []
+    removed: list[LineKey] = []
+    for key in touched:
+        was, line = old.get(key), new.get(key)
+        if line is not None and line.quantity:
+            if line is not was:
+                upserted.append(line)
+        elif was is not None and was.quantity:
+            removed.append(key)
+    return tuple(upserted), tuple(removed)
 
 
 def _dot(cart: Cart, event: CartItemAdded | CartItemQuantitySet, at: Moment) -> Dot:

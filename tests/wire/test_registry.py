@@ -7,6 +7,7 @@ import socket
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -36,16 +37,20 @@ def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
         return
     if REAL is None:
         pytest.skip("CCSTREAM_TEST_REGISTRY names no schema registry")
-    client = SchemaRegistryClient({"url": REAL})
+    remove_subjects(REAL)
+    with Registry(REAL) as registry:
+        yield registry
+    remove_subjects(REAL)
 
-    def clear() -> None:
-        for subject in client.get_subjects(subject_prefix="ccstream."):
-            client.delete_subject(subject)
-            client.delete_subject(subject, permanent=True)
 
-    clear()
-    yield Registry(REAL)
-    clear()
+def remove_subjects(url: str) -> None:
+    with SchemaRegistryClient({"url": url}) as client:
+        for subject in client.get_subjects():
+            if subject.startswith("ccstream."):
+                client.delete_subject(subject)
+                # Confluent's keeps it until it is deleted for good; others have no such thing
+                with suppress(SchemaRegistryError):
+                    client.delete_subject(subject, permanent=True)
 
 
 def test_what_others_write_or_read_is_registered_under_its_full_name(registry: Registry) -> None:
@@ -103,16 +108,15 @@ def test_a_real_registry_keeps_full_transitive_and_refuses_what_breaks_it() -> N
         raw = {"type": "record", "name": name, "namespace": "ccstream.t.v1", "fields": fields}
         return SchemaInfo.of(json.loads(json.dumps(raw)), group="events")
 
-    registry = Registry(REAL)
-    list(registry.register([version({"name": "a", "type": "string"})]))
-    client = SchemaRegistryClient({"url": REAL})
-    try:
-        assert client.get_compatibility(f"ccstream.t.v1.{name}") == COMPATIBILITY
-        required = version({"name": "a", "type": "string"}, {"name": "b", "type": "string"})
-        with pytest.raises(SchemaError, match="refuses a schema"):
-            list(registry.register([required]))
-    finally:
-        client.delete_subject(f"ccstream.t.v1.{name}")
+    with Registry(REAL) as registry, SchemaRegistryClient({"url": REAL}) as client:
+        list(registry.register([version({"name": "a", "type": "string"})]))
+        try:
+            assert client.get_compatibility(f"ccstream.t.v1.{name}") == COMPATIBILITY
+            required = version({"name": "a", "type": "string"}, {"name": "b", "type": "string"})
+            with pytest.raises(SchemaError, match="refuses a schema"):
+                list(registry.register([required]))
+        finally:
+            client.delete_subject(f"ccstream.t.v1.{name}")
 
 
 class Client:
@@ -194,8 +198,8 @@ def test_a_port_where_nobody_listens_is_reported_with_its_address() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(RegistryUnavailableError, match=url):
-        next(Registry(url).register(ALL, dry_run=True))
+    with Registry(url) as registry, pytest.raises(RegistryUnavailableError, match=url):
+        next(registry.register(ALL, dry_run=True))
 
 
 def test_an_address_that_is_none_is_a_setting_to_correct() -> None:

@@ -80,6 +80,16 @@ class Registry:
         self._ids: dict[str, int] = {}
         self._unknown: dict[int, float] = {}
 
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the registry."""
+        self._client.close()
+
     def writer(self, schema_id: int) -> SchemaInfo:
         """The schema that records with this id were written with.
 
@@ -135,6 +145,8 @@ class Registry:
                 action = "would register" if known is None else "unchanged"
                 yield Registration(info.fullname, known, action)
                 continue
+            # before, so that it judges this version; after, since some registries do not keep
+            # it for a subject that is not there yet
             self._set_compatibility(info.fullname)
             if known is not None:
                 yield Registration(info.fullname, known, "unchanged")
@@ -143,6 +155,7 @@ class Registry:
             if registered is None:
                 raise RegistryUnavailableError(f"there is no schema registry at {self.url}")
             self._ids[info.fullname] = registered
+            self._set_compatibility(info.fullname)
             yield Registration(info.fullname, registered, "registered")
 
     def _lookup(self, info: SchemaInfo) -> int | None:

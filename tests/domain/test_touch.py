@@ -151,12 +151,11 @@ def test_touches_of_one_millisecond_go_by_their_id() -> None:
 
 def test_touches_with_less_than_half_an_hour_between_them_are_one_visit() -> None:
     state = after([viewed(NOON), viewed(NOON + VISIT_GAP_MS), viewed(NOON + 2 * VISIT_GAP_MS + 1)])
-    assert state.trails == {
-        Trail("web", ""): (
-            Visit(NOON, NOON + VISIT_GAP_MS, 2),
-            Visit(NOON + 2 * VISIT_GAP_MS + 1, NOON + 2 * VISIT_GAP_MS + 1, 1),
-        )
-    }
+    visits = (
+        Visit(NOON, NOON + VISIT_GAP_MS, 2),
+        Visit(NOON + 2 * VISIT_GAP_MS + 1, NOON + 2 * VISIT_GAP_MS + 1, 1),
+    )
+    assert state.trails == {("web", ""): Trail("web", "", visits)}
 
 
 def test_a_late_touch_between_two_visits_joins_them() -> None:
@@ -164,7 +163,7 @@ def test_a_late_touch_between_two_visits_joins_them() -> None:
     state = after(
         [viewed(NOON), viewed(NOON + 2 * gap), viewed(NOON + 9 * gap), viewed(NOON + gap)]
     )
-    assert state.trails[Trail("web", "")] == (
+    assert state.trails["web", ""].visits == (
         Visit(NOON, NOON + 2 * gap, 3),
         Visit(NOON + 9 * gap, NOON + 9 * gap, 1),
     )
@@ -194,8 +193,8 @@ def test_visits_before_the_lookback_are_summed_up_when_a_visit_begins() -> None:
     old = [viewed(NOON), viewed(NOON + 5), viewed(NOON + DAY_MS), viewed(NOON, channel="app")]
     state = after([*old, viewed(NOON + 11 * DAY_MS)], limits)
     assert state.earlier == {
-        "web": Earlier(2, NOON, NOON + 5),
-        "app": Earlier(1, NOON, NOON),
+        "web": Earlier("web", 2, NOON, NOON + 5),
+        "app": Earlier("app", 1, NOON, NOON),
     }
     assert [entry.started_at for entry in path(state)] == [NOON + DAY_MS, NOON + 11 * DAY_MS]
     assert state.first.occurred_at == NOON
@@ -205,7 +204,7 @@ def test_a_touch_older_than_the_lookback_is_counted_but_no_part_of_the_path() ->
     limits = TouchLimits(lookback_ms=DAY_MS)
     state = after([viewed(NOON), viewed(NOON - 2 * DAY_MS), viewed(NOON - 3 * DAY_MS)], limits)
     assert [entry.started_at for entry in path(state)] == [NOON]
-    assert state.earlier == {"web": Earlier(2, NOON - 3 * DAY_MS, NOON - 2 * DAY_MS)}
+    assert state.earlier == {"web": Earlier("web", 2, NOON - 3 * DAY_MS, NOON - 2 * DAY_MS)}
 
 
 def test_of_too_many_visits_the_oldest_are_summed_up() -> None:
@@ -215,8 +214,8 @@ def test_of_too_many_visits_the_oldest_are_summed_up() -> None:
     assert len(path(state)) == VISITS_MAX
     assert path(state)[0].started_at == NOON + 3 * gap
     assert state.earlier == {
-        "web": Earlier(2, NOON, NOON + 2 * gap),
-        "app": Earlier(1, NOON + gap, NOON + gap),
+        "web": Earlier("web", 2, NOON, NOON + 2 * gap),
+        "app": Earlier("app", 1, NOON + gap, NOON + gap),
     }
 
 
@@ -226,5 +225,5 @@ def test_what_a_touch_leaves_alone_is_shared_so_that_its_encoding_can_be_kept() 
     assert now.first is before.first
     assert now.last_by_channel["app"] is before.last_by_channel["app"]
     assert now.last is now.last_by_channel["web"]
-    assert now.trails[Trail("app", "")] is before.trails[Trail("app", "")]
+    assert now.trails["app", ""] is before.trails["app", ""]
     assert now.earlier is before.earlier

@@ -21,7 +21,7 @@ ended before the lookback, or are the oldest of too many) are summed up by chann
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -53,6 +53,7 @@ __all__ = [
     "TouchLimits",
     "Touches",
     "Trail",
+    "Trails",
     "Visit",
     "detail_of",
     "path",
@@ -78,13 +79,6 @@ class Touch(Struct, frozen=True, gc=False):
     campaign: Campaign | None = None
 
 
-class Trail(NamedTuple):
-    """Whose visits belong together: a channel, and the campaign that led there (or "")."""
-
-    channel: str
-    campaign_id: str
-
-
 class Visit(Struct, frozen=True, gc=False):
     """Touches of one trail without a long silence between them."""
 
@@ -93,21 +87,34 @@ class Visit(Struct, frozen=True, gc=False):
     touches: int
 
 
+class Trail(Struct, frozen=True, gc=False):
+    """The visits, in order, of one channel and of the campaign that led there (or "")."""
+
+    channel: str
+    campaign_id: str
+    visits: tuple[Visit, ...]
+
+
 class Earlier(Struct, frozen=True, gc=False):
     """The touches of a channel that are no longer in the path."""
 
+    channel: str
     touches: int
     first_at: int
     last_at: int
 
 
+Trails = dict[tuple[str, str], Trail]
+"""By channel and campaign."""
+
+
 class Touches(Struct, frozen=True):
-    """The row: ``last`` is one of ``last_by_channel``; each trail's visits are in order."""
+    """The row. ``last`` is one of ``last_by_channel``."""
 
     first: Touch
     last: Touch
     last_by_channel: dict[str, Touch]
-    trails: dict[Trail, tuple[Visit, ...]]
+    trails: Trails
     earlier: dict[str, Earlier] = {}
 
 
@@ -143,23 +150,23 @@ def step(
     detail = _DETAILS[kind](event)[:DETAIL_CHARS_MAX]
     touch = Touch(event.event_id, kind.__name__, channel, event.source, when, detail, campaign)
     if campaign is not None:
-        trail = Trail(channel, campaign.id)
-    elif kind is CampaignClicked:
-        trail = Trail(channel, detail)
+        campaign_id = campaign.id
     else:
-        trail = Trail(channel, "")
+        campaign_id = detail if kind is CampaignClicked else ""
+    key = (channel, campaign_id)
     if state is None:
-        visits = (Visit(when, when, 1),)
-        return Touches(touch, touch, {channel: touch}, {trail: visits}), _CHANGED
+        trail = Trail(channel, campaign_id, (Visit(when, when, 1),))
+        return Touches(touch, touch, {channel: touch}, {key: trail}), _CHANGED
     last_by_channel = state.last_by_channel
     known = last_by_channel.get(channel)
     if known is None or _is_later(touch, known):
         last_by_channel = {**last_by_channel, channel: touch}
     first = touch if _is_later(state.first, touch) else state.first
     last = touch if _is_later(touch, state.last) else state.last
-    before = state.trails.get(trail, ())
+    known_trail = state.trails.get(key)
+    before = known_trail.visits if known_trail is not None else ()
     after = _visited(before, when)
-    trails = {**state.trails, trail: after}
+    trails = {**state.trails, key: Trail(channel, campaign_id, after)}
     earlier = state.earlier
     if len(after) > len(before):
         trails, earlier = _shortened(trails, earlier, last.occurred_at - limits.lookback_ms)
@@ -182,8 +189,8 @@ def path(state: Touches) -> tuple[PathEntry, ...]:
             PathEntry(
                 visit.started_at, trail.channel, trail.campaign_id, visit.ended_at, visit.touches
             )
-            for trail, visits in state.trails.items()
-            for visit in visits
+            for trail in state.trails.values()
+            for visit in trail.visits
         )
     )
 
@@ -214,38 +221,47 @@ def _visited(visits: tuple[Visit, ...], when: int) -> tuple[Visit, ...]:
 
 
 def _shortened(
-    trails: dict[Trail, tuple[Visit, ...]], earlier: dict[str, Earlier], cutoff: int
-) -> tuple[dict[Trail, tuple[Visit, ...]], dict[str, Earlier]]:
+    trails: Trails, earlier: dict[str, Earlier], cutoff: int
+) -> tuple[Trails, dict[str, Earlier]]:
     """The path without what ended before ``cutoff``, and without the oldest of too many."""
-    leaving = [trail for trail, visits in trails.items() if visits[0].ended_at < cutoff]
-    excess = sum(map(len, trails.values())) - VISITS_MAX
-    if not leaving and excess <= 0:
+    count = 0
+    leaving = []
+    for key, trail in trails.items():
+        count += len(trail.visits)
+        if trail.visits[0].ended_at < cutoff:
+            leaving.append(key)
+    if not leaving and count <= VISITS_MAX:
         return trails, earlier
     trails, earlier = dict(trails), dict(earlier)
-    for trail in leaving:
-        while trail in trails and trails[trail][0].ended_at < cutoff:
-            _leave(trails, earlier, trail)
-    while sum(map(len, trails.values())) > VISITS_MAX:
-        _leave(trails, earlier, min(trails, key=lambda trail: (trails[trail][0].started_at, trail)))
+    for key in leaving:
+        while key in trails and trails[key].visits[0].ended_at < cutoff:
+            _leave(trails, earlier, key)
+            count -= 1
+    while count > VISITS_MAX:
+        _leave(
+            trails, earlier, min(trails, key=lambda key: (trails[key].visits[0].started_at, key))
+        )
+        count -= 1
     return trails, earlier
 
 
-def _leave(
-    trails: dict[Trail, tuple[Visit, ...]], earlier: dict[str, Earlier], trail: Trail
-) -> None:
+def _leave(trails: Trails, earlier: dict[str, Earlier], key: tuple[str, str]) -> None:
     """Move the first visit of a trail to the sums, in dicts that are the caller's own."""
-    visit, *rest = trails.pop(trail)
+    trail = trails[key]
+    visit, rest = trail.visits[0], trail.visits[1:]
     if rest:
-        trails[trail] = tuple(rest)
+        trails[key] = Trail(trail.channel, trail.campaign_id, rest)
+    else:
+        del trails[key]
     known = earlier.get(trail.channel)
     if known is None:
-        earlier[trail.channel] = Earlier(visit.touches, visit.started_at, visit.ended_at)
-    else:
-        earlier[trail.channel] = Earlier(
-            known.touches + visit.touches,
-            min(known.first_at, visit.started_at),
-            max(known.last_at, visit.ended_at),
-        )
+        known = Earlier(trail.channel, 0, visit.started_at, visit.ended_at)
+    earlier[trail.channel] = Earlier(
+        trail.channel,
+        known.touches + visit.touches,
+        min(known.first_at, visit.started_at),
+        max(known.last_at, visit.ended_at),
+    )
 
 
 _DETAILS: Final[dict[type[Event], Callable[[Any], str]]] = {

@@ -9,6 +9,7 @@
     ├── InvalidEventError        an event that breaks a rule of its schema or context
     ├── TopicMismatchError       the cluster's topics are not what the catalogue says
     ├── BrokerUnavailableError   no broker answered in time
+    ├── BrokerRefusedError       the broker answered, and refused
     ├── RegistryUnavailableError no schema registry answered, or it refused
     ├── DeliveryError            a record could not be stored by the broker
     ├── StateError               the stored state cannot be trusted or does not fit
@@ -23,6 +24,7 @@ Each names what was wrong, where, and what to do about it; none carries a person
 from __future__ import annotations
 
 __all__ = [
+    "BrokerRefusedError",
     "BrokerUnavailableError",
     "CcstreamError",
     "DeliveryError",
@@ -77,6 +79,10 @@ class BrokerUnavailableError(CcstreamError):
 
 class RegistryUnavailableError(CcstreamError):
     """No schema registry answered, or it refused; the same request may do later."""
+
+
+class BrokerRefusedError(CcstreamError):
+    """The broker answered, and refused."""
 
 
 class DeliveryError(CcstreamError):

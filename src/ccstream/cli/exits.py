@@ -12,6 +12,7 @@ from ccstream.errors import (
     FencedError,
     InvalidEventError,
     OutboxError,
+    RegistryUnavailableError,
     UndecodableError,
 )
 
@@ -37,7 +38,7 @@ MEANINGS: dict[ExitCode, str] = {
     "no such key.",
     ExitCode.USAGE: "A wrong option, argument, file or line of input. Nothing was done, unless "
     "the message says so.",
-    ExitCode.BROKER_UNAVAILABLE: "No broker answered in time.",
+    ExitCode.BROKER_UNAVAILABLE: "No broker, or no schema registry, answered in time.",
     ExitCode.STATE: "A setting is wrong, or topics or stored state do not fit: somebody has to "
     "look; a restart does not help.",
     ExitCode.DELIVERY: "A record could not be stored. A worker that ends so is to be restarted.",
@@ -52,7 +53,7 @@ MEANINGS: dict[ExitCode, str] = {
 
 def code_of(error: CcstreamError) -> ExitCode:
     """The exit code of an error that reached the command line."""
-    if isinstance(error, BrokerUnavailableError):
+    if isinstance(error, BrokerUnavailableError | RegistryUnavailableError):
         return ExitCode.BROKER_UNAVAILABLE
     if isinstance(error, InvalidEventError | UndecodableError):
         return ExitCode.USAGE

@@ -11,6 +11,7 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ccstream.ops.settings import Settings
+from ccstream.wire.topics import ROOM_BYTES
 
 if TYPE_CHECKING:
     from faust.auth import SASLCredentials, SSLCredentials
@@ -37,9 +38,6 @@ the last are written; with librdkafka's default of 100 ms a transaction takes 92
 this 8 ms."""
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
-
-RECORD_OVERHEAD_BYTES: Final = 65_536
-"""Room for key, headers and framing when a client's limit counts the whole record."""
 
 Isolation = Literal["read_committed", "read_uncommitted"]
 
@@ -103,7 +101,7 @@ def producer_config(
         "enable.idempotence": True,
         "linger.ms": settings.chunk.linger_ms_max if linger_ms is None else linger_ms,
         "compression.type": settings.kafka.compression,
-        "message.max.bytes": settings.kafka.max_message_bytes,
+        "message.max.bytes": settings.kafka.max_message_bytes + ROOM_BYTES,
     }
     if transactional_id is not None:
         config["transactional.id"] = transactional_id
@@ -139,7 +137,7 @@ def consumer_config(
         "enable.partition.eof": True,
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": settings.kafka.fetch_wait_max_ms,
-        "max.partition.fetch.bytes": settings.kafka.max_message_bytes + RECORD_OVERHEAD_BYTES,
+        "max.partition.fetch.bytes": settings.kafka.max_message_bytes + ROOM_BYTES,
     }
 
 

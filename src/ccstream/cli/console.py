@@ -1,0 +1,63 @@
+"""What commands write: data on standard output, talk on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["data", "line", "say", "table", "talk"]
+
+WIDTH_WITHOUT_TERMINAL: Final = 240
+"""Where nobody looks at it, a table is for grep: one row one line."""
+
+STYLES: Final = {
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
+    "create": "green",
+    "drift": "yellow",
+}
+
+talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """A line for whoever looks on."""
+    talk.print(Text(text))
+
+
+def line(text: str) -> None:
+    """A line of data."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def data(record: Any) -> None:
+    """One JSON value on a line of its own; bytes as hexadecimal text."""
+    line(orjson.dumps(record, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode())
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of data; cells that are a known state are coloured on a terminal."""
+    terminal = sys.stdout.isatty()
+    console = Console(
+        file=sys.stdout, highlight=False, width=None if terminal else WIDTH_WITHOUT_TERMINAL
+    )
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+    console.print(drawn)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    raise TypeError(f"{type(value).__name__} is no JSON")

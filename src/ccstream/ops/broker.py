@@ -1,0 +1,184 @@
+"""The cluster as operations need it: what is there, in plain records, with deadlines.
+
+Every question has a deadline (``kafka.connect_timeout_ms`` for the first), and every
+answer that is no answer becomes one sentence: that no broker is there and why, or that it
+refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
+from msgspec import Struct
+
+from ccstream.errors import BrokerRefusedError, BrokerUnavailableError
+from ccstream.ops.kafka_config import admin_config
+from ccstream.ops.settings import Settings
+
+__all__ = ["Broker", "Cluster", "Topic", "broker_error"]
+
+REQUEST_SECONDS_MAX: Final = 30
+"""A change of topics may take the controller some seconds; more means that it is ill."""
+
+EMBEDDED_CLUSTER: Final = "mockCluster"
+"""How librdkafka's mock cluster begins its cluster id."""
+
+AWAY: Final = frozenset(
+    {
+        *(KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT),
+        *(KafkaError._RESOLVE, KafkaError._AUTHENTICATION, KafkaError._TIMED_OUT_QUEUE),
+        *(KafkaError.REQUEST_TIMED_OUT, KafkaError.BROKER_NOT_AVAILABLE),
+    }
+)
+
+
+class Topic(Struct, frozen=True, kw_only=True):
+    """A topic as it is. ``config`` holds what was asked for; see `Broker.configs`."""
+
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str | None] = {}
+
+
+class Cluster(Struct, frozen=True, kw_only=True):
+    """Brokers and topics at one moment."""
+
+    cluster_id: str
+    brokers: Mapping[int, str]
+    topics: Mapping[str, Topic]
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the embedded broker, which makes its topics by itself."""
+        return self.cluster_id.startswith(EMBEDDED_CLUSTER)
+
+
+class Broker:
+    """Questions and orders to the cluster that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._bootstrap = settings.kafka.bootstrap
+        self._connect_seconds = settings.kafka.connect_timeout_ms / 1000
+        self._complaint = ""
+        self._admin = AdminClient(admin_config(settings) | {"error_cb": self._complain})
+
+    def cluster(self) -> Cluster:
+        """Brokers and topics.
+
+        Raises:
+            BrokerUnavailableError: none answered within ``kafka.connect_timeout_ms``.
+        """
+        try:
+            found = self._admin.list_topics(timeout=self._connect_seconds)
+        except KafkaException:
+            self._admin.poll(0)  # hands over the complaints
+            why = f" ({self._complaint})" if self._complaint else ""
+            raise BrokerUnavailableError(
+                f"no Kafka broker answered at {self._bootstrap} within "
+                f"{self._connect_seconds:g} s{why}; is it running, and is kafka.bootstrap right?"
+            ) from None
+        return Cluster(
+            cluster_id=str(found.cluster_id),
+            brokers={one.id: f"{one.host}:{one.port}" for one in found.brokers.values()},
+            topics={
+                name: Topic(
+                    partitions=len(topic.partitions),
+                    replication_factor=min(
+                        (len(one.replicas) for one in topic.partitions.values()), default=0
+                    ),
+                )
+                for name, topic in found.topics.items()
+            },
+        )
+
+    def configs(self, topics: Iterable[str]) -> dict[str, dict[str, str | None]]:
+        """Every setting in force of each topic."""
+        return self._described(ResourceType.TOPIC, topics)
+
+    def broker_configs(self, brokers: Iterable[int]) -> dict[str, dict[str, str | None]]:
+        """Every setting in force of each broker, by its number as text."""
+        return self._described(ResourceType.BROKER, map(str, brokers))
+
+    def create(
+        self, topic: str, partitions: int, replication_factor: int, config: Mapping[str, str]
+    ) -> bool:
+        """Create a topic; False if somebody else has just done so."""
+        new = NewTopic(
+            topic,
+            num_partitions=partitions,
+            replication_factor=replication_factor,
+            config=dict(config),
+        )
+        try:
+            _result(self._admin.create_topics([new], request_timeout=REQUEST_SECONDS_MAX)[topic])
+        except KafkaException as problem:
+            if problem.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
+            raise broker_error(problem, f"create the topic {topic}") from None
+        return True
+
+    def set_config(self, topic: str, config: Mapping[str, str]) -> None:
+        """Set some of a topic's settings; the others stay."""
+        entries = [
+            ConfigEntry(
+                name,
+                value,
+                source=ConfigSource.DYNAMIC_TOPIC_CONFIG,
+                incremental_operation=AlterConfigOpType.SET,
+            )
+            for name, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        futures = self._admin.incremental_alter_configs(
+            [resource], request_timeout=REQUEST_SECONDS_MAX
+        )
+        try:
+            _result(futures[resource])
+        except KafkaException as problem:
+            raise broker_error(problem, f"set the configuration of {topic}") from None
+
+    def _described(
+        self, kind: ResourceType, names: Iterable[str]
+    ) -> dict[str, dict[str, str | None]]:
+        resources = [ConfigResource(kind, name) for name in names]
+        if not resources:
+            return {}
+        futures = self._admin.describe_configs(resources, request_timeout=REQUEST_SECONDS_MAX)
+        found = {}
+        for resource, future in futures.items():
+            try:
+                entries = _result(future)
+            except KafkaException as problem:
+                raise broker_error(problem, f"read the configuration of {resource.name}") from None
+            found[resource.name] = {entry.name: entry.value for entry in entries.values()}
+        return found
+
+    def _complain(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # says nothing that the others do not
+            text = error.str().partition(" (after ")[0]
+            self._complaint = text.partition("/bootstrap: ")[2] or text
+
+
+def broker_error(
+    problem: KafkaException, doing: str
+) -> BrokerUnavailableError | BrokerRefusedError:
+    """What librdkafka raised, as an error of ours: ``doing`` completes "could not …"."""
+    error: KafkaError = problem.args[0]
+    kind = BrokerUnavailableError if error.code() in AWAY else BrokerRefusedError
+    return kind(f"could not {doing}: {error.str()} ({error.name()})")
+
+
+def _result(future: Future[Any]) -> Any:
+    return future.result(timeout=REQUEST_SECONDS_MAX + 5)  # librdkafka's own deadline comes first

@@ -13,6 +13,8 @@ from ccstream.domain.events import Event, OrderPlaced
 from ccstream.domain.moment import Moment
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
+from ccstream.wire.rows import ROW_CODECS, Entry
+from ccstream.wire.sync import SYNC_CODECS
 
 __all__ = ["ALIASES", "WINDOWS", "Aggregate", "Rules", "make_plans"]
 
@@ -42,21 +44,28 @@ class Rules(Struct, frozen=True):
 
 
 class Aggregate(Struct, frozen=True, eq=False):
-    """One aggregate as the engine sees it. ``sync_topic`` is None for those not published."""
+    """One aggregate as the engine sees it.
+
+    ``encode_synced`` is None for those that are not published. ``row_suffix`` is what an
+    event adds to the entity's key to name its row, None where the row is the entity's own.
+    """
 
     table: str
     step: Step
-    row_key: Callable[[str, Event], str]
-    sync_topic: str | None
+    row_suffix: Callable[[Event], str] | None
+    sync_topic: str
+    encode_synced: Callable[..., bytes] | None
+    encode_row: Callable[[Entry], bytes]
+    hands_out_tokens: bool
+
+    def row_key(self, entity: str, event: Event) -> str:
+        """The key of the row of ``entity`` that ``event`` addresses."""
+        return entity if self.row_suffix is None else entity + self.row_suffix(event)
 
 
-def _by_entity(entity: str, _event: Event) -> str:
-    return entity
-
-
-def _by_order(entity: str, event: Event) -> str:
+def _order_suffix(event: Event) -> str:
     assert isinstance(event, OrderPlaced)
-    return f"{entity}#{event.order_id}"
+    return f"#{event.order_id}"
 
 
 def make_plans(rules: Rules) -> Mapping[type[Event], tuple[Aggregate, ...]]:
@@ -72,7 +81,13 @@ def make_plans(rules: Rules) -> Mapping[type[Event], tuple[Aggregate, ...]]:
     }
     made = {
         table: Aggregate(
-            table, step, _by_order if table == "orders" else _by_entity, SYNC_TOPICS.get(table)
+            table=table,
+            step=step,
+            row_suffix=_order_suffix if table == "orders" else None,
+            sync_topic=SYNC_TOPICS.get(table, ""),
+            encode_synced=SYNC_CODECS[table].encode_synced if table in SYNC_TOPICS else None,
+            encode_row=ROW_CODECS[table].encode_row,
+            hands_out_tokens=table == "carts",
         )
         for table, step in steps.items()
     }

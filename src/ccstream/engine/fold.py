@@ -28,11 +28,13 @@ from ccstream.domain import reasons
 from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import Event, IdentifiersLinked
 from ccstream.domain.moment import Moment
-from ccstream.domain.window import WindowLimits, admit
+from ccstream.domain.observed import Observed
+from ccstream.domain.window import Window, WindowLimits, admit
 from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.errors import StateError, UndecodableError
+from ccstream.wire.headers import TRACEPARENT, header
 from ccstream.wire.mail import HOPS_MAX, Mail, decode_mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import Entry
@@ -56,23 +58,26 @@ class Record(Protocol):
 
 
 class ChunkStatistics:
-    """What one chunk did, counted as plainly as possible; turned into metrics at its end."""
+    """What one chunk did, counted as plainly as possible; turned into metrics at its end.
 
-    __slots__ = ("consumed", "latencies", "mail", "misrouted", "outcomes", "rejected")
+    ``times`` are the event times of what was applied, by channel and type of event.
+    """
 
-    def __init__(self) -> None:
-        self.consumed: Counter[tuple[str, ...]] = Counter()
+    __slots__ = ("consumed", "mail", "misrouted", "outcomes", "rejected", "times")
+
+    def __init__(self, topics: int) -> None:
+        self.consumed = [0] * topics
         self.outcomes: Counter[tuple[str, ...]] = Counter()
         self.rejected: Counter[tuple[str, ...]] = Counter()
         self.misrouted: Counter[tuple[str, ...]] = Counter()
         self.mail: Counter[tuple[str, ...]] = Counter()
-        self.latencies: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        self.times: defaultdict[tuple[str, type[Event]], list[int]] = defaultdict(list)
 
 
 class _Source:
     """Where the event being folded came from; for a forwarded one, where it first arrived."""
 
-    __slots__ = ("appended_at", "headers", "hops", "offset", "partition", "topic", "value")
+    __slots__ = ("appended_at", "hops", "offset", "partition", "topic", "trace", "value")
 
     def __init__(
         self,
@@ -81,14 +86,14 @@ class _Source:
         offset: int,
         appended_at: int,
         value: bytes,
-        headers: list[tuple[str, bytes]] | None,
+        trace: bytes | None,
     ) -> None:
         self.topic = topic
         self.partition = partition
         self.offset = offset
         self.appended_at = appended_at
         self.value = value
-        self.headers = headers
+        self.trace = trace
         self.hops = 0
 
 
@@ -125,11 +130,11 @@ class Folder:
         self._outlet = outlet
         self._window_limits = window_limits
         self._append_time = append_time
-        self.statistics = ChunkStatistics()
+        self.statistics = ChunkStatistics(len(topics))
 
     def take_statistics(self) -> ChunkStatistics:
         """What was counted since the last call."""
-        taken, self.statistics = self.statistics, ChunkStatistics()
+        taken, self.statistics = self.statistics, ChunkStatistics(len(self._topics))
         return taken
 
     def fold(self, partition: Partition, topic: int, record: Record) -> None:
@@ -144,10 +149,10 @@ class Folder:
                 f"{name} does not stamp records with their append time; mend it with "
                 "`ccstream topics apply --alter-config` and restart"
             )
-        self.statistics.consumed[(channel or "mail",)] += 1
-        source = _Source(
-            name, partition.number, offset, appended_at, value or b"", record.headers()
-        )
+        self.statistics.consumed[topic] += 1
+        headers = record.headers()
+        trace = header(headers, TRACEPARENT) if headers else None
+        source = _Source(name, partition.number, offset, appended_at, value or b"", trace)
         partition.folded[topic] = offset
         partition.changed = True
         if value is None:
@@ -283,48 +288,71 @@ class Folder:
         event: Event,
         source: _Source,
         changes: list[tuple[Aggregate, str, Entry | None, Any, Any]],
-        admitted: Any,
+        admitted: Window,
         known: Entry | None,
         outcome: str,
     ) -> None:
-        cause = self._cause(event, source, outcome)
+        cause = _cause(event, source, outcome)
         outlet = self._outlet
         outputs = []
         for aggregate, key, entry, state, delta in changes:
-            base = entry.version if entry is not None else 0
-            after = Entry(state, partition.next_version(), entry.memo if entry else None)
-            value = outlet.encode(aggregate, entity, after, base, cause, delta, partition)
-            if value is not None and not outlet.fits(aggregate, after, value):
-                refusal = Reject(reasons.TOO_BIG, f"its effect on {aggregate.table} is too big")
-                self._refuse(partition, entity, event, source, refusal)
-                return
-            outputs.append((aggregate, key, entry, after, value))
-        for aggregate, key, entry, after, value in outputs:
-            if entry is None or after.state is not entry.state:
-                if after.state is not None or entry is not None:
-                    partition.tables[aggregate.table].put(key, after)
+            version = partition.next_version()
+            if entry is None:
+                after = Entry(state, version)
+                base = 0
             else:
+                after = Entry(state, version, entry.memo)
+                base = entry.version
+            value = None
+            if aggregate.encode_synced is not None and state is not None:
+                token = (
+                    Observed.encode(partition.scope, partition.folded)
+                    if aggregate.hands_out_tokens
+                    else b""
+                )
+                value = aggregate.encode_synced(entity, after, base, cause, delta, token)
+                if not outlet.fits(aggregate, after, value):
+                    refusal = Reject(reasons.TOO_BIG, f"its row in {aggregate.table} is too big")
+                    self._refuse(partition, entity, event, source, refusal)
+                    return
+            outputs.append((aggregate, key, entry, after, value))
+        appended_at, trace = cause.appended_at, source.trace
+        for aggregate, key, entry, after, value in outputs:
+            before = entry.state if entry is not None else None
+            if after.state is not before:
+                partition.tables[aggregate.table].put(key, after)
+            elif entry is not None:
                 entry.version = after.version
-            outlet.publish(aggregate, partition, key, after.version, value, source.headers, cause)
-            self.statistics.latencies[event.channel, aggregate.table].append(event.occurred_at)
-        partition.tables[WINDOWS].put(
-            entity, Entry(admitted, partition.next_version(), known.memo if known else None)
-        )
-        self.statistics.outcomes[event.channel, outcome] += 1
+            if aggregate.encode_synced is not None:
+                outlet.publish(aggregate, partition, key, after.version, value, appended_at, trace)
+        memo = known.memo if known is not None else None
+        partition.tables[WINDOWS].put(entity, Entry(admitted, partition.next_version(), memo))
+        statistics = self.statistics
+        statistics.times[event.channel, type(event)].append(event.occurred_at)
+        statistics.outcomes[event.channel, outcome] += 1
 
     def _publish_unchanged(
         self, partition: Partition, entity: str, event: Event, source: _Source, outcome: str
     ) -> None:
-        cause = self._cause(event, source, outcome)
+        cause = _cause(event, source, outcome)
         for aggregate in self._plans[type(event)]:
+            if aggregate.encode_synced is None:
+                continue
             key = aggregate.row_key(entity, event)
             entry = partition.tables[aggregate.table].get(key)
             version = partition.next_version()
             value = None
             if entry is not None:
                 base, entry.version = entry.version, version
-                value = self._outlet.encode(aggregate, entity, entry, base, cause, None, partition)
-            self._outlet.publish(aggregate, partition, key, version, value, source.headers, cause)
+                token = (
+                    Observed.encode(partition.scope, partition.folded)
+                    if aggregate.hands_out_tokens
+                    else b""
+                )
+                value = aggregate.encode_synced(entity, entry, base, cause, None, token)
+            self._outlet.publish(
+                aggregate, partition, key, version, value, cause.appended_at, source.trace
+            )
         if outcome != "forwarded":
             self.statistics.outcomes[event.channel, outcome] += 1
 
@@ -398,18 +426,19 @@ class Folder:
                 origin_appended_at=source.appended_at,
                 value=source.value,
             ),
-            source.headers,
+            source.trace,
         )
         self.statistics.mail[("forward",)] += 1
         self.statistics.outcomes[event.channel, "forwarded"] += 1
 
-    def _cause(self, event: Event, source: _Source, outcome: str) -> Cause:
-        return Cause(
-            event.event_id,
-            type(event).__name__,
-            event.channel,
-            event.source,
-            event.occurred_at,
-            source.appended_at,
-            outcome,
-        )
+
+def _cause(event: Event, source: _Source, outcome: str) -> Cause:
+    return Cause(
+        event.event_id,
+        type(event).__name__,
+        event.channel,
+        event.source,
+        event.occurred_at,
+        source.appended_at,
+        outcome,
+    )

@@ -13,6 +13,7 @@ from ccstream.engine.partition import Partition
 from ccstream.engine.restore import RestoreProgress
 from ccstream.errors import FencedError
 from ccstream.ops.metrics import Metrics
+from ccstream.wire.catalogue import AGGREGATES, SYNC_TOPICS, channel_of
 
 __all__ = ["Gauges"]
 
@@ -71,16 +72,23 @@ class Gauges:
         metrics = self._metrics
         metrics.observe("ccstream_chunk_records", (), records)
         metrics.observe("ccstream_chunk_duration_seconds", (), seconds)
-        metrics.add_many("ccstream_events_consumed_total", statistics.consumed)
+        for number, count in enumerate(statistics.consumed):
+            if count:
+                topic = self._layout.input_topics_by_number[number]
+                channel = channel_of(topic) or "mail"
+                metrics.add("ccstream_events_consumed_total", (channel,), count)
         metrics.add_many("ccstream_events_total", statistics.outcomes)
         metrics.add_many("ccstream_rejected_total", statistics.rejected)
         metrics.add_many("ccstream_misrouted_total", statistics.misrouted)
         metrics.add_many("ccstream_mail_total", statistics.mail)
         now = self._clock.now_ms()
-        for labels, times in statistics.latencies.items():
-            metrics.observe_many(
-                "ccstream_sync_latency_seconds", labels, [now - t for t in times], scale=0.001
-            )
+        for (channel, kind), times in statistics.times.items():
+            latencies = [now - time for time in times]
+            for table in AGGREGATES[kind.__name__]:
+                if table in SYNC_TOPICS:
+                    metrics.observe_many(
+                        "ccstream_sync_latency_seconds", (channel, table), latencies, scale=0.001
+                    )
 
     def committed(self, seconds: float) -> None:
         self._metrics.observe("ccstream_commit_duration_seconds", (), seconds)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ccstream.domain.events import Event
-from ccstream.domain.observed import Observed
 from ccstream.engine.aggregates import Aggregate
-from ccstream.engine.delivery import Delivery, Headers
+from ccstream.engine.delivery import Delivery
 from ccstream.engine.partition import Partition
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, SYNC_SCHEMAS
-from ccstream.wire.headers import TRACEPARENT, SyncHeaders, header
+from ccstream.wire.headers import TRACEPARENT, SyncHeaders
 from ccstream.wire.mail import Mail, encode_mail
 from ccstream.wire.rejected import encode_rejected, rejected_record
-from ccstream.wire.rows import ROW_CODECS, Entry
-from ccstream.wire.sync import SYNC_CODECS, Cause
+from ccstream.wire.rows import Entry
 
 __all__ = ["Outlet"]
 
@@ -38,39 +34,13 @@ class Outlet:
         self._delivery = delivery
         self._bytes_max = message_bytes_max - _ROOM_FOR_HEADERS
         self._app_id = app_id
-        self._headers: dict[tuple[int, str], tuple[int, SyncHeaders]] = {}
-
-    def encode(
-        self,
-        aggregate: Aggregate,
-        subject: str,
-        entry: Entry,
-        base_version: int,
-        cause: Cause,
-        delta: Any,
-        partition: Partition,
-    ) -> bytes | None:
-        """The sync event of a row; None, a tombstone, where there is no row to publish."""
-        if aggregate.sync_topic is None or entry.state is None:
-            return None
-        observed = (
-            Observed.encode(partition.scope, partition.folded)
-            if aggregate.table == "carts"
-            else b""
-        )
-        return SYNC_CODECS[aggregate.table].encode_synced(
-            subject, entry, base_version, cause, delta, observed
-        )
 
     def fits(self, aggregate: Aggregate, entry: Entry, synced: bytes) -> bool:
         """Whether both the sync event and the row are small enough for a record."""
         size = len(synced)
         if size * _SURELY_FITS <= self._bytes_max:
             return True
-        return (
-            size <= self._bytes_max
-            and len(ROW_CODECS[aggregate.table].encode_row(entry)) <= self._bytes_max
-        )
+        return size <= self._bytes_max and len(aggregate.encode_row(entry)) <= self._bytes_max
 
     def publish(
         self,
@@ -79,31 +49,28 @@ class Outlet:
         key: str,
         version: int,
         value: bytes | None,
-        source_headers: Headers | None,
-        cause: Cause,
+        appended_at: int,
+        trace: bytes | None,
     ) -> None:
         """Put out the sync event of a row, or its tombstone."""
-        topic = aggregate.sync_topic
-        if topic is None:
-            return
-        made = self._headers.get((partition.number, aggregate.table))
-        if made is None or made[0] != partition.epoch:
-            made = self._headers[partition.number, aggregate.table] = (
+        headers = partition.sync_headers.get(aggregate.table)
+        if headers is None:
+            headers = partition.sync_headers[aggregate.table] = SyncHeaders(
                 partition.epoch,
-                SyncHeaders(
-                    partition.epoch,
-                    f"ccstream.sync.v1.{SYNC_SCHEMAS[aggregate.table]}",
-                    partition.number,
-                    self._app_id,
-                ),
+                f"ccstream.sync.v1.{SYNC_SCHEMAS[aggregate.table]}",
+                partition.number,
+                self._app_id,
             )
-        trace = header(source_headers, TRACEPARENT) if source_headers else None
-        headers = made[1].of(version, cause.appended_at, trace)
-        self._delivery.send(topic, partition.number, key, value, headers)
+        self._delivery.send(
+            aggregate.sync_topic,
+            partition.number,
+            key,
+            value,
+            headers.of(version, appended_at, trace),
+        )
 
-    def mail(self, home: int, mail: Mail, source_headers: Headers | None) -> None:
+    def mail(self, home: int, mail: Mail, trace: bytes | None) -> None:
         """Send a letter to the partition of its addressee."""
-        trace = header(source_headers, TRACEPARENT) if source_headers else None
         headers = [(TRACEPARENT, trace)] if trace is not None else None
         self._delivery.send(MAIL_TOPIC, home, mail.to, encode_mail(mail), headers)
 

@@ -2,6 +2,7 @@
 
 All tables of a partition number live and move together. ``folded`` is the last offset folded
 of each input topic, by topic number; together with the rows it is what a commit makes durable.
+``sync_headers`` are those of the present epoch, by table, made by the outlet.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from ccstream.domain.moment import Scope
 from ccstream.engine.store import Table
 from ccstream.errors import StateError
+from ccstream.wire.headers import SyncHeaders
 
 __all__ = ["EPOCH_MAX", "NOTHING_FOLDED", "Partition"]
 
@@ -25,20 +27,28 @@ _COUNTER_MAX = (1 << 32) - 1
 class Partition:
     """State of one partition number, owned by the thread that folds."""
 
-    __slots__ = ("_counter", "_version_base", "changed", "epoch", "folded", "scope", "tables")
+    __slots__ = (
+        "_counter",
+        "_version_base",
+        "changed",
+        "epoch",
+        "folded",
+        "number",
+        "scope",
+        "sync_headers",
+        "tables",
+    )
 
     def __init__(self, scope: Scope, tables: dict[str, Table], folded: list[int]) -> None:
         self.scope = scope
+        self.number = scope.partition
         self.tables = tables
         self.folded = folded
+        self.sync_headers: dict[str, SyncHeaders] = {}
         self.changed = False
         self.epoch = 0
         self._version_base = 0
         self._counter = 0
-
-    @property
-    def number(self) -> int:
-        return self.scope.partition
 
     def begin_epoch(self, epoch: int) -> None:
         """Versions given out from here on are above all of earlier epochs.
@@ -54,6 +64,7 @@ class Partition:
         self.epoch = epoch
         self._version_base = epoch << 32
         self._counter = 0
+        self.sync_headers.clear()
 
     def next_version(self) -> int:
         """The next version: epoch in the high bits, a running number in the low 32."""

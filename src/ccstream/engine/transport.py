@@ -76,7 +76,10 @@ class ControlThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         if consumer._coordinator.generation != generation:
             raise FencedError("the group has moved on since these offsets were reached")
-        marks = {TopicPartition(*where): OffsetAndMetadata(offset, "") for where, offset in offsets.items()}
+        marks = {
+            TopicPartition(*where): OffsetAndMetadata(offset, "")
+            for where, offset in offsets.items()
+        }
         try:
             await consumer.commit(marks)
         except KafkaError as error:

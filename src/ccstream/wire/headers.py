@@ -91,11 +91,17 @@ class SyncHeaders:
         headers = [
             *self._fixed,
             (CE_ID, b"%d-%d" % (self._partition, version)),
-            (CE_TIME, time_text(time_ms).encode()),
+            (CE_TIME, _time_bytes(time_ms)),
         ]
         if traceparent is not None:
             headers.append((TRACEPARENT, traceparent))
         return headers
+
+
+@lru_cache(maxsize=1024)
+def _time_bytes(time_ms: int) -> bytes:
+    # Records of one fetch share few append times.
+    return time_text(time_ms).encode()
 
 
 def header(headers: Iterable[tuple[str, bytes | None]] | None, name: str) -> bytes | None:

@@ -1,0 +1,182 @@
+"""docker-compose.kafka.yml, the Dockerfile and the scrape file, against what they start.
+
+No container is started here: what these files name is compared with the catalogue, the
+settings, the command line and each other.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ccstream.cli.main import COMMANDS
+from ccstream.devkit.kafka_jars import KAFKA_VERSION
+from ccstream.ops.metrics import METRICS
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import topics
+from tests.support.containers import container_environment
+
+WEB_PORT = Settings.model_fields["web"].get_default(call_default_factory=True).port
+
+
+@pytest.fixture(scope="module")
+def services(root: Path) -> dict[str, Any]:
+    compose = yaml.safe_load((root / "docker-compose.kafka.yml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = compose["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def dockerfile(root: Path) -> str:
+    return (root / "Dockerfile").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def settings_of(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """The settings that a service of ours would run with."""
+
+    def load(service: str) -> Settings:
+        monkeypatch.chdir(tmp_path)
+        for name, value in services[service]["environment"].items():
+            monkeypatch.setenv(name, value)
+        return Settings.load()
+
+    return load
+
+
+def own(services: dict[str, Any]) -> dict[str, Any]:
+    return {name: service for name, service in services.items() if "build" in service}
+
+
+def test_it_starts_what_the_readme_promises(services: dict[str, Any]) -> None:
+    assert set(services) == {"kafka", "topics", "registry", "worker", "prometheus"}
+
+
+def test_the_broker_is_the_version_that_the_tests_run_on(services: dict[str, Any]) -> None:
+    assert services["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+
+
+def test_every_image_is_pinned(services: dict[str, Any], dockerfile: str) -> None:
+    images = [service["image"] for service in services.values()]
+    images += re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    for image in images:
+        assert re.search(r":(local|v?\d+\.\d+[\w.-]*)$", image), image
+
+
+def test_the_broker_is_told_what_the_one_in_tests_is_told(services: dict[str, Any]) -> None:
+    given = services["kafka"]["environment"]
+    tested = container_environment(port=9092)
+    places = {"LISTENERS", "VOTERS", "MAP"}
+    same = {
+        name: value
+        for name, value in given.items()
+        if name in tested and not any(name.endswith(place) for place in places)
+    }
+    assert same == {name: tested[name] for name in same}
+    assert {"KAFKA_AUTO_CREATE_TOPICS_ENABLE", "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR"} <= set(same)
+
+
+def test_every_listener_has_a_protocol_and_an_address(services: dict[str, Any]) -> None:
+    given = services["kafka"]["environment"]
+    listeners = {item.split("://")[0] for item in given["KAFKA_LISTENERS"].split(",")}
+    mapped = given["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    advertised = given["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    assert {item.split(":")[0] for item in mapped} == listeners
+    controller = {given["KAFKA_CONTROLLER_LISTENER_NAMES"]}
+    assert {item.split("://")[0] for item in advertised} == listeners - controller
+    assert given["KAFKA_INTER_BROKER_LISTENER_NAME"] in listeners - controller
+
+
+@pytest.mark.parametrize("service", ["topics", "worker"])
+def test_the_settings_of_our_services_are_settings(service: str, settings_of: Any) -> None:
+    settings = settings_of(service)
+    assert settings.kafka.bootstrap == "kafka:29092"
+    assert settings.registry.url == "http://registry:8081"
+
+
+def test_the_topics_and_the_worker_agree_on_them(settings_of: Any) -> None:
+    assert settings_of("topics").kafka == settings_of("worker").kafka
+
+
+def test_the_topics_fit_on_the_nodes_there_are(services: dict[str, Any], settings_of: Any) -> None:
+    settings = settings_of("topics")
+    nodes = [name for name, service in services.items() if "apache/kafka" in service["image"]]
+    assert settings.kafka.replication_factor <= len(nodes)
+    for spec in topics(settings.app_id):
+        assert spec.config(settings.kafka.replication_factor)["min.insync.replicas"] == "1"
+
+
+def test_our_services_run_commands_that_exist(services: dict[str, Any]) -> None:
+    for service in own(services).values():
+        assert service["command"][0] in COMMANDS
+    assert services["topics"]["command"] == ["topics", "apply"]
+
+
+def test_nothing_starts_before_what_it_needs(services: dict[str, Any]) -> None:
+    worker = services["worker"]["depends_on"]
+    assert worker["topics"]["condition"] == "service_completed_successfully"
+    assert worker["registry"]["condition"] == "service_healthy"
+    for name in ("topics", "registry"):
+        assert services[name]["depends_on"]["kafka"]["condition"] == "service_healthy"
+    for name in ("kafka", "registry", "worker"):
+        assert services[name]["healthcheck"]["test"]
+
+
+def test_the_workers_health_is_asked_where_it_answers(
+    services: dict[str, Any], settings_of: Any
+) -> None:
+    settings = settings_of("worker")
+    assert settings.web.host == "0.0.0.0"
+    assert settings.web.port == WEB_PORT
+    assert f":{WEB_PORT}/readyz" in services["worker"]["healthcheck"]["test"][-1]
+
+
+def test_ports_are_open_to_this_machine_only(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), port
+
+
+def test_prometheus_scrapes_the_worker(root: Path, services: dict[str, Any]) -> None:
+    path = "deploy/prometheus/prometheus.yml"
+    assert services["prometheus"]["volumes"][0].startswith(f"./{path}:")
+    scraped = yaml.safe_load((root / path).read_text(encoding="utf-8"))["scrape_configs"]
+    (job,) = scraped
+    assert job["metrics_path"] == "/metrics"
+    assert job["dns_sd_configs"][0]["names"] == ["worker"]
+    assert job["dns_sd_configs"][0]["port"] == WEB_PORT
+    assert METRICS
+
+
+def test_the_image_runs_the_worker_as_nobody_in_particular(dockerfile: str) -> None:
+    assert 'ENTRYPOINT ["ccstream"]' in dockerfile
+    assert 'CMD ["worker"]' in dockerfile
+    assert f"EXPOSE {WEB_PORT}\n" in dockerfile
+    (user,) = re.findall(r"^USER (\d+):\d+$", dockerfile, re.MULTILINE)
+    assert int(user) >= 10_000
+
+
+def test_the_image_is_built_from_the_lock_by_the_pinned_uv(root: Path, dockerfile: str) -> None:
+    assert "uv sync --locked" in dockerfile
+    (pinned,) = re.findall(r"uv==(\S+)", dockerfile)
+    common = (root / "scripts" / "common.sh").read_text(encoding="utf-8")
+    assert f"uv_version={pinned} " in common
+
+
+def test_what_the_image_is_built_from_is_there_and_sent(root: Path, dockerfile: str) -> None:
+    sent = {
+        line.removeprefix("!")
+        for line in (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line.startswith("!")
+    }
+    copied = {
+        name
+        for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
+        for name in line.split()[:-1]
+    }
+    assert copied == sent
+    assert all((root / name).exists() for name in copied)

@@ -5,10 +5,10 @@ households in 2017. Each basket becomes, in time order: one ``CartItemAdded`` a 
 the ``OrderPlaced`` that buys them. What is promised:
 
 - **No line is dropped and no amount is rounded.** ``sales_value`` is the line's total in
-  dollars; it must be a whole number of cents or the data is refused. It goes exactly into
-  the order's line. In the basket, where there is only a price a unit, a total that does
-  not divide by its quantity goes as two lines a cent apart, told apart by their options
-  (``cent``): 5.00 for 3 is 2 at 1.67 and 1 at 1.66. So both add up.
+  dollars; it must be a whole number of cents or the data is refused. A basket's line has
+  only a price a unit, so a total that does not divide by its quantity goes as two lines a
+  cent apart, told apart by their options (``cent``): 5.00 for 3 is 1 at 1.66 and 2 at 1.67.
+  The order has the same lines, with their amounts. So both add up.
 - **Lines with quantity 0** (coupons and corrections at the till) are no items: they go as
   order lines, with their amount.
 - **Times are kept.** The stamps carry no zone; they are read in the one named, UTC unless
@@ -133,9 +133,7 @@ def read(
     _refuse_unknown(transactions)
     if households is not None:
         first = transactions["household_id"].unique().sort().head(households)
-        transactions = transactions.filter(
-            pl.col("household_id").is_in(first.implode())
-        )
+        transactions = transactions.filter(pl.col("household_id").is_in(first.implode()))
     lines = transactions.with_row_index("row").select(
         "row",
         pl.col("household_id").alias("household"),
@@ -147,57 +145,51 @@ def read(
         *_instants(pl.col("transaction_timestamp"), time_zone),
     )
     if lines["at"].null_count():
-        raise SettingsError(
-            f"the zone {time_zone!r} skipped more than an hour within the data"
-        )
+        raise SettingsError(f"the zone {time_zone!r} skipped more than an hour within the data")
     lines = lines.sort("at", "basket", "row")
     if baskets is not None:
         first = lines["basket"].unique(maintain_order=True).head(baskets)
         lines = lines.filter(pl.col("basket").is_in(first.implode()))
     oddities = _count_oddities(lines)
     basket_count = lines["basket"].n_unique()
-    events = (
-        lines.height
-        - oddities.quantity_zero_lines
-        + oddities.indivisible_lines
-        + basket_count
-    )
+    events = lines.height - oddities.quantity_zero_lines + oddities.indivisible_lines + basket_count
     return Journey(lines.drop("skipped", "repeated"), oddities, basket_count, events)
 
 
 def _basket_events(basket: int, lines: list[tuple[int, ...]]) -> Iterator[Event]:
     _, household, store, _, _, _, at = lines[0]
     subject, source = f"customer:{household}", f"till:{store}"
-    bought: list[str] = []
+    items: list[str] = []
+    bought: list[OrderLine] = []
     for _, _, _, product, quantity, cents, _ in lines:
+        sku = str(product)
         for options, units, price in _cart_lines(quantity, cents):
-            bought.append(f"{basket}-{len(bought) + 1:04d}")
+            items.append(f"{basket}-{len(items) + 1:04d}")
+            amount = Money(units * price, CURRENCY)
+            bought.append(OrderLine(sku=sku, options_hash=options, quantity=units, amount=amount))
             yield CartItemAdded(
-                event_id=bought[-1],
+                event_id=items[-1],
                 occurred_at=at,
                 channel="store",
                 source=source,
                 subject=subject,
-                sku=str(product),
+                sku=sku,
                 options_hash=options,
                 quantity=units,
                 unit_price=Money(price, CURRENCY),
             )
+        if quantity == 0:
+            bought.append(OrderLine(sku=sku, quantity=0, amount=Money(cents, CURRENCY)))
     yield OrderPlaced(
-        event_id=f"{basket}-{len(bought) + 1:04d}",
+        event_id=f"{basket}-{len(items) + 1:04d}",
         occurred_at=at,
         channel="store",
         source=source,
         subject=subject,
         order_id=str(basket),
-        lines=tuple(
-            OrderLine(
-                sku=str(product), quantity=quantity, amount=Money(cents, CURRENCY)
-            )
-            for _, _, _, product, quantity, cents, _ in lines
-        ),
-        total=Money(sum(line[5] for line in lines), CURRENCY),
-        dots=tuple(bought),
+        lines=tuple(bought),
+        total=Money(sum(line.amount.amount_minor for line in bought), CURRENCY),
+        dots=tuple(items),
     )
 
 
@@ -217,20 +209,14 @@ def _instants(stamps: pl.Expr, time_zone: str) -> tuple[pl.Expr, ...]:
         ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise SettingsError(f"there is no time zone {time_zone!r}") from error
-    strict = stamps.dt.replace_time_zone(
-        time_zone, ambiguous="null", non_existent="null"
-    )
-    first = stamps.dt.replace_time_zone(
-        time_zone, ambiguous="earliest", non_existent="null"
-    )
+    strict = stamps.dt.replace_time_zone(time_zone, ambiguous="null", non_existent="null")
+    first = stamps.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
     # An hour earlier exists: read that, and add the hour as time that passed.
     hour_before = stamps.dt.offset_by("-1h").dt.replace_time_zone(
         time_zone, ambiguous="earliest", non_existent="null"
     )
     return (
-        pl.coalesce(first.dt.epoch("ms"), hour_before.dt.epoch("ms") + _HOUR_MS).alias(
-            "at"
-        ),
+        pl.coalesce(first.dt.epoch("ms"), hour_before.dt.epoch("ms") + _HOUR_MS).alias("at"),
         first.is_null().alias("skipped"),
         (strict.is_null() & first.is_not_null()).alias("repeated"),
     )
@@ -242,17 +228,11 @@ def _refuse_unknown(transactions: pl.DataFrame) -> None:
     broken = transactions.select(
         pl.any_horizontal(pl.all().is_null()).sum().alias("lines with a missing value"),
         (pl.col("quantity") < 0).sum().alias("lines with a negative quantity"),
-        (pl.col("quantity") > QUANTITY_MAX)
-        .sum()
-        .alias("lines of over a million units"),
+        (pl.col("quantity") > QUANTITY_MAX).sum().alias("lines of over a million units"),
         (cents < 0).sum().alias("lines with a negative amount"),
-        ((cents - cents.round()).abs() > 1e-6)
-        .sum()
-        .alias("amounts that are no whole cents"),
+        ((cents - cents.round()).abs() > 1e-6).sum().alias("amounts that are no whole cents"),
         (
-            pl.struct(
-                "basket_id", "household_id", "store_id", "transaction_timestamp"
-            ).n_unique()
+            pl.struct("basket_id", "household_id", "store_id", "transaction_timestamp").n_unique()
             - pl.col("basket_id").n_unique()
         ).alias("baskets of several households, stores or times"),
     ).row(0, named=True)
@@ -277,6 +257,5 @@ def _count_oddities(lines: pl.DataFrame) -> Oddities:
     return Oddities(
         **by_line,
         baskets_without_items=baskets.filter(pl.col("items") == 0).height,
-        baskets_sharing_a_second=baskets.height
-        - baskets.select("household", "at").n_unique(),
+        baskets_sharing_a_second=baskets.height - baskets.select("household", "at").n_unique(),
     )

@@ -60,12 +60,12 @@ def compute(journey: Journey) -> Truth:
             pl.col("at").first(),
             quantity.sum().alias("units"),
             cents.filter(item).sum().alias("item_cents"),
-            pl.len().alias("order_lines"),
+            (pl.len() + (cents.filter(item) % quantity.filter(item) != 0).sum()).alias(
+                "order_lines"
+            ),
             cents.sum().alias("order_cents"),
             # An item whose total does not divide by its quantity is two events.
-            (
-                item.sum() + (cents.filter(item) % quantity.filter(item) != 0).sum()
-            ).alias("items"),
+            (item.sum() + (cents.filter(item) % quantity.filter(item) != 0).sum()).alias("items"),
         )
         .with_columns(
             pl.format("customer:{}", "household").alias("subject"),
@@ -96,8 +96,7 @@ def compute(journey: Journey) -> Truth:
             for row in baskets.iter_rows(named=True)
         },
         households={
-            row.pop("subject"): HouseholdTruth(**row)
-            for row in households.iter_rows(named=True)
+            row.pop("subject"): HouseholdTruth(**row) for row in households.iter_rows(named=True)
         },
     )
 

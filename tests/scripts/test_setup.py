@@ -20,7 +20,7 @@ from tests.support.source import ROOT
 SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file())
 RUN = [path for path in SCRIPTS if path.suffix != ".sh"]
 SHELL = shutil.which("dash") or shutil.which("sh") or "sh"
-TOOLS = "cat cksum cmp cut dirname find grep mkdir mktemp printf rm sed sh tail touch"
+TOOLS = "cat chmod cksum cmp cp cut dirname find grep mkdir mktemp printf rm sed sh tail touch"
 
 PYTHON = """\
 #!/bin/sh
@@ -51,6 +51,7 @@ echo "uv $*" >>"$LOG"
 UV
     chmod +x "${{0%/*}}/uv"
     ;;
+*"-m ccstream."*) echo "made by $*" ;;
 *) echo "python $*" ;;
 esac
 """
@@ -78,8 +79,6 @@ class Tree:
             found = shutil.which(tool)
             if found:
                 (self.bin / tool).symlink_to(found)
-        for tool in ("chmod",):
-            (self.bin / tool).symlink_to(shutil.which(tool) or tool)
 
     def python(self, name: str = "python3", version: str = "3.12.1", *, venv: bool = True) -> Path:
         (pinned,) = re.findall(r"uv_version=(\S+)", (ROOT / "scripts/common.sh").read_text())
@@ -274,12 +273,26 @@ def test_all_tests_are_the_quick_ones_and_then_the_long(tree: Tree) -> None:
 def test_a_check_that_fails_does_not_hide_the_others(tree: Tree) -> None:
     tree.python()
     tree.run("setup")
+    tree.run("generate")
     for program in ("mypy", "lint-imports"):
         (tree.root / ".venv/bin" / program).write_text("#!/bin/sh\nexit 1\n")
     ended = tree.run("check")
     assert ended.code == 1
-    assert "these checks failed: types, layers" in last(ended.err)
+    assert last(ended.err) == "ccstream: these checks failed: types, layers."
     assert ended.err.count("Checking") >= 6
+
+
+def test_a_stale_file_is_named_and_written_again(tree: Tree) -> None:
+    tree.python()
+    tree.run("setup")
+    (tree.root / "asyncapi.yaml").write_text("of yesterday\n")
+    stale = tree.run("generate", "--check")
+    assert stale.code == 1
+    assert last(stale.err) == "ccstream: stale: asyncapi.yaml; `make generate` writes them again."
+    assert (tree.root / "asyncapi.yaml").read_text() == "of yesterday\n"
+    assert last(tree.run("generate").err) == "Written: asyncapi.yaml."
+    assert (tree.root / "asyncapi.yaml").read_text() == "made by -m ccstream.wire.asyncapi\n"
+    assert tree.run("generate", "--check").code == 0
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

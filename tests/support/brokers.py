@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.devkit.kafka import LocalKafka
@@ -106,9 +107,9 @@ class Kafka:
 
     def planned(self) -> str:
         """What will be tried first, before anything is started."""
-        first = next(source for source in self.candidates if not source.missing)
-        why = [source.missing for source in self.candidates if source.missing]
-        return first.name + (f" ({'; '.join(why)})" if why else "")
+        why = list(takewhile(bool, (source.missing for source in self.candidates)))
+        first = self.candidates[len(why)]
+        return first.name + (f" ({'; '.join(map(str, why))})" if why else "")
 
     def told(self) -> str:
         """What ran and what was passed over for it."""

@@ -15,6 +15,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, Schema
 
 from ccstream.domain import reasons
 from ccstream.errors import (
+    DevkitError,
     RegistryUnavailableError,
     SchemaError,
     SettingsError,
@@ -222,7 +223,7 @@ def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
         return imported(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", without_client)
-    with pytest.raises(SettingsError, match=r"ccstream\[registry\]"):
+    with pytest.raises(DevkitError, match=r"ccstream\[registry\]"):
         Registry("mock://test")
 
 

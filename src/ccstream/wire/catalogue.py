@@ -32,6 +32,7 @@ __all__ = [
     "OWNERS_TOPIC",
     "RECORDS",
     "REJECTED_TOPIC",
+    "ROW_TYPES",
     "SYNC_SCHEMAS",
     "SYNC_TOPICS",
     "SYNC_TYPES",
@@ -164,6 +165,18 @@ SYNC_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
 )
 """The name of the record on each sync topic."""
 
+ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "carts": "ccstream.state.v1.CartRow",
+        "touches": "ccstream.state.v1.TouchRow",
+        "profiles": "ccstream.state.v1.ProfileRow",
+        "orders": "ccstream.state.v1.OrderRow",
+        "aliases": "ccstream.state.v1.AliasRow",
+        "windows": "ccstream.state.v1.WindowRow",
+    }
+)
+"""The full name of the record in each table's changelog."""
+
 SYSTEM = "ccstream.system.v1"
 """Namespace of what workers write for each other and for those who run them."""
 
@@ -266,5 +279,6 @@ def topics(
     specs.append(spec(OWNERS_TOPIC, "owners", owners, f"{SYSTEM}.Owner"))
     for table in TABLES:
         changelog = changelog_topic(app_id, table)
-        specs.append(spec(changelog, "changelog", f"The rows of the table {table}."))
+        rows = f"The rows of the table {table}."
+        specs.append(spec(changelog, "changelog", rows, ROW_TYPES[table]))
     return tuple(specs)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from ccstream.domain import reasons
 from ccstream.errors import (
+    DevkitError,
     RegistryUnavailableError,
     SchemaError,
     SettingsError,
@@ -68,7 +69,8 @@ class Registry:
         username, password: for HTTP basic authentication.
 
     Raises:
-        SettingsError: the client is not installed, or the address is none.
+        DevkitError: the registry's client is not installed.
+        SettingsError: the address is none, or has a password in it.
     """
 
     def __init__(
@@ -210,7 +212,7 @@ def _connect(url: str, username: str | None, password: str | None) -> SchemaRegi
     try:
         from confluent_kafka.schema_registry import SchemaRegistryClient
     except ImportError as error:
-        raise SettingsError(
+        raise DevkitError(
             "a schema registry needs its client: install `ccstream[registry]`"
         ) from error
     config: dict[str, object] = {

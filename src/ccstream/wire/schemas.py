@@ -80,6 +80,7 @@ class SchemaSet:
     def __init__(self, root: Traversable) -> None:
         definitions: dict[str, dict[str, Any]] = {}
         groups: dict[str, str] = {}
+        paths: dict[str, str] = {}
         for group in GROUPS:
             for path in _avsc_files(root.joinpath(group)):
                 raw = _load(path)
@@ -88,8 +89,11 @@ class SchemaSet:
                     raise SchemaError(f"{path}: {fullname} is defined twice; remove one")
                 definitions[fullname] = raw
                 groups[fullname] = group
+                paths[fullname] = str(path).removeprefix(str(root)).lstrip("/\\")
         self.sources: Mapping[str, dict[str, Any]] = definitions
         """The definitions as they are in the files, by full name."""
+        self.paths: Mapping[str, str] = paths
+        """Their files below the root, by full name."""
         self._by_name: dict[str, SchemaInfo] = {}
         self._current: dict[str, SchemaInfo] = {}
         for fullname, raw in sorted(definitions.items()):

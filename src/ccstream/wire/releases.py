@@ -1,0 +1,38 @@
+"""Releases of schemas: copies under ``schemas/released/``, by which later ones are judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ccstream.wire.schemas import SchemaInfo, SchemaSet
+
+__all__ = ["RELEASED_GROUPS", "make_release", "unreleased"]
+
+RELEASED_GROUPS: Final = ("events", "sync", "state", "system")
+"""What is written to logs. Common records are released within those that hold them."""
+
+
+def unreleased(schemas: SchemaSet) -> Iterator[tuple[SchemaInfo, int]]:
+    """Today's schemas that differ from their last release, with the number of the next."""
+    for group in RELEASED_GROUPS:
+        for info in schemas.in_group(group):
+            releases = schemas.released(info.fullname)
+            if not releases:
+                yield info, 1
+            elif releases[-1].raw != info.raw:
+                yield info, (releases[-1].version or 0) + 1
+
+
+def make_release(schemas: SchemaSet, folder: Path) -> list[Path]:
+    """Write what is not released yet into a folder of schemas; the files, as written."""
+    written = []
+    for info, number in unreleased(schemas):
+        path = folder / "released" / info.fullname / f"{number}.avsc"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(info.raw, ensure_ascii=False, indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
+        written.append(path)
+    return written

@@ -71,8 +71,8 @@ mirror() {
     )}}"
 }
 
-# Installs what uv.lock says, by uv. With a mirror the same versions, checked by the same hashes,
-# come from there: the addresses in the lock are the public index's.
+# Installs what uv.lock says, by uv; what else is there stays. With a mirror the same versions,
+# checked by the same hashes, come from there: the addresses in the lock are the public index's.
 sync_packages() {
     export UV_PROJECT_ENVIRONMENT="$venv" UV_PYTHON="$bin/python" UV_PYTHON_DOWNLOADS=never
     case $1 in
@@ -87,8 +87,8 @@ sync_packages() {
         return
     fi
     # Offline, all may still be in uv's cache; only then is its failure online no news.
-    "$bin/uv" sync --quiet --locked $groups 2>"$venv/uv.log" ||
-        "$bin/uv" sync --quiet --locked --offline $groups 2>/dev/null || {
+    "$bin/uv" sync --quiet --locked --inexact $groups 2>"$venv/uv.log" ||
+        "$bin/uv" sync --quiet --locked --inexact --offline $groups 2>/dev/null || {
         cat "$venv/uv.log" >&2
         return 1
     }

@@ -127,7 +127,7 @@ def test_a_fresh_tree_is_set_up_and_says_what_it_does(tree: Tree) -> None:
         "Set",
         "Ready:",
     ]
-    assert tree.installed() == ["pip", "uv sync --quiet --locked --group=dev"]
+    assert tree.installed() == ["pip", "uv sync --quiet --locked --inexact --group=dev"]
 
 
 def test_a_tree_that_is_set_up_fetches_nothing_again(tree: Tree) -> None:
@@ -147,7 +147,7 @@ def test_a_changed_lock_is_installed_into_the_environment_there_is(tree: Tree) -
     ended = tree.run("setup")
     assert ended.code == 0
     assert "Making" not in ended.err
-    assert tree.installed()[2:] == ["uv sync --quiet --locked --group=dev"]
+    assert tree.installed()[2:] == ["uv sync --quiet --locked --inexact --group=dev"]
 
 
 def test_a_tree_that_was_moved_gets_an_environment_of_its_own(tree: Tree) -> None:
@@ -164,7 +164,7 @@ def test_what_has_the_data_set_keeps_it(tree: Tree) -> None:
     tree.run("setup", "all")
     (tree.root / "pyproject.toml").write_text("# changed\n")
     tree.run("setup")
-    assert set(tree.installed()) == {"pip", "uv sync --quiet --locked --all-groups"}
+    assert set(tree.installed()) == {"pip", "uv sync --quiet --locked --inexact --all-groups"}
 
 
 def test_no_python_is_one_sentence(tree: Tree) -> None:

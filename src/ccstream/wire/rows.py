@@ -1,0 +1,40 @@
+"""The rows of all tables: what the changelogs hold, and how rows are held decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ccstream.wire.cart_rows import CartRows
+from ccstream.wire.entry import Entry, RowCodec
+from ccstream.wire.plain_rows import AliasRows, OrderRows, ProfileRows
+from ccstream.wire.schemas import SchemaInfo, schema
+from ccstream.wire.touch_rows import TouchRows
+from ccstream.wire.window_rows import WindowRows
+
+__all__ = ["ROW_CODECS", "ROW_SCHEMAS", "Entry", "RowCodec"]
+
+_MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
+    "carts": ("CartRow", CartRows),
+    "touches": ("TouchRow", TouchRows),
+    "profiles": ("ProfileRow", ProfileRows),
+    "orders": ("OrderRow", OrderRows),
+    "aliases": ("AliasRow", AliasRows),
+    "windows": ("WindowRow", WindowRows),
+}
+
+ROW_SCHEMAS: Final[Mapping[str, str]] = {table: name for table, (name, _) in _MAKERS.items()}
+"""The name of each table's schema."""
+
+
+class _RowCodecs(dict[str, RowCodec]):
+    """Made when first asked for, since that reads the schemas."""
+
+    def __missing__(self, table: str) -> RowCodec:
+        name, make = _MAKERS[table]
+        codec = self[table] = make(schema(name))
+        return codec
+
+
+ROW_CODECS: Final[Mapping[str, RowCodec]] = _RowCodecs()
+"""The codec of each table, by the table's name."""

@@ -1,0 +1,234 @@
+"""LastTouchSynced, and the rows of the table ``touches``, spliced from encoded touches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from ccstream.domain.events import Campaign
+from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
+from ccstream.wire.cause import Cause
+from ccstream.wire.entry import Entry, RowReader
+from ccstream.wire.framing import single_object_prefix
+from ccstream.wire.primitives import (
+    EMPTY_ARRAY,
+    NULL,
+    encode_array,
+    encode_long,
+    encode_optional_word,
+    encode_text,
+    encode_word,
+)
+from ccstream.wire.reader import compile_reader
+from ccstream.wire.schemas import SchemaInfo
+from ccstream.wire.spliced import Spliced
+
+__all__ = ["TouchMemo", "TouchRows", "TouchSync", "encode_campaign"]
+
+
+class TouchMemo:
+    """What is encoded of a row: its touches, its trails, and of each trail all but the last
+    visit, which is the one that grows.
+    """
+
+    __slots__ = ("by_channel", "first", "settled", "trails")
+
+    def __init__(self) -> None:
+        self.first: Spliced[Touch] = Spliced()
+        self.by_channel: Spliced[Touch] = Spliced()
+        self.trails: Spliced[Trail] = Spliced()
+        self.settled: dict[tuple[str, str], tuple[tuple[Visit, ...], bytes]] = {}
+
+    @classmethod
+    def of(cls, entry: Entry) -> TouchMemo:
+        """The entry's memo, made if it has none."""
+        memo = entry.memo
+        if memo is None:
+            memo = entry.memo = cls()
+        assert isinstance(memo, cls)
+        return memo
+
+
+class TouchSync:
+    """See `SyncCodec`.
+
+    Args:
+        prefix: the framing of LastTouchSynced.
+    """
+
+    def __init__(self, prefix: bytes) -> None:
+        self._prefix = prefix
+
+    def encode_synced(
+        self,
+        subject: str,
+        entry: Entry,
+        base_version: int,
+        cause: Cause,
+        delta: object,
+        observed: bytes,
+    ) -> bytes:
+        """See `SyncCodec.encode_synced`; touches have no delta and hand out no token."""
+        touches: Touches = entry.state
+        memo = TouchMemo.of(entry)
+        encode = partial(_encode_caused, cause)
+        by_channel = memo.by_channel.splice([*touches.last_by_channel.values()], encode)
+        return b"".join(
+            (
+                self._prefix,
+                encode_text(subject),
+                encode_long(entry.version),
+                encode_long(base_version),
+                cause.encoded(),
+                *memo.first.splice((touches.first,), encode),
+                memo.by_channel.known(touches.last) or _encode_touch(touches.last),
+                encode_array(by_channel),
+            )
+        )
+
+
+class TouchRows:
+    """See `RowCodec`.
+
+    Args:
+        info: the schema TouchRow.
+    """
+
+    def __init__(self, info: SchemaInfo) -> None:
+        self._prefix = single_object_prefix(info)
+        self.decode_row = RowReader(info, compile_reader(info.parsed, _CLASSES))
+
+    def encode_row(self, entry: Entry) -> bytes:
+        """See `RowCodec.encode_row`."""
+        touches: Touches = entry.state
+        memo = TouchMemo.of(entry)
+        by_channel = memo.by_channel.splice([*touches.last_by_channel.values()], _encode_touch)
+        trails = memo.trails.splice(
+            [*touches.trails.values()], partial(_encode_trail, memo.settled)
+        )
+        if len(memo.settled) > len(trails):
+            memo.settled = {k: v for k, v in memo.settled.items() if k in touches.trails}
+        earlier = touches.earlier
+        return b"".join(
+            (
+                self._prefix,
+                encode_long(entry.version),
+                *memo.first.splice((touches.first,), _encode_touch),
+                encode_array(by_channel),
+                encode_array(trails),
+                encode_array([_encode_earlier(e) for e in earlier.values()])
+                if earlier
+                else EMPTY_ARRAY,
+            )
+        )
+
+
+def encode_campaign(campaign: Campaign | None) -> bytes:
+    """A union of null and Campaign."""
+    if campaign is None:
+        return NULL
+    return (
+        b"\x02"
+        + encode_word(campaign.id)
+        + encode_optional_word(campaign.medium)
+        + encode_optional_word(campaign.content)
+    )
+
+
+def _encode_touch(touch: Touch) -> bytes:
+    return b"".join(
+        (
+            encode_text(touch.event_id),
+            encode_word(touch.kind),
+            encode_word(touch.channel),
+            encode_word(touch.source),
+            encode_long(touch.occurred_at),
+            encode_word(touch.detail),
+            encode_campaign(touch.campaign),
+        )
+    )
+
+
+def _encode_caused(cause: Cause, touch: Touch) -> bytes:
+    """As `_encode_touch`; the touch that an event is begins as the event's cause does."""
+    if (
+        touch.event_id == cause.event_id
+        and touch.occurred_at == cause.occurred_at
+        and touch.source == cause.source
+        and touch.channel == cause.channel
+        and touch.kind == cause.event_type
+    ):
+        return cause.head() + encode_word(touch.detail) + encode_campaign(touch.campaign)
+    return _encode_touch(touch)
+
+
+def _encode_trail(
+    settled: dict[tuple[str, str], tuple[tuple[Visit, ...], bytes]], trail: Trail
+) -> bytes:
+    visits = trail.visits
+    before, last = visits[:-1], visits[-1]
+    encoded = b""
+    if before:
+        key = (trail.channel, trail.campaign_id)
+        known = settled.get(key)
+        if known is not None and known[0] == before:
+            encoded = known[1]
+        else:
+            if known is not None and known[0] == before[:-1]:
+                encoded = known[1] + _encode_visit(before[-1])
+            else:
+                encoded = b"".join([_encode_visit(visit) for visit in before])
+            settled[key] = (before, encoded)
+    return b"".join(
+        (
+            encode_word(trail.channel),
+            encode_word(trail.campaign_id),
+            encode_long(len(visits)),
+            encoded,
+            _encode_visit(last),
+            EMPTY_ARRAY,
+        )
+    )
+
+
+def _encode_visit(visit: Visit) -> bytes:
+    return encode_long(visit.started_at) + encode_long(visit.ended_at) + encode_long(visit.touches)
+
+
+def _encode_earlier(earlier: Earlier) -> bytes:
+    return (
+        encode_word(earlier.channel)
+        + encode_long(earlier.touches)
+        + encode_long(earlier.first_at)
+        + encode_long(earlier.last_at)
+    )
+
+
+def _entry(
+    version: int,
+    first: Touch,
+    last_by_channel: tuple[Touch, ...],
+    trails: tuple[Trail, ...],
+    earlier: tuple[Earlier, ...],
+) -> Entry:
+    return Entry(
+        Touches(
+            first,
+            max(last_by_channel, key=lambda touch: (touch.occurred_at, touch.event_id)),
+            {touch.channel: touch for touch in last_by_channel},
+            {(trail.channel, trail.campaign_id): trail for trail in trails},
+            {one.channel: one for one in earlier},
+        ),
+        version,
+    )
+
+
+_CLASSES: Final[dict[str, Callable[..., Any]]] = {
+    "ccstream.common.v1.Campaign": Campaign,
+    "ccstream.touch.v1.Touch": Touch,
+    "ccstream.state.v1.TouchVisit": Visit,
+    "ccstream.state.v1.TouchTrail": Trail,
+    "ccstream.state.v1.TouchEarlier": Earlier,
+    "ccstream.state.v1.TouchRow": _entry,
+}

@@ -1,0 +1,383 @@
+"""States as plain data for fastavro, and strategies for them."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from fastavro import schemaless_reader, schemaless_writer
+from hypothesis import strategies as st
+from msgspec import to_builtins
+
+from ccstream.domain.cart_state import (
+    Absorbed,
+    Cart,
+    CartDelta,
+    Conflict,
+    Dot,
+    Line,
+    LineKey,
+    PendingRemoval,
+)
+from ccstream.domain.events import Campaign, Money, OrderLine
+from ccstream.domain.identity import Alias
+from ccstream.domain.lines import assemble, stamp
+from ccstream.domain.merge import lines_view
+from ccstream.domain.order import Order
+from ccstream.domain.profile import Profile, ProfileDelta, Statement
+from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
+from ccstream.domain.window import SourceWindow, Window
+from ccstream.wire.cause import Cause
+from ccstream.wire.entry import Entry
+from ccstream.wire.framing import single_object_prefix
+from ccstream.wire.schemas import schema
+
+__all__ = [
+    "STATES",
+    "avro",
+    "causes",
+    "deltas",
+    "longs",
+    "read",
+    "row_datum",
+    "synced_datum",
+    "texts",
+]
+
+longs = st.one_of(
+    st.integers(-(1 << 63), (1 << 63) - 1),
+    st.integers(-200, 20_000),
+    st.integers(1_700_000_000_000, 1_900_000_000_000),
+)
+texts = st.one_of(st.text(max_size=12), st.sampled_from(["web", "customer:1", "é", "x" * 9_000]))
+few = st.lists
+money = st.builds(Money, longs, st.sampled_from(["EUR", "USD"]))
+prices = st.none() | money
+names = st.none() | texts
+campaigns = st.none() | st.builds(Campaign, texts, names, names)
+
+
+def avro(name: str, datum: dict[str, Any]) -> bytes:
+    """The framed record as fastavro writes it."""
+    info = schema(name)
+    out = BytesIO()
+    schemaless_writer(out, info.parsed, datum, strict=True)
+    return single_object_prefix(info) + out.getvalue()
+
+
+def read(name: str, value: bytes) -> dict[str, Any]:
+    """The framed record as fastavro reads it."""
+    info = schema(name)
+    assert value[:10] == single_object_prefix(info)
+    record: Any = schemaless_reader(BytesIO(value[10:]), info.parsed, None)
+    return record
+
+
+# carts
+
+keys = st.builds(LineKey, st.sampled_from("ABCDEFGH"), *[st.sampled_from(["", "x"])] * 3)
+positions = st.tuples(st.integers(0, 63), st.integers(0, 30), st.integers(0, 1 << 40))
+dots = st.builds(
+    Dot,
+    event_id=texts,
+    channel=texts,
+    source=texts,
+    quantity=st.integers(0, 1_000_000),
+    occurred_at=longs,
+    appended_at=longs,
+    positions=few(positions, max_size=3).map(tuple),
+    unit_price=prices,
+    name=names,
+    origin=st.sampled_from(["", "visitor:1"]),
+)
+
+
+@st.composite
+def _lines(draw: st.DrawFn) -> dict[LineKey, Line]:
+    lines = {}
+    for key in draw(few(keys, max_size=4, unique=True)):
+        adds = draw(few(dots, max_size=5).map(tuple))
+        sets = tuple(sorted(draw(few(dots, max_size=2, min_size=not adds)), key=stamp))
+        lines[key] = assemble(key, adds, sets)
+    return lines
+
+
+pending = st.builds(
+    PendingRemoval,
+    event_id=texts,
+    appended_at=longs,
+    keys=st.none() | few(keys, max_size=2).map(tuple),
+    dots=few(texts, max_size=2).map(tuple),
+    token=st.none() | st.binary(max_size=120),
+    order_id=names,
+)
+absorbed = st.builds(
+    Absorbed,
+    texts,
+    longs,
+    st.just("visitor:1"),
+    st.sampled_from(["join", "max", "sum", "keep_saved", "keep_guest"]),
+    st.sampled_from(["", "visitor:2"]),
+)
+carts = st.builds(
+    Cart,
+    number=st.integers(1, 1 << 40),
+    currency=st.none() | st.sampled_from(["EUR", "USD"]),
+    lines=_lines(),
+    pending=few(pending, max_size=2).map(tuple),
+    absorbed=few(absorbed, max_size=2).map(tuple),
+    last_now=longs,
+)
+deltas = st.builds(
+    CartDelta,
+    upserted=st.just(()),
+    removed=few(keys, max_size=3).map(tuple),
+    conflicts=few(st.builds(Conflict, keys, dots, dots), max_size=2).map(tuple),
+    closed_order=names,
+)
+
+
+def _key_datum(key: LineKey) -> dict[str, Any]:
+    return key._asdict()
+
+
+def _line_datum(line: Line) -> dict[str, Any]:
+    return {
+        **_key_datum(line.key),
+        "quantity": line.quantity,
+        "unit_price": to_builtins(line.unit_price),
+        "name": line.name,
+        "added_at": line.added_at,
+        "changed_at": line.changed_at,
+        "channel": line.channel,
+    }
+
+
+def _dot_datum(dot: Dot) -> dict[str, Any]:
+    names = ("partition", "topic", "offset")
+    places = [dict(zip(names, position, strict=True)) for position in dot.positions]
+    return {**to_builtins(dot), "positions": places}
+
+
+def _setting_datum(dot: Dot) -> dict[str, Any]:
+    kept = ("event_id", "channel", "source", "quantity", "occurred_at")
+    return {name: getattr(dot, name) for name in kept}
+
+
+def _cart_datum(cart: Cart) -> dict[str, Any]:
+    return {
+        "number": cart.number,
+        "currency": cart.currency,
+        "lines": [
+            {
+                **_key_datum(line.key),
+                "dots": [_dot_datum(dot) for dot in line.dots],
+                "sets": [_dot_datum(dot) for dot in line.sets],
+            }
+            for line in cart.lines.values()
+        ],
+        "pending": [
+            {
+                "event_id": one.event_id,
+                "appended_at": one.appended_at,
+                "keys": None if one.keys is None else [_key_datum(key) for key in one.keys],
+                "dots": list(one.dots),
+                "token": one.token,
+                "order_id": one.order_id,
+            }
+            for one in cart.pending
+        ],
+        "absorbed": [to_builtins(one) for one in cart.absorbed],
+        "last_now": cart.last_now,
+    }
+
+
+def _cart_synced(cart: Cart, delta: CartDelta | None, observed: bytes) -> dict[str, Any]:
+    delta = delta or CartDelta()
+    return {
+        "cart_number": cart.number,
+        "currency": cart.currency,
+        "lines": [_line_datum(line) for line in lines_view(cart)],
+        "upserted": [_line_datum(line) for line in delta.upserted],
+        "removed": [_key_datum(key) for key in delta.removed],
+        "conflicts": [
+            {
+                "line": _key_datum(one.key),
+                "winner": _setting_datum(one.winner),
+                "loser": _setting_datum(one.loser),
+            }
+            for one in delta.conflicts
+        ],
+        "closed_order": delta.closed_order,
+        "observed": observed,
+    }
+
+
+# touches
+
+touches = st.builds(Touch, texts, texts, texts, texts, longs, texts, campaigns)
+visits = st.builds(Visit, longs, longs, longs)
+
+
+@st.composite
+def _touches(draw: st.DrawFn) -> Touches:
+    channels = few(touches, min_size=1, max_size=4, unique_by=lambda touch: touch.channel)
+    by_channel = {touch.channel: touch for touch in draw(channels)}
+    last = max(by_channel.values(), key=lambda touch: (touch.occurred_at, touch.event_id))
+    trails = {
+        (channel, campaign): Trail(channel, campaign, tuple(draw(few(visits, min_size=1))))
+        for channel, campaign in draw(few(st.tuples(texts, texts), max_size=4, unique=True))
+    }
+    earlier = {
+        channel: Earlier(channel, *draw(st.tuples(longs, longs, longs)))
+        for channel in draw(few(texts, max_size=3, unique=True))
+    }
+    return Touches(draw(touches), last, by_channel, trails, earlier)
+
+
+def _touches_datum(state: Touches) -> dict[str, Any]:
+    return {
+        "first": to_builtins(state.first),
+        "last_by_channel": [to_builtins(touch) for touch in state.last_by_channel.values()],
+        "trails": [to_builtins(trail) for trail in state.trails.values()],
+        "earlier": [to_builtins(one) for one in state.earlier.values()],
+    }
+
+
+def _touches_synced(state: Touches, delta: object, observed: bytes) -> dict[str, Any]:
+    return {
+        "first": to_builtins(state.first),
+        "last": to_builtins(state.last),
+        "by_channel": [to_builtins(touch) for touch in state.last_by_channel.values()],
+    }
+
+
+# profiles, orders, aliases, windows
+
+statements = st.builds(Statement, names, texts, texts, longs, texts, st.booleans())
+profiles = st.dictionaries(
+    texts, few(statements, min_size=1, max_size=3).map(tuple), max_size=4
+).map(Profile)
+
+
+def _profile_datum(state: Profile) -> dict[str, Any]:
+    traits = [
+        {"name": name, "statements": to_builtins(kept)} for name, kept in state.traits.items()
+    ]
+    return {"traits": traits}
+
+
+def _profile_synced(state: Profile, delta: ProfileDelta | None, observed: bytes) -> dict[str, Any]:
+    traits = [
+        {"name": name, "values": to_builtins(values)} for name, values in state.values().items()
+    ]
+    return {"traits": traits, "changed": list(delta.changed) if delta else []}
+
+
+order_lines = st.builds(
+    OrderLine,
+    sku=texts,
+    options_hash=texts,
+    fulfilment=texts,
+    store=texts,
+    quantity=longs,
+    amount=money,
+)
+orders = st.builds(
+    Order,
+    texts,
+    texts,
+    longs,
+    texts,
+    texts,
+    few(order_lines, max_size=3).map(tuple),
+    money,
+    campaigns,
+)
+aliases = st.builds(Alias, texts, longs, texts)
+windows = st.builds(
+    Window,
+    st.dictionaries(
+        texts,
+        st.builds(SourceWindow, longs, longs, st.binary(max_size=64 * 16)),
+        max_size=3,
+    ),
+    longs,
+)
+
+
+def _window_datum(state: Window) -> dict[str, Any]:
+    sources = [
+        {
+            "source": name,
+            "horizon": kept.horizon,
+            "last_seen": kept.last_seen,
+            "ids": kept.ids,
+        }
+        for name, kept in state.sources.items()
+    ]
+    return {"floor": state.floor, "sources": sources}
+
+
+# all
+
+STATES: dict[str, st.SearchStrategy[Any]] = {
+    "carts": carts,
+    "touches": _touches(),
+    "profiles": profiles,
+    "orders": orders,
+    "aliases": aliases,
+    "windows": windows,
+}
+"""Any state of each table."""
+
+causes = st.builds(Cause, texts, texts, texts, texts, longs, longs, texts)
+
+_ROWS: dict[str, Any] = {
+    "carts": _cart_datum,
+    "touches": _touches_datum,
+    "profiles": _profile_datum,
+    "windows": _window_datum,
+}
+
+_SYNCED: dict[str, Any] = {
+    "carts": _cart_synced,
+    "touches": _touches_synced,
+    "profiles": _profile_synced,
+}
+
+
+def row_datum(table: str, entry: Entry) -> dict[str, Any]:
+    """A row as its schema has it."""
+    return {"version": entry.version, **_ROWS.get(table, to_builtins)(entry.state)}
+
+
+def synced_datum(
+    table: str,
+    subject: str,
+    entry: Entry,
+    base_version: int,
+    cause: Cause,
+    delta: Any,
+    observed: bytes,
+) -> dict[str, Any]:
+    """A sync event as its schema has it."""
+    said = _SYNCED.get(table)
+    return {
+        "subject": subject,
+        "version": entry.version,
+        "base_version": base_version,
+        "cause": {
+            name: getattr(cause, name)
+            for name in (
+                "event_id",
+                "event_type",
+                "channel",
+                "source",
+                "occurred_at",
+                "appended_at",
+                "outcome",
+            )
+        },
+        **(said(entry.state, delta, observed) if said else to_builtins(entry.state)),
+    }

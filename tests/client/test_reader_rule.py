@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccstream.client.reader_rule import EPOCH_MAX, ReaderRule, parse_epoch
+from ccstream.client.reader_rule import ReaderRule
 
 TOPIC = "sync.carts.v1"
 
@@ -42,23 +41,3 @@ def test_what_is_accepted_never_falls_and_ends_with_the_highest(epochs: list[int
     accepted = [epoch for epoch in epochs if rule.accepts(TOPIC, 0, epoch)]
     assert accepted == sorted(accepted)
     assert accepted.count(max(epochs, default=0)) == epochs.count(max(epochs, default=0))
-
-
-@pytest.mark.parametrize(
-    ("header", "epoch"),
-    [
-        (None, 0),
-        (b"0", 0),
-        (b"17", 17),
-        (str(EPOCH_MAX).encode(), EPOCH_MAX),
-        (str(EPOCH_MAX + 1).encode(), None),
-        (b"", None),
-        (b"-1", None),
-        (b" 1", None),
-        (b"1e3", None),
-        ("١٢".encode(), None),
-        (b"9" * 5_000, None),
-    ],
-)
-def test_an_epoch_is_ascii_digits_or_nothing(header: bytes | None, epoch: int | None) -> None:
-    assert parse_epoch(header) == epoch

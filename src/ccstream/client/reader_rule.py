@@ -10,27 +10,7 @@ before.
 
 from __future__ import annotations
 
-from typing import Final
-
-__all__ = ["EPOCH_MAX", "ReaderRule", "parse_epoch"]
-
-EPOCH_MAX: Final = (1 << 21) - 1
-"""Versions carry the epoch in 21 bits above the 32 of the running number."""
-
-_DIGITS_MAX: Final = len(str(EPOCH_MAX))
-
-
-def parse_epoch(header: bytes | None) -> int | None:
-    """The epoch that a header holds in ASCII digits.
-
-    None if it is garbled; 0 if there is no header, as where no worker of ccstream wrote.
-    """
-    if header is None:
-        return 0
-    if not header.isdigit() or len(header) > _DIGITS_MAX:
-        return None
-    epoch = int(header)
-    return epoch if epoch <= EPOCH_MAX else None
+__all__ = ["ReaderRule"]
 
 
 class ReaderRule:

@@ -1,0 +1,300 @@
+"""Reads whole topics, every partition, from a known place, by the reader rule.
+
+No consumer group: positions are this reader's own. The isolation level is always said,
+since live readers and lasting copies need different ones and librdkafka's default suits
+only the second. A position that the log no longer has is told as a ``Gap``, never skipped
+in silence.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from msgspec import Struct
+
+from ccstream.client.reader_rule import ReaderRule
+from ccstream.client.records import Gap
+from ccstream.errors import BrokerUnavailableError, SettingsError, TopicMismatchError
+from ccstream.ops.kafka_config import Isolation, admin_config, consumer_config
+from ccstream.ops.settings import Settings
+from ccstream.wire.headers import epoch_of
+
+__all__ = ["EndOfLog", "Item", "LogReader", "LogRecord", "Positions", "Start"]
+
+log = logging.getLogger(__name__)
+
+BATCH_RECORDS_MAX: Final = 500
+"""Records handed over at once: few enough that the first does not wait for the last."""
+
+FETCH_WAIT_MS: Final = 5
+"""How long a broker holds an empty fetch. A real one answers as soon as there is something;
+the embedded one always waits this long."""
+
+QUESTION_S_MAX: Final = 10.0
+"""For one question to the brokers in between."""
+
+TOPIC_CHECK_S: Final = 0.2
+"""Between two looks for a topic that is not there yet."""
+
+AWAY_LOG_S: Final = 10.0
+"""librdkafka tells of every attempt to connect; one line in so many seconds is enough."""
+
+REFUSED: Final = frozenset(
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+)
+"""What trying again does not mend."""
+
+Positions = Mapping[tuple[str, int], int]
+"""The next offset to read of each (topic, partition)."""
+
+Start = Literal["beginning", "end"] | Positions
+
+
+class LogRecord(Struct, frozen=True, gc=False):
+    """A record that counts; ``value`` is None for a tombstone."""
+
+    topic: str
+    partition: int
+    offset: int
+    appended_at: int
+    key: bytes | None
+    value: bytes | None
+
+
+class EndOfLog(Struct, frozen=True, gc=False):
+    """There is nothing more in this partition just now."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+Item = LogRecord | Gap | EndOfLog
+
+
+class LogReader:
+    """One consumer, for use by one thread.
+
+    Args:
+        settings: how to reach Kafka.
+        topics: which topics.
+        isolation: whether records of open and aborted transactions are seen.
+        start: where to begin: the beginning or end of each partition, or given positions;
+            partitions that these do not name are read from their beginning.
+        start_timeout_s: how long ``start`` waits for a broker and for the topics.
+        rule: the epochs seen so far, if another reader came before this one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Iterable[str],
+        isolation: Isolation,
+        start: Start,
+        start_timeout_s: float,
+        rule: ReaderRule | None = None,
+    ) -> None:
+        self._settings = settings
+        self._isolation = isolation
+        self._config = {
+            **consumer_config(settings, isolation=isolation, role="reader"),
+            "fetch.wait.max.ms": FETCH_WAIT_MS,
+            "error_cb": self._on_error,
+            "logger": logging.getLogger("ccstream.client.librdkafka"),
+        }
+        self._topics = tuple(topics)
+        self._start = start
+        self._start_timeout_s = start_timeout_s
+        self._consumer: Consumer | None = None
+        self._lost: set[tuple[str, int]] = set()
+        self._away_logged = float("-inf")
+        self._trouble: str | None = None
+        self.rule = rule or ReaderRule()
+        self.positions: dict[tuple[str, int], int] = {}
+        """The next offset of each partition."""
+        self.dropped = 0
+        """Records of an earlier owner that came after its successor's first word."""
+
+    def start(self) -> None:
+        """Connect and find the places to begin.
+
+        Raises ``BrokerUnavailableError`` if no broker answers in time, ``TopicMismatchError``
+        if a topic is not there by then.
+        """
+        deadline = time.monotonic() + self._start_timeout_s
+        self._consumer = Consumer(self._config)
+        partitions = self._partitions(self._consumer, deadline)
+        if self._start == "end":
+            found = self._offsets(partitions, OffsetSpec.latest(), self._isolation)
+        elif self._start == "beginning":
+            found = self._offsets(partitions, OffsetSpec.earliest())
+        else:
+            given = self._start
+            rest = [one for one in partitions if one not in given]
+            found = self._offsets(rest, OffsetSpec.earliest())
+            found |= {one: given[one] for one in partitions if one in given}
+        self.positions = found
+        self._consumer.assign([TopicPartition(*one, offset) for one, offset in found.items()])
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Where each log ends at this moment, open transactions included."""
+        return self._offsets(self.positions, OffsetSpec.latest())
+
+    def read(self, timeout_s: float) -> list[Item]:
+        """Wait at most so long for something; it and what else is there.
+
+        Raises ``SettingsError`` if reading is not allowed and ``BrokerUnavailableError`` for
+        what does not mend by itself. A broker that is away is waited for.
+        """
+        consumer = self._opened()
+        items: list[Item] = []
+        if self._lost:
+            items += self._find_again(consumer)
+            timeout_s = 0 if items else timeout_s
+        first = consumer.poll(timeout_s)
+        if first is None:
+            return items
+        accepts = self.rule.accepts
+        for message in (first, *consumer.consume(BATCH_RECORDS_MAX - 1, 0)):
+            if message.error() is not None:
+                self._take_error(message, items)
+                continue
+            topic: Any = message.topic()
+            partition: Any = message.partition()
+            offset: Any = message.offset()
+            self.positions[topic, partition] = offset + 1
+            headers: Any = message.headers()
+            if not accepts(topic, partition, epoch_of(headers) or 0):
+                self.dropped += 1
+                continue
+            items.append(
+                LogRecord(
+                    topic, partition, offset, message.timestamp()[1], message.key(), message.value()
+                )
+            )
+        return items
+
+    def close(self) -> None:
+        """End the consumer. Closing twice does nothing."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _opened(self) -> Consumer:
+        if self._consumer is None:
+            raise BrokerUnavailableError("The reader is closed.")
+        return self._consumer
+
+    def _partitions(self, consumer: Consumer, deadline: float) -> list[tuple[str, int]]:
+        while True:
+            found = self._metadata(consumer, deadline)
+            missing = [topic for topic in self._topics if topic not in found or found[topic].error]
+            if not missing:
+                return [(topic, one) for topic in self._topics for one in found[topic].partitions]
+            if time.monotonic() > deadline:
+                raise TopicMismatchError(
+                    f"There is no topic {missing[0]}. `ccstream topics apply` makes the topics "
+                    "that ccstream needs."
+                )
+            time.sleep(TOPIC_CHECK_S)
+
+    def _metadata(self, consumer: Consumer, deadline: float) -> dict[str, Any]:
+        try:
+            topics: dict[str, Any] = consumer.list_topics(
+                timeout=max(0.1, deadline - time.monotonic())
+            ).topics
+        except KafkaException as error:
+            consumer.poll(0)  # fetches what librdkafka says of the attempts
+            raise BrokerUnavailableError(
+                f"No broker answered at {self._config['bootstrap.servers']} within "
+                f"{self._start_timeout_s:g} s ({self._trouble or error.args[0].str()}). Is it "
+                "running, and is the address right?"
+            ) from error
+        return topics
+
+    def _offsets(
+        self,
+        partitions: Iterable[tuple[str, int]],
+        spec: OffsetSpec,
+        isolation: Isolation = "read_uncommitted",
+    ) -> dict[tuple[str, int], int]:
+        asked = {TopicPartition(*one): spec for one in partitions}
+        if not asked:
+            return {}
+        level = IsolationLevel[isolation.upper()]
+        admin = AdminClient(admin_config(self._settings))
+        futures = admin.list_offsets(asked, isolation_level=level, request_timeout=QUESTION_S_MAX)
+        try:
+            return {
+                (one.topic, one.partition): max(0, future.result().offset)
+                for one, future in futures.items()
+            }
+        except KafkaException as error:
+            raise BrokerUnavailableError(
+                f"The ends of the logs could not be asked for: {error.args[0].str()}."
+            ) from error
+
+    def _take_error(self, message: Message, items: list[Item]) -> None:
+        error = message.error()
+        topic, partition = message.topic(), message.partition()
+        assert error is not None
+        if topic is None or partition is None:
+            self._on_error(error)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            offset: Any = message.offset()
+            self.positions[topic, partition] = offset
+            items.append(EndOfLog(topic, partition, offset))
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._lost.add((topic, partition))
+        elif error.code() in REFUSED:
+            raise SettingsError(
+                f"This client may not read {topic} ({error.str()}). Grant its user READ there."
+            )
+        elif error.fatal():
+            raise BrokerUnavailableError(f"{topic}[{partition}] cannot be read: {error.str()}.")
+        else:
+            self._on_error(error)
+
+    def _find_again(self, consumer: Consumer) -> list[Item]:
+        """Go on at the beginning of logs whose place was lost, and tell what is missing."""
+        gaps: list[Item] = []
+        for topic, partition in sorted(self._lost):
+            try:
+                low, high = consumer.get_watermark_offsets(
+                    TopicPartition(topic, partition), timeout=QUESTION_S_MAX
+                )
+            except KafkaException as error:
+                self._on_error(error.args[0])
+                return gaps  # at the next read again
+            position = self.positions[topic, partition]
+            renewed = position > high
+            if renewed:
+                self.rule.forget(topic, partition)
+            if renewed or position < low:
+                gaps.append(Gap(topic, partition, position, low, renewed))
+                position = low
+            self.positions[topic, partition] = position
+            self._lost.discard((topic, partition))
+            consumer.incremental_unassign([TopicPartition(topic, partition)])
+            consumer.incremental_assign([TopicPartition(topic, partition, position)])
+        return gaps
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._trouble = error.str()
+        if time.monotonic() - self._away_logged > AWAY_LOG_S:
+            self._away_logged = time.monotonic()
+            log.warning(
+                "Kafka at %s: %s. Trying again.", self._config["bootstrap.servers"], error.str()
+            )

@@ -1,0 +1,260 @@
+"""What ccstream publishes for readers, as typed records.
+
+One class for each record of ``schemas/sync/`` and what is inside it (a test compares them
+field by field). Times are milliseconds since the epoch, UTC. ``version`` compares within one
+row only: the higher one is the later. ``base_version`` is the version that the delta of a
+record builds on, 0 if there was no row: whoever has another one takes the whole row, which
+every record carries.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ccstream.domain.events import Campaign, Money, OrderLine
+
+__all__ = [
+    "RECORD_CLASSES",
+    "Campaign",
+    "CartConflict",
+    "CartLine",
+    "CartLineKey",
+    "CartQuantitySetting",
+    "CartSynced",
+    "Cause",
+    "Change",
+    "Gap",
+    "LastTouchSynced",
+    "Money",
+    "OrderLine",
+    "OrderSynced",
+    "ProfileSynced",
+    "ProfileTrait",
+    "Removed",
+    "SyncRecord",
+    "Touch",
+    "TraitValue",
+    "Unreadable",
+]
+
+
+class Cause(Struct, frozen=True, gc=False):
+    """The event that a record was published for, and what came of it.
+
+    ``outcome`` is applied, no_effect, duplicate, too_late, rejected or forwarded.
+    """
+
+    event_id: str
+    event_type: str
+    channel: str
+    source: str
+    occurred_at: int
+    appended_at: int
+    outcome: str
+
+
+class CartLineKey(Struct, frozen=True, gc=False):
+    """What makes two items the same line."""
+
+    sku: str
+    options_hash: str
+    fulfilment: str
+    store: str
+
+
+class CartLine(Struct, frozen=True, gc=False):
+    """One line of a cart. ``channel`` is the one that touched it last."""
+
+    sku: str
+    options_hash: str
+    fulfilment: str
+    store: str
+    quantity: int
+    unit_price: Money | None
+    name: str | None
+    added_at: int
+    changed_at: int
+    channel: str
+
+    @property
+    def key(self) -> CartLineKey:
+        """The line's key, as ``CartSynced.removed`` names lines."""
+        return CartLineKey(self.sku, self.options_hash, self.fulfilment, self.store)
+
+
+class CartQuantitySetting(Struct, frozen=True, gc=False):
+    """A quantity that somebody set."""
+
+    event_id: str
+    channel: str
+    source: str
+    quantity: int
+    occurred_at: int
+
+
+class CartConflict(Struct, frozen=True, gc=False):
+    """Two quantities set for one line, neither author having seen the other's."""
+
+    line: CartLineKey
+    winner: CartQuantitySetting
+    loser: CartQuantitySetting
+
+
+class CartSynced(Struct, frozen=True, gc=False):
+    """A cart as it is now (``lines``) and how it changed (``upserted``, ``removed``).
+
+    ``cart_number`` grows by one with each checkout; ``closed_order`` is the order that has
+    just closed something. ``observed`` is the token that an event sends back to say that its
+    author saw this cart.
+    """
+
+    subject: str
+    version: int
+    base_version: int
+    cart_number: int
+    cause: Cause
+    currency: str | None
+    lines: tuple[CartLine, ...]
+    upserted: tuple[CartLine, ...]
+    removed: tuple[CartLineKey, ...]
+    conflicts: tuple[CartConflict, ...]
+    closed_order: str | None
+    observed: bytes
+
+
+class Touch(Struct, frozen=True, gc=False):
+    """One contact of a customer with a channel."""
+
+    event_id: str
+    kind: str
+    channel: str
+    source: str
+    occurred_at: int
+    detail: str
+    campaign: Campaign | None = None
+
+
+class LastTouchSynced(Struct, frozen=True, gc=False):
+    """A customer's first and last touch, and the last one of each channel."""
+
+    subject: str
+    version: int
+    base_version: int
+    cause: Cause
+    first: Touch
+    last: Touch
+    by_channel: tuple[Touch, ...]
+
+
+class TraitValue(Struct, frozen=True, gc=False):
+    """A trait's value and where it comes from."""
+
+    value: str
+    channel: str
+    source: str
+    occurred_at: int
+    event_id: str
+    verified: bool
+
+
+class ProfileTrait(Struct, frozen=True, gc=False):
+    """A trait; it has several values where its policy is union."""
+
+    name: str
+    values: tuple[TraitValue, ...]
+
+
+class ProfileSynced(Struct, frozen=True, gc=False):
+    """A customer's traits; ``changed`` names those that the cause changed."""
+
+    subject: str
+    version: int
+    base_version: int
+    cause: Cause
+    traits: tuple[ProfileTrait, ...]
+    changed: tuple[str, ...]
+
+
+class OrderSynced(Struct, frozen=True, gc=False):
+    """An order, as it was placed."""
+
+    subject: str
+    version: int
+    base_version: int
+    cause: Cause
+    order_id: str
+    event_id: str
+    placed_at: int
+    channel: str
+    source: str
+    lines: tuple[OrderLine, ...]
+    total: Money
+    campaign: Campaign | None = None
+
+
+class Removed(Struct, frozen=True, gc=False):
+    """There is no such row, or no more: a tombstone."""
+
+
+class Unreadable(Struct, frozen=True, gc=False):
+    """A record that this version of ccstream cannot read; see ``reasons`` for ``reason``."""
+
+    reason: str
+    detail: str
+
+
+SyncRecord = CartSynced | LastTouchSynced | ProfileSynced | OrderSynced | Removed | Unreadable
+
+
+class Change(Struct, frozen=True, gc=False):
+    """One record of a sync topic.
+
+    ``table`` is carts, touches, profiles or orders; ``key`` that of the row (an order's is
+    ``subject#order_id``). ``appended_at`` is when the broker took the record.
+    """
+
+    table: str
+    key: str
+    record: SyncRecord
+    topic: str
+    partition: int
+    offset: int
+    appended_at: int
+
+    @property
+    def subject(self) -> str:
+        """Whose row it is."""
+        return self.key.partition("#")[0]
+
+
+class Gap(Struct, frozen=True, gc=False):
+    """Records were deleted before they were read: ``first`` to ``resumed_at - 1`` are missing.
+
+    With ``renewed`` the topic itself was made anew and its offsets mean other records.
+    """
+
+    topic: str
+    partition: int
+    first: int
+    resumed_at: int
+    renewed: bool
+
+
+RECORD_CLASSES: dict[str, type[Struct]] = {
+    "ccstream.cart.v1.CartConflict": CartConflict,
+    "ccstream.cart.v1.CartLine": CartLine,
+    "ccstream.cart.v1.CartLineKey": CartLineKey,
+    "ccstream.cart.v1.CartQuantitySetting": CartQuantitySetting,
+    "ccstream.cart.v1.CartSynced": CartSynced,
+    "ccstream.common.v1.Campaign": Campaign,
+    "ccstream.common.v1.Cause": Cause,
+    "ccstream.common.v1.Money": Money,
+    "ccstream.order.v1.OrderLine": OrderLine,
+    "ccstream.order.v1.OrderSynced": OrderSynced,
+    "ccstream.profile.v1.ProfileSynced": ProfileSynced,
+    "ccstream.profile.v1.ProfileTrait": ProfileTrait,
+    "ccstream.profile.v1.TraitValue": TraitValue,
+    "ccstream.touch.v1.LastTouchSynced": LastTouchSynced,
+    "ccstream.touch.v1.Touch": Touch,
+}
+"""The class of each record by the full name of its schema."""

@@ -70,8 +70,12 @@ class TransactionalDelivery:
         committer: Committer | None = None,
     ) -> None:
         self._id = transactional_id
-        self._producer = producer or Producer({**config, "transactional.id": transactional_id})
-        self._committer = committer or Committer("ccstream-commit")
+        self._producer = (
+            Producer({**config, "transactional.id": transactional_id})
+            if producer is None
+            else producer
+        )
+        self._committer = Committer("ccstream-commit") if committer is None else committer
         self._open = False
         self._waiting: deque[tuple[str, int, bytes | str, bytes | None, Headers | None]] = deque()
 

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import fields
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["data", "line", "say", "table", "talk"]
+__all__ = ["as_json", "data", "line", "say", "table", "talk"]
 
 WIDTH_WITHOUT_TERMINAL: Final = 240
 """Where nobody looks at it, a table is for grep: one row one line."""
@@ -39,8 +41,14 @@ def line(text: str) -> None:
 
 
 def data(record: Any) -> None:
-    """One JSON value on a line of its own; bytes as hexadecimal text."""
-    line(orjson.dumps(record, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode())
+    """One JSON value on a line of its own; see `as_json`."""
+    line(as_json(record))
+
+
+def as_json(record: Any, *, indent: bool = False) -> str:
+    """A value as JSON: bytes as hexadecimal text, what is at its default left out."""
+    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
+    return orjson.dumps(record, default=_plain, option=option).decode()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -60,4 +68,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def _plain(value: object) -> object:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()
+    if isinstance(value, Struct):
+        return {
+            field.name: getattr(value, field.name)
+            for field in fields(value)
+            if field.required or getattr(value, field.name) != field.default
+        }
     raise TypeError(f"{type(value).__name__} is no JSON")

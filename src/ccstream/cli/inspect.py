@@ -1,0 +1,76 @@
+"""``ccstream inspect``: show what is stored about one key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ccstream.cli.options import AppId, Bootstrap, Json
+
+if TYPE_CHECKING:
+    from ccstream.ops.entity import Entity
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def inspect(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="As customer:42.", show_default=False)],
+    bootstrap: Bootstrap = None,
+    app_id: AppId = None,
+    json: Json = False,
+) -> int:
+    """Show the rows of one key, as the tables have them; exit code 1 if there are none.
+
+    They are read from the changelogs of the key's partition, as far as they are committed.
+    An alias is followed to the key that it stands for.
+
+    For example:
+
+        ccstream inspect customer:42
+        ccstream inspect visitor:9f3c --json
+    """
+    from ccstream.cli.console import data, line, say
+    from ccstream.ops.entity import entity
+    from ccstream.ops.settings import Settings
+    from ccstream.wire.validate import is_entity_key
+
+    if not is_entity_key(key):
+        raise typer.BadParameter(f"{key!r} is no namespace:value, as customer:42 is")
+    settings = Settings.load(kafka__bootstrap=bootstrap, app_id=app_id)
+    found = entity(settings, key, say)
+    if json:
+        data(_as_record(found))
+    else:
+        for text in _as_lines(found):
+            line(text)
+    if not found.known:
+        say(f"nothing is stored about {found.key}")
+    return 0 if found.known else 1
+
+
+def _as_record(found: Entity) -> dict[str, object]:
+    return {
+        "key": found.key,
+        "partition": found.partition,
+        "redirects": list(found.redirects),
+        "rows": {
+            table: [{"key": row.key, "type": row.type, "value": row.value} for row in rows]
+            for table, rows in found.rows.items()
+            if rows
+        },
+    }
+
+
+def _as_lines(found: Entity) -> list[str]:
+    from ccstream.cli.console import as_json
+
+    lines = [f"{' → '.join((*found.redirects, found.key))}  (partition {found.partition})"]
+    for table, rows in found.rows.items():
+        for row in rows:
+            lines.append(f"{table}  {row.key}")
+            lines += [f"  {text}" for text in as_json(row.value, indent=True).splitlines()]
+    return lines

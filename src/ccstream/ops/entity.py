@@ -1,0 +1,125 @@
+"""What is stored about one key: its rows, read from its partition's changelogs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ccstream.errors import StateError, TopicMismatchError, UndecodableError
+from ccstream.ops.broker import Broker
+from ccstream.ops.reading import TopicReader
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import TABLES, changelog_topic
+from ccstream.wire.codec import Codec
+from ccstream.wire.mail import HOPS_MAX
+from ccstream.wire.partition import partition_for
+
+__all__ = ["Entity", "Row", "entity"]
+
+ALIASES: Final = "aliases"
+ORDERS: Final = "orders"
+
+
+class Row(Struct, frozen=True):
+    """One row of a table: its key, the schema it was written with, and its fields."""
+
+    key: str
+    type: str
+    value: dict[str, Any]
+
+
+class Entity(Struct, frozen=True):
+    """What is stored about a key. ``redirects`` are the aliases followed to get there."""
+
+    key: str
+    partition: int
+    redirects: tuple[str, ...]
+    rows: dict[str, tuple[Row, ...]]
+
+    @property
+    def known(self) -> bool:
+        return bool(self.redirects) or any(self.rows.values())
+
+
+def entity(settings: Settings, key: str, progress: Callable[[str], None]) -> Entity:
+    """Read the rows of a key, or of the root that it is an alias of.
+
+    Args:
+        settings: which cluster and application.
+        key: ``namespace:value``.
+        progress: called with a line before each changelog is read.
+
+    Raises:
+        TopicMismatchError: the application's changelogs are not there.
+        StateError: a row cannot be read, or aliases go round in a circle.
+    """
+    partitions = _partitions(settings)
+    redirects: list[str] = []
+    while True:
+        partition = partition_for(key.encode(), partitions)
+        aliases = _rows(settings, ALIASES, partition, key, progress)
+        if not aliases or (root := aliases[0].value["root"]) == key:
+            break
+        if len(redirects) > HOPS_MAX:
+            raise StateError(
+                f"aliases go on for more than {HOPS_MAX} steps: do they form a circle?"
+            )
+        redirects.append(key)
+        key = root
+    rows = {
+        table: _rows(settings, table, partition, key, progress)
+        for table in TABLES
+        if table != ALIASES
+    }
+    return Entity(key, partition, tuple(redirects), {ALIASES: aliases, **rows})
+
+
+def _partitions(settings: Settings) -> int:
+    topics = Broker(settings).cluster().topics
+    names = [changelog_topic(settings.app_id, table) for table in TABLES]
+    missing = [name for name in names if name not in topics]
+    if missing:
+        raise TopicMismatchError(
+            f"there is no topic {missing[0]} at {settings.kafka.bootstrap}: is app_id "
+            f"{settings.app_id} right, and has `ccstream topics apply` been run?"
+        )
+    counts = {topics[name].partitions for name in names}
+    if len(counts) > 1:
+        raise TopicMismatchError(
+            f"the changelogs of {settings.app_id} differ in their partition counts: see "
+            "`ccstream topics plan`"
+        )
+    return counts.pop()
+
+
+def _rows(
+    settings: Settings, table: str, partition: int, key: str, progress: Callable[[str], None]
+) -> tuple[Row, ...]:
+    topic = changelog_topic(settings.app_id, table)
+    exactly = key.encode()
+    prefix = exactly + b"#" if table == ORDERS else None
+    found: dict[bytes, bytes] = {}
+    with TopicReader(settings, topic, "read_committed") as reader:
+        bounds = reader.bounds(partition)
+        if bounds.end == bounds.first:
+            return ()
+        progress(f"reading {topic}, partition {partition}: {bounds.end - bounds.first} records")
+        for batch in reader.read({partition: bounds.first}):
+            for message in batch:
+                name: Any = message.key() or b""
+                if name != exactly and not (prefix and name.startswith(prefix)):
+                    continue
+                value: Any = message.value()
+                found.pop(name, None)
+                if value is not None:
+                    found[name] = value
+    return tuple(_row(topic, name, value) for name, value in found.items())
+
+
+def _row(topic: str, name: bytes, value: bytes) -> Row:
+    try:
+        return Row(name.decode(), *Codec().decode(value))
+    except UndecodableError as problem:
+        raise StateError(f"a row in {topic} cannot be read: {problem}") from None

@@ -1,0 +1,139 @@
+"""Reads a topic's partitions from given offsets to their ends, or on and on.
+
+For people who look: no group, no commit, no reader rule. Whatever is in the log is shown,
+also what a fenced owner wrote; live readers use the client's own reader.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Final, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from msgspec import Struct
+
+from ccstream.errors import BrokerRefusedError, BrokerUnavailableError
+from ccstream.ops.broker import broker_error
+from ccstream.ops.kafka_config import Isolation, consumer_config
+from ccstream.ops.settings import Settings
+
+__all__ = ["Bounds", "TopicReader"]
+
+BATCH_RECORDS_MAX: Final = 1_000
+POLL_SECONDS: Final = 0.2
+"""Ctrl-C is noticed between two polls."""
+
+QUESTION_SECONDS_MAX: Final = 10.0
+SILENCE_SECONDS_MAX: Final = 20.0
+"""A reading that is to end, and gets nothing at all for so long, has lost its brokers."""
+
+REFUSED: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+    }
+)
+
+
+class Bounds(Struct, frozen=True):
+    """The first offset still in a log, and the next one to be written."""
+
+    first: int
+    end: int
+
+
+class TopicReader:
+    """One topic, read by one thread.
+
+    Args:
+        settings: how to reach Kafka.
+        topic: which topic; it exists.
+        isolation: whether records of open and aborted transactions are seen.
+    """
+
+    def __init__(self, settings: Settings, topic: str, isolation: Isolation) -> None:
+        self._topic = topic
+        self._complaint = ""
+        self._consumer = Consumer(
+            consumer_config(settings, isolation=isolation, role="look")
+            | {"log_level": 2, "error_cb": self._complain}
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
+
+    def bounds(self, partition: int) -> Bounds:
+        """Where the partition begins and ends now."""
+        try:
+            found = self._consumer.get_watermark_offsets(
+                TopicPartition(self._topic, partition), timeout=QUESTION_SECONDS_MAX
+            )
+        except KafkaException as problem:
+            raise broker_error(problem, f"find the ends of {self._topic}") from None
+        if found is None:
+            raise BrokerUnavailableError(
+                f"no broker told where {self._topic} ends within {QUESTION_SECONDS_MAX:g} s"
+            )
+        first, end = found
+        return Bounds(max(0, first), max(0, end))
+
+    def read(self, starts: Mapping[int, int], *, follow: bool = False) -> Iterator[list[Message]]:
+        """Records from these offsets on, a batch at a time; empty batches mark the time.
+
+        It ends when every partition has been read to its end, or never if ``follow``.
+
+        Raises:
+            BrokerUnavailableError: nothing came for long, though there should be more.
+            BrokerRefusedError: this user may not read here.
+        """
+        self._consumer.assign(
+            [TopicPartition(self._topic, number, offset) for number, offset in starts.items()]
+        )
+        unfinished = set(starts)
+        last_sign = time.monotonic()
+        while unfinished or follow:
+            messages = self._consumer.consume(BATCH_RECORDS_MAX, POLL_SECONDS)
+            batch = [message for message in messages if self._is_record(message, unfinished)]
+            if messages:
+                last_sign = time.monotonic()
+            elif not follow and time.monotonic() - last_sign > SILENCE_SECONDS_MAX:
+                raise BrokerUnavailableError(
+                    f"nothing more of {self._topic} came for {SILENCE_SECONDS_MAX:g} s"
+                    + (f" ({self._complaint})" if self._complaint else "")
+                )
+            yield batch
+
+    def _is_record(self, message: Message, unfinished: set[int]) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        partition = message.partition()
+        if error.code() == KafkaError._PARTITION_EOF:
+            if partition is not None:
+                unfinished.discard(partition)
+        elif error.code() in REFUSED or error.fatal():
+            raise BrokerRefusedError(f"{self._topic} cannot be read: {error.str()}")
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise BrokerRefusedError(
+                f"partition {partition} of {self._topic} does not have the offset that was asked "
+                "for: it has been deleted, or is not written yet"
+            )
+        else:
+            self._complain(error)
+        return False
+
+    def _complain(self, error: KafkaError) -> None:
+        self._complaint = error.str()

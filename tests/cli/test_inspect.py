@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from ccstream.devkit.embedded import EMBEDDED_PARTITIONS
+from ccstream.wire.catalogue import TABLES, changelog_topic
+from ccstream.wire.codec import Codec
+from ccstream.wire.partition import partition_for
+from tests.cli.conftest import Ended
+from tests.support.produce import Sent, produce
+
+Run = Callable[..., Ended]
+
+CODEC = Codec()
+
+
+def alias(root: str) -> bytes:
+    return CODEC.encode("AliasRow", {"version": 1, "root": root, "since": 5, "event_id": "e"})
+
+
+def profile(name: str) -> bytes:
+    statement = {
+        "value": name,
+        "channel": "web",
+        "source": "shop",
+        "occurred_at": 5,
+        "event_id": "e",
+        "verified": False,
+    }
+    traits = [{"name": "first_name", "statements": [statement]}]
+    return CODEC.encode("ProfileRow", {"version": 2, "traits": traits})
+
+
+def order(order_id: str) -> bytes:
+    money = {"amount_minor": 500, "currency": "EUR"}
+    return CODEC.encode(
+        "OrderRow",
+        {
+            "version": 3,
+            "order_id": order_id,
+            "event_id": "e",
+            "placed_at": 5,
+            "channel": "store",
+            "source": "till-1",
+            "lines": [],
+            "total": money,
+            "campaign": None,
+        },
+    )
+
+
+def home(row_key: str) -> int:
+    """The partition of a row: its subject's."""
+    return partition_for(row_key.partition("#")[0].encode(), EMBEDDED_PARTITIONS)
+
+
+@pytest.fixture
+def app(embedded_kafka: str, unique: str) -> Callable[..., None]:
+    """Fills the changelogs of an application of the test's own; all of them are there."""
+
+    def fill(*rows: tuple[str, str, bytes | None]) -> None:
+        others = [Sent(changelog_topic(unique, table), "someone:else", None) for table in TABLES]
+        ours = [
+            Sent(changelog_topic(unique, table), key, value, partition=home(key))
+            for table, key, value in rows
+        ]
+        produce(embedded_kafka, [*others, *ours])
+
+    return fill
+
+
+@pytest.fixture
+def inspect(ccstream: Run, embedded_kafka: str, unique: str) -> Callable[..., Ended]:
+    def run(key: str, *options: str) -> Ended:
+        return ccstream("inspect", key, "--bootstrap", embedded_kafka, "--app-id", unique, *options)
+
+    return run
+
+
+Fill = Callable[..., None]
+Inspect = Callable[..., Ended]
+
+
+def test_the_rows_of_a_key_are_those_last_written(app: Fill, inspect: Inspect) -> None:
+    app(
+        ("profiles", "customer:42", profile("Ann")),
+        ("profiles", "customer:42", profile("Anna")),
+        ("profiles", "customer:421", profile("Bob")),
+        ("orders", "customer:42#o1", order("o1")),
+        ("orders", "customer:42#o2", order("o2")),
+        ("orders", "customer:421#o3", order("o3")),
+    )
+    ended = inspect("customer:42", "--json")
+    assert ended.code == 0
+    found = json.loads(ended.out)
+    (row,) = found["rows"]["profiles"]
+    assert row["value"]["traits"][0]["statements"][0]["value"] == "Anna"
+    assert [one["key"] for one in found["rows"]["orders"]] == ["customer:42#o1", "customer:42#o2"]
+    assert "carts" not in found["rows"]
+
+
+def test_a_deleted_row_is_not_there(app: Fill, inspect: Inspect) -> None:
+    app(("profiles", "customer:42", profile("Ann")), ("profiles", "customer:42", None))
+    ended = inspect("customer:42", "--json")
+    assert ended.code == 1
+    assert json.loads(ended.out)["rows"] == {}
+    assert "nothing is stored about customer:42" in ended.err
+
+
+def test_an_alias_is_followed_to_what_it_stands_for(app: Fill, inspect: Inspect) -> None:
+    app(
+        ("aliases", "visitor:9", alias("loyalty:8")),
+        ("aliases", "loyalty:8", alias("customer:42")),
+        ("profiles", "customer:42", profile("Ann")),
+    )
+    found = json.loads(inspect("visitor:9", "--json").out)
+    assert found["redirects"] == ["visitor:9", "loyalty:8"]
+    assert found["key"] == "customer:42"
+    assert len(found["rows"]["profiles"]) == 1
+
+
+def test_aliases_in_a_circle_are_told_as_such(app: Fill, inspect: Inspect) -> None:
+    app(("aliases", "visitor:1", alias("visitor:2")), ("aliases", "visitor:2", alias("visitor:1")))
+    ended = inspect("visitor:1")
+    assert ended.code == 4
+    assert "circle" in ended.err
+
+
+def test_for_people_each_row_stands_under_its_table(app: Fill, inspect: Inspect) -> None:
+    app(("profiles", "customer:42", profile("Ann")))
+    ended = inspect("customer:42")
+    assert ended.out.startswith("customer:42  (partition ")
+    assert "profiles  customer:42\n" in ended.out
+    assert '"value": "Ann"' in ended.out
+
+
+def test_a_damaged_row_is_told_with_its_topic(app: Fill, inspect: Inspect, unique: str) -> None:
+    app(("profiles", "customer:42", b"junk"))
+    ended = inspect("customer:42")
+    assert ended.code == 4
+    assert changelog_topic(unique, "profiles") in ended.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("key", ["customer", "Customer:42", "customer:4 2", "customer:42#o1", ""])
+def test_what_is_no_key_is_told_before_anything_is_read(inspect: Inspect, key: str) -> None:
+    ended = inspect(key)
+    assert ended.code == 2
+    assert "is no namespace:value" in ended.err
+
+
+def test_an_application_that_is_not_there_is_one_sentence(inspect: Inspect, unique: str) -> None:
+    ended = inspect("customer:42")
+    assert ended.code == 4
+    assert f"is app_id {unique} right" in ended.err
+    assert len(ended.err.splitlines()) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ccstream.wire.schemas import SchemaInfo, SchemaSet
 
@@ -16,13 +16,16 @@ RELEASED_GROUPS: Final = ("events", "sync", "state", "system")
 
 
 def unreleased(schemas: SchemaSet) -> Iterator[tuple[SchemaInfo, int]]:
-    """Today's schemas that differ from their last release, with the number of the next."""
+    """Today's schemas that differ from their last release, with the number of the next.
+
+    A difference in documentation alone is none: both write the same bytes.
+    """
     for group in RELEASED_GROUPS:
         for info in schemas.in_group(group):
             releases = schemas.released(info.fullname)
             if not releases:
                 yield info, 1
-            elif releases[-1].raw != info.raw:
+            elif _without_doc(releases[-1].raw) != _without_doc(info.raw):
                 yield info, (releases[-1].version or 0) + 1
 
 
@@ -36,3 +39,11 @@ def make_release(schemas: SchemaSet, folder: Path) -> list[Path]:
         path.write_text(text + "\n", encoding="utf-8")
         written.append(path)
     return written
+
+
+def _without_doc(raw: Any) -> Any:
+    if isinstance(raw, dict):
+        return {key: _without_doc(value) for key, value in raw.items() if key != "doc"}
+    if isinstance(raw, list):
+        return [_without_doc(item) for item in raw]
+    return raw

@@ -31,6 +31,13 @@ def worker(
         str | None,
         typer.Option(help="Static membership: a restart under the same name is no rebalance."),
     ] = None,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            help="Start it anew, with back-off, when it ends for a reason that this mends. "
+            "Kubernetes and systemd do that themselves."
+        ),
+    ] = True,
     log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> int:
@@ -58,6 +65,13 @@ def worker(
         log__level=log_level,
     )
     logs.configure(settings.log)
+
+    if restart:
+        import sys
+
+        from ccstream.engine.supervisor import supervise
+
+        return supervise([sys.executable, "-m", "ccstream", *sys.argv[1:], "--no-restart"])
 
     from ccstream.engine.worker import run
 

@@ -122,7 +122,13 @@ class DemoSession:
                 "KAFKA__FETCH_WAIT_MAX_MS": str(settings.kafka.fetch_wait_max_ms),
             }
         )
-        await asyncio.to_thread(self._stack.enter_context, worker)
+        self._stack.callback(worker.stop)
+        try:
+            await asyncio.to_thread(worker.__enter__)
+        except asyncio.CancelledError:
+            # The thread still waits for the worker to be ready: it notices that it is gone.
+            worker.stop()
+            raise
         for channel in self._channels:
             view = SyncView(self._tables, settings=settings)
             self.views[channel] = await self._stack.enter_async_context(view)

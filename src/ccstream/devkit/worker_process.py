@@ -49,7 +49,7 @@ class WorkerProcess:
         self._log = Path(path)
         settings = {"LOG__LEVEL": "warning", **self._settings, "WEB__PORT": str(self._port)}
         self._child = ChildProcess(
-            [sys.executable, "-m", "ccstream", "worker"],
+            [sys.executable, "-m", "ccstream", "worker", "--no-restart"],
             log=self._log,
             env=os.environ | {f"CCSTREAM_{name}": value for name, value in settings.items()},
         )
@@ -70,7 +70,9 @@ class WorkerProcess:
 
     def check(self) -> None:
         """Raise DevkitError, with the worker's last words, if it has ended by itself."""
-        code = self._child.exit_code if self._child is not None else None
+        if self._child is None:
+            raise DevkitError("the worker was stopped before it was ready")
+        code = self._child.exit_code
         if code is not None:
             raise DevkitError(f"the worker ended with exit code {code}: {self._last_words()}")
 

@@ -12,9 +12,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from ccstream.client import subscriber
+from ccstream.devkit.embedded import EmbeddedKafka
+from ccstream.wire.catalogue import SYNC_TOPICS
+
 SERVE = """
 import sys
+from ccstream.client import subscriber
 from ccstream.devkit.embedded import EmbeddedKafka
+from ccstream.wire.catalogue import SYNC_TOPICS
 with EmbeddedKafka() as broker:
     print(broker.bootstrap, flush=True)
     sys.stdin.read()
@@ -97,3 +103,18 @@ def read_all() -> ReadAll:
         return sorted(messages, key=lambda m: (m.partition() or 0, m.offset() or 0))
 
     return read
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[str]:
+    """An embedded broker of the test's own: the names of the sync topics are given."""
+    with EmbeddedKafka() as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def own_topics(unique: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Sync topics of the test's own, by table, for a broker that others use, too."""
+    topics = {table: f"{unique}.{topic}" for table, topic in SYNC_TOPICS.items()}
+    monkeypatch.setattr(subscriber, "SYNC_TOPICS", topics)
+    return topics

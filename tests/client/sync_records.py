@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import Producer
@@ -107,8 +109,17 @@ def order(subject: str, version: int, order_id: str, placed_at: int = AT) -> Ord
 class SyncWriter:
     """Writes to the sync topics like the owner of all partitions, in a given epoch."""
 
-    def __init__(self, bootstrap: str, **config: Any) -> None:
-        self.partitions = {topic: make_topic(bootstrap, topic) for topic in SYNC_TOPICS.values()}
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: Mapping[str, str] = SYNC_TOPICS,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        **config: Any,
+    ) -> None:
+        self.topics = topics
+        self.partitions = {
+            topic: make_topic(bootstrap, topic, **settings) for topic in topics.values()
+        }
         self.producer = Producer(
             {"bootstrap.servers": bootstrap, "linger.ms": 0, "log_level": 2, **config}
         )
@@ -117,7 +128,7 @@ class SyncWriter:
 
     def write(self, table: str, key: str, record: Any, epoch: int = 1) -> None:
         """A record, or a tombstone; bytes go as they are."""
-        topic = SYNC_TOPICS[table]
+        topic = self.topics[table]
         subject = key.partition("#")[0]
         self.producer.produce(
             topic,

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from ccstream.wire.catalogue import topics
 from ccstream.wire.schemas import SchemaInfo, SchemaSet
 
-__all__ = ["RELEASED_GROUPS", "make_release", "unreleased"]
-
-RELEASED_GROUPS: Final = ("events", "sync", "state", "system")
-"""What is written to logs. Common records are released within those that hold them."""
+__all__ = ["make_release", "unreleased"]
 
 
 def unreleased(schemas: SchemaSet) -> Iterator[tuple[SchemaInfo, int]]:
     """Today's schemas that differ from their last release, with the number of the next.
 
-    A difference in documentation alone is none: both write the same bytes.
+    Only those that a topic carries: other records are released within them. A difference in
+    documentation alone is none: both write the same bytes.
     """
-    for group in RELEASED_GROUPS:
-        for info in schemas.in_group(group):
+    carried = {fullname for spec in topics("any") for fullname in spec.schemas}
+    for info in schemas:
+        if info.fullname in carried:
             releases = schemas.released(info.fullname)
             if not releases:
                 yield info, 1

@@ -171,3 +171,9 @@ def test_anything_else_is_no_key(key: str) -> None:
 
 def test_there_are_rules_for_every_type_of_event() -> None:
     assert set(_RULES) == set(EVENTS.values())
+
+
+def test_the_base_of_all_events_is_not_an_event() -> None:
+    base = Event(event_id="a", occurred_at=1, channel="web", source="s", subject="customer:1")
+    rejection = validate(base, NOW)
+    assert rejection is not None and rejection.reason == reasons.NOT_AN_EVENT

@@ -105,7 +105,10 @@ def validate(event: Event, appended_at: int) -> Reject | None:
         rejection = _campaign(event.campaign)
         if rejection is not None:
             return rejection
-    return _RULES[type(event)](event)
+    rules = _RULES.get(type(event))
+    if rules is None:
+        return Reject(reasons.NOT_AN_EVENT, f"{type(event).__name__} is not what channels publish")
+    return rules(event)
 
 
 def validate_origin(event: Event, key: bytes | None, channel: str | None) -> Reject | None:

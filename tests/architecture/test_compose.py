@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ccstream.cli.main import COMMANDS
+from ccstream.cli.program import COMMANDS
 from ccstream.devkit.kafka_jars import KAFKA_VERSION
 from ccstream.ops.metrics import METRICS
 from ccstream.ops.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from ccstream.cli.main import build
+from ccstream.cli.program import build
 from tests.support.source import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -14,7 +14,7 @@ import pytest
 
 from ccstream import errors
 from ccstream.cli.exits import MEANINGS, ExitCode, code_of
-from ccstream.cli.main import COMMANDS
+from ccstream.cli.program import COMMANDS
 from tests.cli.conftest import Ended
 
 HEAVY = ("aiokafka", "confluent_kafka", "faust", "fastavro", "pydantic", "polars", "structlog")

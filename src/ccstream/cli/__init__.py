@@ -1,7 +1,7 @@
 """``ccstream``: the command line, one command a module.
 
 Each command module has a typer application named ``app``. Which there are stands in
-`ccstream.cli.main`; only the one that is called is imported, so that ``ccstream --help`` is
+`ccstream.cli.program`; only the one that is called is imported, so that ``ccstream --help`` is
 there at once. Data goes to standard output, talk to standard error; what exit codes mean
 stands in `ccstream.cli.exits`.
 """
@@ -19,6 +19,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: those after the program's name; of this process if None.
     """
-    from ccstream.cli.main import run
+    from ccstream.cli.program import run
 
     return run(arguments)

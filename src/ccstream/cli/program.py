@@ -79,7 +79,7 @@ def build(called: str | None, load_all: bool = False) -> typer.Typer:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; see `ccstream.cli.main`."""
+    """Run the command line; see `ccstream.cli.program`."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     called = _called(given)
     try:

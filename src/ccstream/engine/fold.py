@@ -18,9 +18,8 @@ traceback. Nothing here waits, reads a clock, or knows which thread it runs in.
 from __future__ import annotations
 
 import traceback
-from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
@@ -29,10 +28,12 @@ from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import Event, IdentifiersLinked
 from ccstream.domain.moment import Moment
 from ccstream.domain.observed import Observed
-from ccstream.domain.window import Window, WindowLimits, admit
+from ccstream.domain.window import WindowLimits, admit
 from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
+from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
+from ccstream.engine.source import Record, Source
 from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.headers import TRACEPARENT, header
 from ccstream.wire.mail import HOPS_MAX, Mail, decode_mail
@@ -41,60 +42,10 @@ from ccstream.wire.rows import Entry
 from ccstream.wire.sync import Cause
 from ccstream.wire.validate import validate, validate_origin
 
-__all__ = ["ChunkStatistics", "Folder", "Record"]
+__all__ = ["Folder"]
 
 _DETAIL_CHARS_MAX = 4_000
 """Of a traceback, its end, which names the place."""
-
-
-class Record(Protocol):
-    """A record as librdkafka hands it over."""
-
-    def key(self) -> bytes | None: ...
-    def value(self) -> bytes | None: ...
-    def offset(self) -> int: ...
-    def timestamp(self) -> tuple[int, int]: ...
-    def headers(self) -> list[tuple[str, bytes]] | None: ...
-
-
-class ChunkStatistics:
-    """What one chunk did, counted as plainly as possible; turned into metrics at its end.
-
-    ``times`` are the event times of what was applied, by channel and type of event.
-    """
-
-    __slots__ = ("consumed", "mail", "misrouted", "outcomes", "rejected", "times")
-
-    def __init__(self, topics: int) -> None:
-        self.consumed = [0] * topics
-        self.outcomes: Counter[tuple[str, ...]] = Counter()
-        self.rejected: Counter[tuple[str, ...]] = Counter()
-        self.misrouted: Counter[tuple[str, ...]] = Counter()
-        self.mail: Counter[tuple[str, ...]] = Counter()
-        self.times: defaultdict[tuple[str, type[Event]], list[int]] = defaultdict(list)
-
-
-class _Source:
-    """Where the event being folded came from; for a forwarded one, where it first arrived."""
-
-    __slots__ = ("appended_at", "hops", "offset", "partition", "topic", "trace", "value")
-
-    def __init__(
-        self,
-        topic: str,
-        partition: int,
-        offset: int,
-        appended_at: int,
-        value: bytes,
-        trace: bytes | None,
-    ) -> None:
-        self.topic = topic
-        self.partition = partition
-        self.offset = offset
-        self.appended_at = appended_at
-        self.value = value
-        self.trace = trace
-        self.hops = 0
 
 
 class Folder:
@@ -141,7 +92,7 @@ class Folder:
         """Fold the record at the partition's next position of this topic number."""
         offset = record.offset()
         clock, appended_at = record.timestamp()
-        value = record.value()
+        key, value = record.key(), record.value()
         name = self._topics[topic]
         channel = self._channels[topic]
         if clock != TIMESTAMP_LOG_APPEND_TIME and self._append_time:
@@ -152,23 +103,21 @@ class Folder:
         self.statistics.consumed[topic] += 1
         headers = record.headers()
         trace = header(headers, TRACEPARENT) if headers else None
-        source = _Source(name, partition.number, offset, appended_at, value or b"", trace)
+        source = Source(name, partition.number, offset, appended_at, key, value, trace)
         partition.folded[topic] = offset
         partition.changed = True
         if value is None:
-            self._reject_bytes(
-                source, record.key(), None, reasons.NULL_VALUE, "a null value is no event"
-            )
+            self._reject_bytes(source, reasons.NULL_VALUE, "a null value is no event")
             return
         if channel is None:
-            self._open_mail(partition, topic, record.key(), value, source)
+            self._open_mail(partition, topic, value, source)
             return
         try:
             event = self._decode(value)
         except UndecodableError as error:
-            self._reject_bytes(source, record.key(), value, error.reason, error.detail)
+            self._reject_bytes(source, error.reason, error.detail)
             return
-        refusal = validate(event, appended_at) or validate_origin(event, record.key(), channel)
+        refusal = validate(event, appended_at) or validate_origin(event, key, channel)
         if refusal is not None:
             self._refuse(partition, event.subject, event, source, refusal)
             return
@@ -179,20 +128,19 @@ class Folder:
             return
         self._resolve(partition, topic, event.subject, event, source, offset, appended_at)
 
-    def _open_mail(
-        self, partition: Partition, topic: int, key: bytes | None, value: bytes, source: _Source
-    ) -> None:
+    def _open_mail(self, partition: Partition, topic: int, value: bytes, source: Source) -> None:
         try:
             mail = decode_mail(value)
             event = self._decode(mail.value)
         except UndecodableError as error:
-            self._reject_bytes(source, key, value, error.reason, error.detail)
+            self._reject_bytes(source, error.reason, error.detail)
             return
         offset, appended_at = source.offset, source.appended_at
         source.topic = mail.origin_topic
         source.partition = mail.origin_partition
         source.offset = mail.origin_offset
         source.appended_at = mail.origin_appended_at
+        source.key = event.subject.encode()
         source.value = mail.value
         source.hops = mail.hops
         self._resolve(partition, topic, mail.to, event, source, offset, appended_at)
@@ -203,30 +151,13 @@ class Folder:
         topic: int,
         entity: str,
         event: Event,
-        source: _Source,
+        source: Source,
         offset: int,
         appended_at: int,
     ) -> None:
-        if type(event) is not IdentifiersLinked:
-            alias = partition.tables[ALIASES].get(entity)
-            if alias is not None:
-                root = alias.state.root
-                home = partition_for(root.encode(), partition.scope.partitions)
-                self._publish_unchanged(partition, entity, event, source, "forwarded")
-                self._forward(partition, root, home, event, source)
-                return
-        self._apply(partition, topic, entity, event, source, offset, appended_at)
-
-    def _apply(
-        self,
-        partition: Partition,
-        topic: int,
-        entity: str,
-        event: Event,
-        source: _Source,
-        offset: int,
-        appended_at: int,
-    ) -> None:
+        """Once for each entity on the way: what an identifier took before its log-in, or sent
+        on under an earlier one, is not sent on when it comes again.
+        """
         windows = partition.tables[WINDOWS]
         known = windows.get(entity)
         window = known.state if known is not None else None
@@ -237,17 +168,38 @@ class Folder:
         verdict, admitted = admit(
             window, event.event_id, event.occurred_at, event.source, now, self._window_limits
         )
-        if verdict != "fresh":
-            if verdict == "too_late":
-                refusal = Reject(
-                    reasons.TOO_LATE,
-                    "older than what this source's duplicates can be told from; apply it by hand",
-                )
-                self._refuse(partition, entity, event, source, refusal, outcome="too_late")
-            else:
-                self._publish_unchanged(partition, entity, event, source, verdict)
+        if verdict == "duplicate":
+            self._publish_unchanged(partition, entity, event, source, verdict)
             return
-        at = Moment(now, topic, offset, partition.scope, partition.folded, source.appended_at)
+        if verdict == "too_late":
+            refusal = Reject(
+                reasons.TOO_LATE,
+                "older than what this source's duplicates can be told from; apply it by hand",
+            )
+            self._refuse(partition, entity, event, source, refusal, outcome="too_late")
+            return
+        memo = known.memo if known is not None else None
+        taken = Entry(admitted, partition.next_version(), memo)
+        alias = partition.tables[ALIASES].get(entity)
+        if alias is None or type(event) is IdentifiersLinked:
+            at = Moment(now, topic, offset, partition.scope, partition.folded, source.appended_at)
+            self._apply(partition, entity, event, source, at, taken)
+            return
+        self._publish_unchanged(partition, entity, event, source, "forwarded")
+        root = alias.state.root
+        home = partition_for(root.encode(), partition.scope.partitions)
+        if self._forward(partition, root, home, event, source):
+            windows.put(entity, taken)
+
+    def _apply(
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: Source,
+        at: Moment,
+        taken: Entry,
+    ) -> None:
         changes: list[tuple[Aggregate, str, Entry | None, Any, Any]] = []
         changed = False
         try:
@@ -268,28 +220,19 @@ class Folder:
         except Exception:  # noqa: BLE001 - whatever it is, it concerns this event alone
             detail = traceback.format_exc()[-_DETAIL_CHARS_MAX:]
             refusal = Reject(reasons.FAILED, detail)
-            self._refuse(partition, entity, event, source, refusal, publish=False)
+            self._refuse(partition, entity, event, source, refusal)
             return
-        self._accept(
-            partition,
-            entity,
-            event,
-            source,
-            changes,
-            admitted,
-            known,
-            "applied" if changed else "no_effect",
-        )
+        outcome = "applied" if changed else "no_effect"
+        self._accept(partition, entity, event, source, changes, taken, outcome)
 
     def _accept(
         self,
         partition: Partition,
         entity: str,
         event: Event,
-        source: _Source,
+        source: Source,
         changes: list[tuple[Aggregate, str, Entry | None, Any, Any]],
-        admitted: Window,
-        known: Entry | None,
+        taken: Entry,
         outcome: str,
     ) -> None:
         cause = _cause(event, source, outcome)
@@ -325,14 +268,13 @@ class Folder:
                 entry.version = after.version
             if aggregate.encode_synced is not None:
                 outlet.publish(aggregate, partition, key, after.version, value, appended_at, trace)
-        memo = known.memo if known is not None else None
-        partition.tables[WINDOWS].put(entity, Entry(admitted, partition.next_version(), memo))
+        partition.tables[WINDOWS].put(entity, taken)
         statistics = self.statistics
         statistics.times[event.channel, type(event)].append(event.occurred_at)
         statistics.outcomes[event.channel, outcome] += 1
 
     def _publish_unchanged(
-        self, partition: Partition, entity: str, event: Event, source: _Source, outcome: str
+        self, partition: Partition, entity: str, event: Event, source: Source, outcome: str
     ) -> None:
         cause = _cause(event, source, outcome)
         for aggregate in self._plans[type(event)]:
@@ -361,7 +303,7 @@ class Folder:
         partition: Partition,
         entity: str,
         event: Event,
-        source: _Source,
+        source: Source,
         refusal: Reject,
         *,
         outcome: str = "rejected",
@@ -377,7 +319,7 @@ class Folder:
             source_partition=source.partition,
             offset=source.offset,
             appended_at=source.appended_at,
-            key=event.subject.encode(),
+            key=source.key,
             value=source.value,
             event=event,
         )
@@ -387,9 +329,7 @@ class Folder:
         else:
             self.statistics.outcomes[event.channel, outcome] += 1
 
-    def _reject_bytes(
-        self, source: _Source, key: bytes | None, value: bytes | None, reason: str, detail: str
-    ) -> None:
+    def _reject_bytes(self, source: Source, reason: str, detail: str) -> None:
         """Reject what could not be read."""
         self._outlet.reject(
             source.partition,
@@ -399,20 +339,21 @@ class Folder:
             source_partition=source.partition,
             offset=source.offset,
             appended_at=source.appended_at,
-            key=key,
-            value=value,
+            key=source.key,
+            value=source.value,
             event=None,
         )
         self.statistics.rejected[(reason,)] += 1
         self.statistics.outcomes["unknown", "rejected"] += 1
 
     def _forward(
-        self, partition: Partition, to: str, home: int, event: Event, source: _Source
-    ) -> None:
+        self, partition: Partition, to: str, home: int, event: Event, source: Source
+    ) -> bool:
+        """Send the event on; False if it has travelled enough and was rejected."""
         if source.hops >= HOPS_MAX:
             refusal = Reject(reasons.TOO_MANY_HOPS, f"sent on {source.hops} times already")
             self._refuse(partition, to, event, source, refusal, publish=False)
-            return
+            return False
         self._outlet.mail(
             home,
             Mail(
@@ -424,15 +365,16 @@ class Folder:
                 origin_partition=source.partition,
                 origin_offset=source.offset,
                 origin_appended_at=source.appended_at,
-                value=source.value,
+                value=source.value or b"",
             ),
             source.trace,
         )
         self.statistics.mail[("forward",)] += 1
         self.statistics.outcomes[event.channel, "forwarded"] += 1
+        return True
 
 
-def _cause(event: Event, source: _Source, outcome: str) -> Cause:
+def _cause(event: Event, source: Source, outcome: str) -> Cause:
     return Cause(
         event.event_id,
         type(event).__name__,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.clock import Clock
 from ccstream.engine.delivery import Delivery
-from ccstream.engine.fold import ChunkStatistics
 from ccstream.engine.layout import Layout
 from ccstream.engine.partition import Partition
 from ccstream.engine.restore import RestoreProgress

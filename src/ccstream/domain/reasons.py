@@ -5,6 +5,38 @@ Each is a word for a dashboard and a runbook; the sentence beside it is in ``det
 
 from __future__ import annotations
 
+__all__ = [
+    "ACCOUNTS_NEVER_LINK",
+    "CART_FULL",
+    "CHANNEL_MISMATCH",
+    "CURRENCY_MISMATCH",
+    "FAILED",
+    "INVALID_ID",
+    "INVALID_KEY",
+    "INVALID_LIST",
+    "INVALID_MONEY",
+    "INVALID_QUANTITY",
+    "INVALID_TEXT",
+    "INVALID_TIME",
+    "KEY_MISMATCH",
+    "LINK_TO_ITSELF",
+    "LINK_TO_SEVERAL_ACCOUNTS",
+    "LINK_WITHOUT_ACCOUNT",
+    "MALFORMED",
+    "NOT_AN_EVENT",
+    "NOT_AVRO",
+    "NULL_VALUE",
+    "ORDER_ALREADY_PLACED",
+    "QUANTITY_TOO_LARGE",
+    "TOO_BIG",
+    "TOO_LATE",
+    "TOO_MANY_HOPS",
+    "TOO_MANY_TRAITS",
+    "TRUNCATED",
+    "UNEXPECTED_RECORD",
+    "UNKNOWN_SCHEMA",
+]
+
 # bytes that are no event
 
 NULL_VALUE = "null_value"

@@ -95,6 +95,14 @@ class Program:
     def stop(self) -> int:
         return self._process.end(signal.SIGTERM, within_s=STOP_S_MAX)
 
+    def cpu_seconds(self) -> float | None:
+        """Processor time used so far, all threads; None where the system does not tell."""
+        stat = Path(f"/proc/{self.pid}/stat")
+        if not stat.exists():
+            return None
+        after_name = stat.read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
     def resident_bytes(self) -> int:
         """The resident set now, as ``ps`` states it."""
         said = subprocess.run(

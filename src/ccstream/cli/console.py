@@ -54,15 +54,16 @@ def as_json(record: Any, *, indent: bool = False) -> str:
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table of data; cells that are a known state are coloured on a terminal."""
     terminal = sys.stdout.isatty()
-    console = Console(
-        file=sys.stdout, highlight=False, width=None if terminal else WIDTH_WITHOUT_TERMINAL
-    )
+    console = Console(highlight=False, width=None if terminal else WIDTH_WITHOUT_TERMINAL)
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    console.print(drawn)
+    with console.capture() as drawing:
+        console.print(drawn)
+    for text in drawing.get().splitlines():
+        line(text.rstrip())
 
 
 def _plain(value: object) -> object:

@@ -69,6 +69,10 @@ def release(
 
     Only those that differ from their last release get a new version; none does as long as
     `check` finds a rule broken.
+
+    For example:
+
+        ccstream schemas release --folder schemas
     """
     from ccstream.cli.console import line, say
     from ccstream.wire.compatibility import check_schemas

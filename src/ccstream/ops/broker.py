@@ -129,6 +129,14 @@ class Broker:
             raise broker_error(problem, f"create the topic {topic}") from None
         return True
 
+    def delete(self, topic: str) -> None:
+        """Delete a topic."""
+        futures = self._admin.delete_topics([topic], request_timeout=REQUEST_SECONDS_MAX)
+        try:
+            _result(futures[topic])
+        except KafkaException as problem:
+            raise broker_error(problem, f"delete the topic {topic}") from None
+
     def set_config(self, topic: str, config: Mapping[str, str]) -> None:
         """Set some of a topic's settings; the others stay."""
         entries = [

@@ -11,6 +11,7 @@ import pytest
 import typer.main
 
 from ccstream.cli.program import build
+from tests.support.command_lines import unknown_part
 from tests.support.source import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -57,23 +58,6 @@ def test_every_command_and_option_in_a_document_exists(document: Path, command_l
         if Path(words[0]).name == "ccstream" and len(words) > 1:
             unknown = unknown_part(command_line, words[1:])
             assert unknown is None, f"`{' '.join(words)}`: there is no {unknown}"
-
-
-def unknown_part(command: Any, words: list[str]) -> str | None:
-    """The first word that is no command or option, or ``None``."""
-    for word in words:
-        if word == "--" or word in {"|", ">", "<", "&&", "&"}:
-            return None
-        if word.startswith("-"):
-            options = {name for option in command.params for name in option.opts}
-            options |= {"--help", "-h"}
-            if word.split("=")[0] not in options:
-                return word
-        elif hasattr(command, "commands") and word not in {"…", "..."}:
-            if word not in command.commands:
-                return word
-            command = command.commands[word]
-    return None
 
 
 def test_a_command_that_is_not_there_is_found(command_line: Any) -> None:

@@ -8,12 +8,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.devkit.kafka import LocalKafka
 from ccstream.errors import DevkitError
 from tests.support.brokers import Kafka, why_no_local_kafka
+
+# A test's time limit bounds the whole of it; a limit on each example would only tell how busy the
+# machine is. What fails is printed so that it can be run again.
+hypothesis.settings.register_profile("ccstream", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("ccstream")
 
 ROOT = Path(__file__).parent.parent
 KAFKA = pytest.StashKey[Kafka]()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from ccstream.domain.limits import PENDING_AGE_MS_MAX
 from ccstream.errors import SettingsError
 from ccstream.wire.catalogue import (
     AGGREGATES,
@@ -122,3 +123,8 @@ def test_every_setting_says_why() -> None:
         names = [setting.name for setting in spec.settings]
         assert len(set(names)) == len(names)
         assert all(len(setting.reason) > 10 for setting in spec.settings)
+
+
+def test_a_removal_waits_for_what_it_covers_as_long_as_inputs_keep_it() -> None:
+    inputs = {s.config()["retention.ms"] for s in SPECS.values() if s.kind in {"input", "mail"}}
+    assert inputs == {str(PENDING_AGE_MS_MAX)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -42,6 +43,7 @@ class FreezableBroker:
 
     def freeze(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # all its threads stand still
 
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeGuard, TypeVar
 
 from msgspec.structs import replace
 
 from ccstream.client.outbox import Outgoing
+from ccstream.client.own_dots import OwnDots
+from ccstream.client.position import Position
 from ccstream.client.stamps import Stamps
 from ccstream.domain import reasons
-from ccstream.domain.events import (
-    CartCleared,
-    CartItemQuantitySet,
-    CartItemRemoved,
-    Event,
-    OrderPlaced,
-)
+from ccstream.domain.events import CartItemAdded, CartItemQuantitySet, Event
+from ccstream.domain.seen import Remover
 from ccstream.errors import InvalidEventError
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import event_headers
@@ -24,8 +21,8 @@ from ccstream.wire.validate import validate
 
 __all__ = ["EventWriter", "Observes"]
 
-CONSUMING: Final = (CartItemRemoved, CartItemQuantitySet, CartCleared, OrderPlaced)
-"""Events that take units out of a cart: only those that their author has seen."""
+ADDITIONS: Final = (CartItemAdded, CartItemQuantitySet)
+"""Events that put units into a cart."""
 
 OVERHEAD_BYTES: Final = 256
 """What Kafka's record format adds to key, value and headers, generously."""
@@ -47,6 +44,7 @@ class EventWriter:
         channel: str,
         source: str,
         topic: str,
+        topic_number: int,
         codec: Codec,
         record_bytes_max: int,
         view: Observes | None = None,
@@ -54,9 +52,11 @@ class EventWriter:
         self._channel = channel
         self._source = source
         self._topic = topic
+        self._topic_number = topic_number
         self._codec = codec
         self._record_bytes_max = record_bytes_max
         self._view = view
+        self._own_dots = OwnDots()
         self._stamps = Stamps()
 
     def event(self, kind: type[E], subject: str, fields: dict[str, Any]) -> E:
@@ -85,8 +85,8 @@ class EventWriter:
                 f"this publisher is of channel {self._channel}, the event of another; publish "
                 "it with a publisher of its own channel",
             )
-        if self._view is not None and event.observed is None and isinstance(event, CONSUMING):
-            event = replace(event, observed=self._view.observed(event.subject))
+        if self._view is not None and isinstance(event, Remover):
+            event = self._saying_what_was_seen(event, self._view)
         value = self._codec.encode_event(event)  # first, since it finds wrong types
         rejection = validate(event, time.time_ns() // 1_000_000)
         if rejection is not None:
@@ -105,4 +105,21 @@ class EventWriter:
                 f"the record has about {size} bytes, at most {self._record_bytes_max} are "
                 "taken (kafka.max_message_bytes)",
             )
+        if self.follows(event):
+            self._own_dots.made(event)
         return record
+
+    def _saying_what_was_seen(self, event: Remover, view: Observes) -> Remover:
+        if event.observed is not None or event.dots:
+            return event  # its author has said so
+        token = view.observed(event.subject)
+        return replace(event, observed=token, dots=self._own_dots.unseen(event, token))
+
+    def follows(self, event: Event) -> TypeGuard[CartItemAdded | CartItemQuantitySet]:
+        """Whether ``placed`` is to be told where Kafka has put the event."""
+        return self._view is not None and isinstance(event, ADDITIONS)
+
+    def placed(self, event: Event, position: Position) -> None:
+        """Kafka has put the event there."""
+        place = (position.partition, self._topic_number, position.offset)
+        self._own_dots.placed(event.subject, event.event_id, place)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from confluent_kafka import KafkaError, Message
 
-from ccstream.client.ack_producer import AckProducer, NoRoomError
+from ccstream.client.ack_producer import Acknowledge, AckProducer, NoRoomError
+from ccstream.client.event_writer import EventWriter
 from ccstream.client.outbox import Outgoing
 from ccstream.client.outbox_sender import OutboxSender
 from ccstream.client.position import Position
+from ccstream.domain.events import Event
 from ccstream.errors import DeliveryError
 
 __all__ = ["PublishBatch"]
@@ -23,29 +26,40 @@ STORE_EVENTS: Final = 500
 
 
 class PublishBatch:
-    """Adds records one by one, keeps as many in flight as it may, and counts what came of it."""
+    """Adds events one by one, keeps as many in flight as it may, and counts what came of it."""
 
     def __init__(
-        self, producer: AckProducer, sender: OutboxSender | None, in_flight_max: int
+        self,
+        writer: EventWriter,
+        producer: AckProducer,
+        sender: OutboxSender | None,
+        in_flight_max: int,
     ) -> None:
+        self._writer = writer
         self._producer = producer
         self._sender = sender
         self._in_flight_max = in_flight_max
-        self._to_store: list[Outgoing] = []
+        self._to_store: list[tuple[Event, Outgoing]] = []
         self._added = 0
         self._ended = 0
         self._error: DeliveryError | None = None
         self._failed = 0
         self._progress = asyncio.Event()
 
-    async def add(self, record: Outgoing) -> None:
-        """Send the record, waiting for room. Raises ``DeliveryError`` once one has failed."""
+    async def add(self, event: Event, traceparent: str | None) -> None:
+        """Send the event, waiting for room.
+
+        Raises ``InvalidEventError`` if it is not valid, ``DeliveryError`` once one has failed.
+        """
         if self._error is not None:
             await self.finish()
+        record = self._writer.write(event, traceparent)
         if self._sender is None:
-            await self._send(record)
+            followed = self._writer.follows(event)
+            ended = partial(self._followed, event) if followed else self._acknowledged
+            await self._send(record, ended)
             return
-        self._to_store.append(record)
+        self._to_store.append((event, record))
         if len(self._to_store) >= STORE_EVENTS:
             await self._store(self._sender)
 
@@ -61,12 +75,10 @@ class PublishBatch:
             ) from self._error
         return self._added
 
-    async def _send(self, record: Outgoing) -> None:
+    async def _send(self, record: Outgoing, ended: Acknowledge) -> None:
         while True:
             try:
-                self._producer.send(
-                    record.topic, record.key, record.value, record.headers, self._acknowledged
-                )
+                self._producer.send(record.topic, record.key, record.value, record.headers, ended)
                 break
             except NoRoomError:
                 await self._producer.room()
@@ -77,10 +89,11 @@ class PublishBatch:
 
     async def _store(self, sender: OutboxSender) -> None:
         await self._until_in_flight(self._in_flight_max)
-        records, self._to_store = self._to_store, []
-        for future in await sender.store(records):
-            future.add_done_callback(self._told)
-        self._added += len(records)
+        stored, self._to_store = self._to_store, []
+        futures = await sender.store([record for _, record in stored])
+        for (event, _), future in zip(stored, futures, strict=True):
+            future.add_done_callback(partial(self._told, event))
+        self._added += len(stored)
 
     async def _until_in_flight(self, most: int) -> None:
         while self._added - self._ended > most:
@@ -93,10 +106,17 @@ class PublishBatch:
         self._ended += 1
         self._progress.set()
 
-    def _told(self, future: asyncio.Future[Position]) -> None:
+    def _followed(self, event: Event, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self._writer.placed(event, Position.of(message))
+        self._acknowledged(error, message)
+
+    def _told(self, event: Event, future: asyncio.Future[Position]) -> None:
         error = DeliveryError("closed") if future.cancelled() else future.exception()
         if error is not None:
             self._fail(error)
+        elif self._writer.follows(event):
+            self._writer.placed(event, future.result())
         self._ended += 1
         self._progress.set()
 

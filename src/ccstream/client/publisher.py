@@ -32,6 +32,7 @@ from ccstream.domain.events import Event
 from ccstream.errors import DeliveryError, InvalidEventError
 from ccstream.ops.kafka_config import producer_config
 from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import topic_numbers
 
 __all__ = ["ChannelPublisher"]
 
@@ -99,6 +100,7 @@ class ChannelPublisher:
             channel,
             source,
             self._topic,
+            topic_numbers(settings.channels_extra)[self._topic],
             codec_for(settings),
             settings.kafka.max_message_bytes,
             view,
@@ -148,7 +150,7 @@ class ChannelPublisher:
         the outbox did not. Publishing the same event again is safe: its id is recognised.
         With an outbox, giving up waiting does not take the event back.
         """
-        return await (await self._send(self._writer.write(event, traceparent)))
+        return await (await self._send(event, traceparent))
 
     async def publish_soon(
         self, event: Event, *, traceparent: str | None = None
@@ -159,7 +161,7 @@ class ChannelPublisher:
         memory. The future tells when Kafka has it; a failure that nobody asked the future
         for is raised by ``flush`` and at the end.
         """
-        future = await self._send(self._writer.write(event, traceparent))
+        future = await self._send(event, traceparent)
         future.add_done_callback(self._note_failure)
         return future
 
@@ -171,16 +173,16 @@ class ChannelPublisher:
         At the first that cannot be published it stops, waits for those before it, and raises
         ``InvalidEventError`` (whose message counts events from 0) or ``DeliveryError``.
         """
-        batch = PublishBatch(self._producer, self._sender, self._in_flight_max)
+        batch = PublishBatch(self._writer, self._producer, self._sender, self._in_flight_max)
         number = 0
         try:
             if isinstance(events, AsyncIterable):
                 async for event in events:
-                    await batch.add(self._writer.write(event, traceparent))
+                    await batch.add(event, traceparent)
                     number += 1
             else:
                 for event in events:
-                    await batch.add(self._writer.write(event, traceparent))
+                    await batch.add(event, traceparent)
                     number += 1
         except InvalidEventError as error:
             await batch.finish()
@@ -238,9 +240,18 @@ class ChannelPublisher:
     ) -> None:
         await self.aclose()
 
-    async def _send(self, record: Outgoing) -> asyncio.Future[Position]:
-        if self._sender is not None:
-            return (await self._sender.store([record]))[0]
+    async def _send(self, event: Event, traceparent: str | None) -> asyncio.Future[Position]:
+        record = self._writer.write(event, traceparent)
+        future = (
+            await self._sent(record)
+            if self._sender is None
+            else (await self._sender.store([record]))[0]
+        )
+        if self._writer.follows(event):
+            future.add_done_callback(partial(self._placed, event))
+        return future
+
+    async def _sent(self, record: Outgoing) -> asyncio.Future[Position]:
         future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         settle = partial(_settle, future)
         while True:
@@ -265,6 +276,10 @@ class ChannelPublisher:
             sender.stop()
             self._producer.close()
             await sender.close()
+
+    def _placed(self, event: Event, future: asyncio.Future[Position]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._writer.placed(event, future.result())
 
     def _note_failure(self, future: asyncio.Future[Position]) -> None:
         error = None if future.cancelled() else future.exception()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from ccstream.devkit.kafka_jars import KAFKA_VERSION
 from ccstream.errors import DevkitError
 from tests.support.brokers import BOOTSTRAP, REQUIRE_REAL, Kafka, Source, sources
 from tests.support.containers import container_environment, container_kafka, why_no_docker
+from tests.support.source import ROOT
 from tests.support.topics import make_topic
 
 
@@ -114,6 +118,35 @@ def test_settings_reach_a_container_under_the_names_its_image_reads() -> None:
     environment = container_environment(port=29092)
     assert environment["KAFKA_TRANSACTION_STATE_LOG_MIN_ISR"] == "1"
     assert environment["KAFKA_ADVERTISED_LISTENERS"] == "PLAINTEXT://127.0.0.1:29092"
+
+
+def run_of_one_test(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A test run of its own on a machine without Java, Maven and Docker."""
+    test = "tests/devkit/test_kafka.py::test_the_shared_broker_keeps_what_it_is_given"
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", test],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path), "DOCKER_HOST": "unix:///no/such/socket", **environment},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def test_a_run_that_falls_back_names_it_at_both_ends_of_the_report(tmp_path: Path) -> None:
+    done = run_of_one_test(tmp_path)
+    assert done.returncode == 0, done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.startswith("kafka")]
+    assert lines[0].startswith("kafka: the embedded broker (CCSTREAM_TEST_BOOTSTRAP is not set;")
+    assert lines[-1].startswith("kafka of this run: the embedded broker at 127.0.0.1:")
+    assert all("there is no `java` on the path" in line for line in lines)
+
+
+def test_a_run_that_falls_back_fails_where_a_real_one_is_required(tmp_path: Path) -> None:
+    done = run_of_one_test(tmp_path, CCSTREAM_REQUIRE_REAL_KAFKA="1")
+    assert done.returncode not in {0, 1, 5}
+    assert "No real Kafka, and CCSTREAM_REQUIRE_REAL_KAFKA=1." in done.stdout + done.stderr
 
 
 @pytest.mark.long

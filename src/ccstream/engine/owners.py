@@ -1,8 +1,10 @@
 """Who owns which partition number: ``ccstream.owners.v1``, one row a partition.
 
-Read twice at take-over: uncommitted for the transactional ids, because an owner that died
-while it raised its epoch must be fenced all the same; committed for the epoch, because only a
-committed raise was ever used.
+Rows not known to be committed count too. Of an owner that died while it raised its epoch the
+transactional ids are needed all the same, to fence it; and all workers write to this one
+partition, so that anybody's open transaction hides from a committed read whatever was
+committed behind it: an epoch found that way could be one that is already in use. An epoch
+that was never used costs nothing but a number.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def owner_record(owner: Owner) -> ChangelogRecord:
 
 
 def latest_owners(messages: Iterable[Message], app_id: str) -> dict[int, Owner]:
-    """The last row of each partition number of this application.
+    """The last row of each partition number of this application, with the highest epoch of any.
 
     Raises:
         StateError: a record is no owner's row.
@@ -72,5 +74,8 @@ def latest_owners(messages: Iterable[Message], app_id: str) -> dict[int, Owner]:
             ) from error
         if name == "Owner" and fields["app_id"] == app_id:
             fields["transactional_ids"] = tuple(fields["transactional_ids"])
+            before = owners.get(fields["partition"])
+            if before is not None:
+                fields["epoch"] = max(before.epoch, fields["epoch"])
             owners[fields["partition"]] = Owner(**fields)
     return owners

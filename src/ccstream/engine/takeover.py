@@ -1,8 +1,8 @@
 """Taking over partition numbers: one path for every partition at every assignment.
 
-1. Who owned them: transactional ids as last written, epoch as last committed.
-2. Where the group's offsets are unstable, or a changelog ends in an undecided transaction,
-   the predecessor is fenced by its ids, and what is still pending is waited out.
+1. Where the group's offsets are unstable, or a changelog ends in an undecided transaction,
+   that is waited out, and the predecessor is fenced by its transactional ids if it lasts.
+2. Who owned them: the highest epoch that was ever written.
 3. The group's offsets, stable, and the changelogs' ends, open transactions included.
 4. The tables are restored up to those ends.
 5. The epoch is raised in a fenced transaction, before anything is put out.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ccstream.domain.moment import Scope
 from ccstream.engine.assignment import Assignment
@@ -41,6 +41,10 @@ _PENDING_DEADLINE = 60.0
 its timeout (10 s for ours) and look for such every 10 s."""
 
 _PENDING_POLL = 0.05
+
+_FENCE_AFTER = 0.5
+"""Seconds for a transaction to be decided by itself: a predecessor in good health has just
+committed what it gave up, and its markers are being written. Fencing it would end it."""
 
 _RAISE_DEADLINE = 20.0
 """Seconds for the commit that raises the epochs."""
@@ -88,9 +92,8 @@ class TakeOver:
         if not numbers:
             return {}
         self._layout.check(self._cluster.partition_counts())
-        before = self._owners("read_uncommitted")
-        self._settle_predecessors(numbers, before, cancelled)
-        owners = self._owners("read_committed")
+        self._settle_predecessors(numbers, cancelled)
+        owners = self._owners()
         for number in numbers:
             self._check_owner(owners.get(number))
         offsets = self._offsets(numbers)
@@ -105,8 +108,8 @@ class TakeOver:
         self._raise_epochs(assignment, partitions, owners, offsets)
         return partitions
 
-    def _owners(self, isolation: str) -> dict[int, Owner]:
-        messages = self._cluster.read_all(OWNERS_TOPIC, OWNERS_PARTITION, isolation)
+    def _owners(self) -> dict[int, Owner]:
+        messages = self._cluster.read_all(OWNERS_TOPIC, OWNERS_PARTITION, "read_uncommitted")
         return latest_owners(messages, self._layout.app_id)
 
     def _check_owner(self, owner: Owner | None) -> None:
@@ -117,23 +120,20 @@ class TakeOver:
                 "count of an application cannot change: use another CCSTREAM_APP_ID and replay"
             )
 
-    def _settle_predecessors(
-        self, numbers: list[int], owners: Mapping[int, Owner], cancelled: Callable[[], bool]
-    ) -> None:
-        deadline = self._clock.monotonic() + _PENDING_DEADLINE
+    def _settle_predecessors(self, numbers: list[int], cancelled: Callable[[], bool]) -> None:
+        started = self._clock.monotonic()
         fenced = set(self._delivery.transactional_ids)
-        while True:
-            pending = self._undecided(numbers)
-            if not pending:
-                return
-            for number in pending:
-                for name in owners[number].transactional_ids if number in owners else ():
+        while pending := self._undecided(numbers):
+            waited = self._clock.monotonic() - started
+            if waited > _FENCE_AFTER:
+                owners = self._owners()
+                for name in _ids_of(owners, pending):
                     if name not in fenced:
                         self._cluster.fence(name)
                         fenced.add(name)
             if cancelled():
                 raise TakeOverCancelled
-            if self._clock.monotonic() > deadline:
+            if waited > _PENDING_DEADLINE:
                 raise BrokerUnavailableError(
                     f"transactions on partitions {sorted(pending)} stayed undecided for "
                     f"{_PENDING_DEADLINE:.0f} s; is a transaction coordinator down?"
@@ -262,3 +262,7 @@ class TakeOver:
             member=f"{socket.gethostname()}:{os.getpid()}",
             acquired_at=self._clock.now_ms(),
         )
+
+
+def _ids_of(owners: Mapping[int, Owner], numbers: Iterable[int]) -> list[str]:
+    return [i for n in numbers if n in owners for i in owners[n].transactional_ids]

@@ -1,9 +1,9 @@
 """Avro's primitive types as bytes, fast enough to be called some tens of times an event.
 
 A number is written in groups of seven bits, the lowest first, after zigzag (0, -1, 1, -2, ...
-become 0, 1, 2, 3, ...). Two tables hold all pairs of groups, so that a time in milliseconds
-is three look-ups rather than six rounds of a loop. Texts that come again and again (channels,
-sources, articles) are kept as encoded, at most `WORDS_MAX` of them.
+become 0, 1, 2, 3, ...). Two tables hold all pairs of groups; the groups above the lowest two,
+which change slowly in times and versions, are kept as encoded, at most `HIGHS_MAX` of them.
+So are texts that come again and again (channels, sources, articles), at most `WORDS_MAX`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 __all__ = [
     "EMPTY_ARRAY",
+    "HIGHS_MAX",
     "NULL",
     "WORDS_MAX",
     "encode_array",
@@ -26,6 +27,10 @@ __all__ = [
 WORDS_MAX: Final = 16_384
 """Texts kept as encoded: about 2 MB. Channels, sources and the articles of a shop's top shelf
 fit; the rest costs a quarter of a microsecond."""
+
+HIGHS_MAX: Final = 32_768
+"""High groups kept as encoded: about 3 MB. One of times lasts 8 seconds, so these are the last
+three days; one of versions lasts 8,192 of them."""
 
 NULL: Final = b"\x00"
 """A null in a union of null and one other type."""
@@ -42,6 +47,7 @@ _LAST: Final = tuple(
 """The last one or two groups."""
 _LENGTHS: Final = _LAST[::2]
 """Lengths and counts, which are never negative, below 8,192."""
+_highs: Final[dict[int, bytes]] = {}
 
 
 def encode_long(value: int) -> bytes:
@@ -51,20 +57,26 @@ def encode_long(value: int) -> bytes:
         OverflowError: the number has more than 64 bits.
     """
     n = value << 1 if value >= 0 else ~(value << 1)
-    if n < 1 << 14:
+    if n <= _MASK:
         return _LAST[n]
-    if n < 1 << 28:
-        return _MORE[n & _MASK] + _LAST[n >> 14]
-    if n < 1 << 42:  # times in milliseconds, until 2039
-        return _MORE[n & _MASK] + _MORE[n >> 14 & _MASK] + _LAST[n >> 28]
-    if n >> 64:
+    high = _highs.get(n >> _GROUPS)
+    if high is None:
+        high = _high(n >> _GROUPS)
+    return _MORE[n & _MASK] + high
+
+
+def _high(n: int) -> bytes:
+    """The groups above the two lowest."""
+    if n >> (64 - _GROUPS):
         raise OverflowError("a number of more than 64 bits")
-    out = _MORE[n & _MASK] + _MORE[n >> 14 & _MASK] + _MORE[n >> 28 & _MASK]
-    n >>= 42
-    while n > _MASK:
-        out += _MORE[n & _MASK]
-        n >>= _GROUPS
-    return out + _LAST[n]
+    if n > _MASK:
+        encoded = _MORE[n & _MASK] + _high(n >> _GROUPS)
+    else:
+        encoded = _LAST[n]
+    if len(_highs) >= HIGHS_MAX:
+        _highs.clear()
+    _highs[n] = encoded
+    return encoded
 
 
 def encode_text(text: str) -> bytes:

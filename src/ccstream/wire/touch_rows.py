@@ -29,14 +29,14 @@ __all__ = ["TouchMemo", "TouchRows", "TouchSync", "encode_campaign"]
 
 class TouchMemo:
     """What is encoded of a row: its touches, its trails, and of each trail all but the last
-    visit, which is the one that grows.
-    """
+    visit, which is the one that grows."""
 
-    __slots__ = ("by_channel", "first", "settled", "trails")
+    __slots__ = ("_by_channel", "_channels", "_first", "settled", "trails")
 
     def __init__(self) -> None:
-        self.first: Spliced[Touch] = Spliced()
-        self.by_channel: Spliced[Touch] = Spliced()
+        self._first: tuple[Touch | None, bytes] = (None, b"")
+        self._channels: Spliced[Touch] = Spliced()
+        self._by_channel: tuple[dict[str, Touch] | None, bytes, bytes] = (None, b"", b"")
         self.trails: Spliced[Trail] = Spliced()
         self.settled: dict[tuple[str, str], tuple[tuple[Visit, ...], bytes]] = {}
 
@@ -48,6 +48,23 @@ class TouchMemo:
             memo = entry.memo = cls()
         assert isinstance(memo, cls)
         return memo
+
+    def encoded(
+        self, touches: Touches, encode: Callable[[Touch], bytes]
+    ) -> tuple[bytes, bytes, bytes]:
+        """The first touch, the last, and the array of the last of each channel."""
+        first, first_bytes = self._first
+        if first is not touches.first:
+            first = touches.first
+            first_bytes = encode(first)
+            self._first = (first, first_bytes)
+        by_channel, last_bytes, channels_bytes = self._by_channel
+        if by_channel is not touches.last_by_channel:
+            by_channel = touches.last_by_channel
+            channels_bytes = encode_array(self._channels.splice([*by_channel.values()], encode))
+            last_bytes = self._channels.known(touches.last) or encode(touches.last)
+            self._by_channel = (by_channel, last_bytes, channels_bytes)
+        return first_bytes, last_bytes, channels_bytes
 
 
 class TouchSync:
@@ -70,10 +87,6 @@ class TouchSync:
         observed: bytes,
     ) -> bytes:
         """See `SyncCodec.encode_synced`; touches have no delta and hand out no token."""
-        touches: Touches = entry.state
-        memo = TouchMemo.of(entry)
-        encode = partial(_encode_caused, cause)
-        by_channel = memo.by_channel.splice([*touches.last_by_channel.values()], encode)
         return b"".join(
             (
                 self._prefix,
@@ -81,9 +94,7 @@ class TouchSync:
                 encode_long(entry.version),
                 encode_long(base_version),
                 cause.encoded(),
-                *memo.first.splice((touches.first,), encode),
-                memo.by_channel.known(touches.last) or _encode_touch(touches.last),
-                encode_array(by_channel),
+                *TouchMemo.of(entry).encoded(entry.state, partial(_encode_caused, cause)),
             )
         )
 
@@ -103,10 +114,9 @@ class TouchRows:
         """See `RowCodec.encode_row`."""
         touches: Touches = entry.state
         memo = TouchMemo.of(entry)
-        by_channel = memo.by_channel.splice([*touches.last_by_channel.values()], _encode_touch)
-        trails = memo.trails.splice(
-            [*touches.trails.values()], partial(_encode_trail, memo.settled)
-        )
+        first, _, by_channel = memo.encoded(touches, _encode_touch)
+        encode = partial(_encode_trail, memo.settled)
+        trails = memo.trails.splice([*touches.trails.values()], encode)
         if len(memo.settled) > len(trails):
             memo.settled = {k: v for k, v in memo.settled.items() if k in touches.trails}
         earlier = touches.earlier
@@ -114,8 +124,8 @@ class TouchRows:
             (
                 self._prefix,
                 encode_long(entry.version),
-                *memo.first.splice((touches.first,), _encode_touch),
-                encode_array(by_channel),
+                first,
+                by_channel,
                 encode_array(trails),
                 encode_array([_encode_earlier(e) for e in earlier.values()])
                 if earlier

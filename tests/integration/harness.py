@@ -1,0 +1,219 @@
+"""Workers as processes against a Kafka of the test's own, and what is left in its logs.
+
+Reading uses librdkafka and the codec only, none of the engine or the SDK.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+
+from ccstream.devkit.ports import free_port
+from ccstream.domain.events import CartItemAdded, Event
+from ccstream.ops import topics
+from ccstream.ops.broker import Broker
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import TABLES, changelog_topic, input_topic
+from ccstream.wire.codec import Codec
+
+PARTITIONS = 4
+codec = Codec()
+
+
+def settings_for(bootstrap: str, app_id: str, **more: Any) -> Settings:
+    return Settings.load(
+        app_id=app_id, kafka__bootstrap=bootstrap, kafka__partitions=PARTITIONS, **more
+    )
+
+
+def make_topics(settings: Settings) -> None:
+    broker = Broker(settings)
+    topics.apply(topics.survey(settings, broker), broker)
+
+
+class Worker:
+    """``ccstream worker --no-restart`` as a process that a test may hurt."""
+
+    def __init__(self, settings: Settings, **environment: str) -> None:
+        self.port = free_port()
+        self._log = Path(tempfile.mkstemp(prefix="worker-", suffix=".log")[1])
+        kafka = settings.kafka
+        env = {
+            "APP_ID": settings.app_id,
+            "KAFKA__BOOTSTRAP": kafka.bootstrap,
+            "KAFKA__PARTITIONS": str(kafka.partitions),
+            "KAFKA__FETCH_WAIT_MAX_MS": str(kafka.fetch_wait_max_ms),
+            "WEB__PORT": str(self.port),
+            **environment,
+        }
+        with self._log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ccstream", "worker", "--no-restart"],
+                stdout=output,
+                stderr=output,
+                env=os.environ | {f"CCSTREAM_{name}": value for name, value in env.items()},
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def ready(self) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self.port}/readyz"
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def wait_ready(self, timeout: float = 45.0) -> None:
+        wait_until(lambda: self.ready() or self.process.poll() is not None, timeout)
+        assert self.process.poll() is None, self.log[-3000:]
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as page:
+            lines = page.read().decode().splitlines()
+        found = [line.rsplit(" ", 1)[1] for line in lines if line.split("{")[0].split(" ")[0] == name]
+        return sum(map(float, found))
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def stop(self, timeout: float = 15.0) -> int:
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(timeout)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+        self.process.wait(10)
+        self._log.unlink(missing_ok=True)
+
+
+@contextmanager
+def worker(settings: Settings, *, ready: bool = True, **environment: str) -> Iterator[Worker]:
+    one = Worker(settings, **environment)
+    try:
+        if ready:
+            one.wait_ready()
+        yield one
+    finally:
+        one.close()
+
+
+def wait_until(condition: Callable[[], object], timeout: float, every: float = 0.1) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {timeout} s"
+        time.sleep(every)
+
+
+def added(number: int, subject: str, channel: str = "web", **more: Any) -> CartItemAdded:
+    """One unit of article ``number % 7``."""
+    fields = {
+        "event_id": f"{subject}/{number}",
+        "occurred_at": int(time.time() * 1000),
+        "channel": channel,
+        "source": f"{channel}-1",
+        "subject": subject,
+        "sku": f"sku{number % 7}",
+        "quantity": 1,
+    }
+    return CartItemAdded(**(fields | more))
+
+
+def publish(bootstrap: str, events: Iterable[Event], partitioner: str = "murmur2_random") -> int:
+    """Publish and wait for all acknowledgements; how many."""
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "partitioner": partitioner, "enable.idempotence": True}
+    )
+    count = 0
+    for event in events:
+        producer.produce(
+            input_topic(event.channel), codec.encode_event(event), event.subject.encode()
+        )
+        count += 1
+    assert producer.flush(30) == 0
+    return count
+
+
+def read(bootstrap: str, topic: str, isolation: str = "read_committed") -> list[Any]:
+    """Every record of a topic, to its end."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "harness",
+            "isolation.level": isolation,
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 5,
+        }
+    )
+    try:
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        open_partitions, messages = set(partitions), []
+        while open_partitions:
+            message = consumer.poll(10)
+            assert message is not None, f"{topic} could not be read"
+            error = message.error()
+            if error is None:
+                messages.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                open_partitions.discard(message.partition())
+        return messages
+    finally:
+        consumer.close()
+
+
+def latest(bootstrap: str, topic: str, isolation: str = "read_committed") -> dict[str, Any]:
+    """The last record of each key, decoded; deleted ones left out."""
+    rows: dict[str, Any] = {}
+    for message in read(bootstrap, topic, isolation):
+        key = message.key().decode()
+        if message.value() is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = codec.decode(message.value())[1]
+    return rows
+
+
+def table(bootstrap: str, app_id: str, name: str) -> dict[str, Any]:
+    """A table as its committed changelog has it."""
+    assert name in TABLES
+    return latest(bootstrap, changelog_topic(app_id, name))
+
+
+def units(rows: dict[str, Any]) -> dict[str, int]:
+    """Units by key, of carts as they are published or as the changelog has them."""
+    return {key: sum(map(_line_units, row["lines"])) for key, row in rows.items()}
+
+
+def _line_units(line: dict[str, Any]) -> int:
+    if "quantity" in line:
+        return int(line["quantity"])
+    in_force = line["sets"][-1:]
+    return sum(dot["quantity"] for dot in (*line["dots"], *in_force))
+
+
+def synced_units(bootstrap: str) -> dict[str, int]:
+    return units(latest(bootstrap, "sync.carts.v1"))
+
+
+def rejected(bootstrap: str) -> list[dict[str, Any]]:
+    return [codec.decode(m.value())[1] for m in read(bootstrap, "ccstream.rejected.v1")]

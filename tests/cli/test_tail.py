@@ -265,6 +265,28 @@ def test_following_shows_what_comes_and_ctrl_c_ends_it_quietly(
     assert (process.returncode, out, err) == (130, "", "")
 
 
+def test_a_reader_that_has_seen_enough_ends_it_and_well(embedded_kafka: str, unique: str) -> None:
+    produce(embedded_kafka, [sent(unique, 1, partition=0)])
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "ccstream", "tail", unique, "--follow"),
+            *("--from", "beginning", "--bootstrap", embedded_kafka),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        assert b"CartItemAdded" in process.stdout.readline()
+        process.stdout.close()
+        produce(embedded_kafka, [sent(unique, 2, partition=0)])
+        assert process.wait(timeout=10) == 0
+        assert process.stderr.read() == b""
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.realkafka
 def test_what_is_not_committed_is_left_out_when_asked(
     ccstream: Run, kafka: str, unique: str

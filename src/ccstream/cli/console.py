@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import orjson
+import typer
 from msgspec import Struct
 from msgspec.structs import fields
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from ccstream.cli.exits import ExitCode, silence_stdout
 
 __all__ = ["as_json", "data", "line", "say", "table", "talk"]
 
@@ -35,9 +38,13 @@ def say(text: str) -> None:
 
 
 def line(text: str) -> None:
-    """A line of data."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """A line of data. If nobody reads on (``… | head``), the command ends, and well."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+        raise typer.Exit(ExitCode.OK) from None
 
 
 def data(record: Any) -> None:

@@ -1,7 +1,8 @@
-"""Exit codes: one table for all commands, and which error has which."""
+"""How commands end: one table of exit codes, which error has which, and a closed pipe."""
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 
 from ccstream.errors import (
@@ -16,7 +17,7 @@ from ccstream.errors import (
     UndecodableError,
 )
 
-__all__ = ["MEANINGS", "ExitCode", "code_of"]
+__all__ = ["MEANINGS", "ExitCode", "code_of", "silence_stdout"]
 
 
 class ExitCode(IntEnum):
@@ -64,3 +65,9 @@ def code_of(error: CcstreamError) -> ExitCode:
     if isinstance(error, DevkitError):
         return ExitCode.MISSING_PART
     return ExitCode.STATE
+
+
+def silence_stdout() -> None:
+    """Let what is still to be flushed go nowhere: whoever read standard output has gone."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+        os.dup2(nowhere.fileno(), 1)

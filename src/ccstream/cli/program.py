@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
-from ccstream.cli.exits import ExitCode, code_of
+from ccstream.cli.exits import ExitCode, code_of, silence_stdout
 from ccstream.errors import CcstreamError, DevkitError
 
 __all__ = ["COMMANDS", "build", "run"]
@@ -45,11 +46,11 @@ EPILOG: Final = (
     "docs/configuration.md lists them, docs/cli.md the exit codes."
 )
 
-# Typer has carried its own copy of click since 0.21; the base of its errors is what both share.
+# Typer brings a private copy of click; this is the base of the errors of whichever it uses.
 USAGE_ERROR: Final[Any] = typer.BadParameter.__mro__[2]
 
 
-def build(called: str | None, load_all: bool = False) -> typer.Typer:
+def build(called: str | None) -> typer.Typer:
     """The application, with only the command that is called imported; the others as lines."""
     app = typer.Typer(
         name="ccstream",
@@ -64,7 +65,7 @@ def build(called: str | None, load_all: bool = False) -> typer.Typer:
     for name, command in COMMANDS.items():
         if find_spec(command.module) is None:
             continue
-        if name != called and not load_all:
+        if name != called:
             app.command(name, help=command.help)(_not_loaded)
             continue
         part: typer.Typer = _load(name, command.module)
@@ -80,6 +81,9 @@ def build(called: str | None, load_all: bool = False) -> typer.Typer:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; see `ccstream.cli.program`."""
+    # Commands speak for themselves. Without a handler Python would print what libraries log,
+    # librdkafka's line on each attempt to connect for one. The worker sets up its own logs.
+    logging.getLogger().addHandler(logging.NullHandler())
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     called = _called(given)
     try:
@@ -89,7 +93,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        _silence_stdout()
+        silence_stdout()
         return ExitCode.OK
     except USAGE_ERROR as problem:
         return _usage(problem, called)
@@ -183,9 +187,3 @@ def _usage(problem: Any, called: str | None) -> int:
 def _say(called: str | None, sentence: str, path: str = "ccstream") -> None:
     name = f"{path} {called}" if called in COMMANDS else path
     print(f"{name}: {sentence}", file=sys.stderr)
-
-
-def _silence_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: whoever read us has gone."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
-        os.dup2(nowhere.fileno(), 1)

@@ -166,11 +166,11 @@ def test_an_error_inside_a_command_is_one_sentence(
         raise problem
 
     put_in_place_of_the_worker(monkeypatch, fail)
-    ended = ccstream("worker")
+    ended = ccstream("worker", "--no-restart")
     assert ended.code == code
     assert is_one_sentence(ended.err)
     assert said in ended.err
-    assert "Traceback" in ccstream("--traceback", "worker").err
+    assert "Traceback" in ccstream("--traceback", "worker", "--no-restart").err
 
 
 def test_ctrl_c_is_quiet(ccstream: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,14 +178,14 @@ def test_ctrl_c_is_quiet(ccstream: Run, monkeypatch: pytest.MonkeyPatch) -> None
         raise KeyboardInterrupt
 
     put_in_place_of_the_worker(monkeypatch, interrupted)
-    assert ccstream("worker") == Ended(130, "", "")
+    assert ccstream("worker", "--no-restart") == Ended(130, "", "")
 
 
 def test_the_code_of_the_worker_is_the_code_of_the_command(
     ccstream: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_in_place_of_the_worker(monkeypatch, lambda settings: 6)
-    assert ccstream("worker").code == 6
+    assert ccstream("worker", "--no-restart").code == 6
 
 
 def test_an_optional_part_that_is_not_installed_is_one_sentence(
@@ -194,7 +194,7 @@ def test_an_optional_part_that_is_not_installed_is_one_sentence(
     (tmp_path / "needy.py").write_text("import no_such_library")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(COMMANDS, "worker", COMMANDS["worker"]._replace(module="needy"))
-    ended = ccstream("worker")
+    ended = ccstream("worker", "--no-restart")
     assert ended.code == 7
     assert is_one_sentence(ended.err)
     assert "needs no_such_library" in ended.err

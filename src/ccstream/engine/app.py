@@ -94,7 +94,8 @@ def make_app(
         topic_disable_leader=True,
         table_standby_replicas=0,
         web_enabled=False,
-        canonical_url=url,
+        # A static member is given its last assignment back, which names it by its address.
+        canonical_url=f"http://{group.instance_id}" if group.instance_id else url,
         consumer_group_instance_id=group.instance_id,
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=group.session_timeout_ms / 1000,

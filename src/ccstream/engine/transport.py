@@ -13,6 +13,7 @@ What aiokafka parks until somebody asks (coordination errors), or hides by joini
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -101,9 +102,10 @@ class ControlThread(driver.AIOKafkaConsumerThread):
         reset = coordinator.reset_generation
 
         def watched() -> None:
-            lost = coordinator.generation >= 0 and not self._stopping
-            reset()
-            if lost:
+            if coordinator.generation < 0 or self._stopping:
+                reset()
+            else:
+                # Not reset: that would join anew at once and throw a twin out in its turn.
                 self.app.lose(
                     FencedError(
                         "the group no longer knows this worker: its session expired, or another "
@@ -147,7 +149,10 @@ class Consumer(driver.Consumer):
         await self.wait_empty()
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        await self.wait_for_stopped(fetcher.wait_until_stopped())
+        with contextlib.suppress(asyncio.CancelledError):
+            # Faust cancels its fetcher to stop it, and takes the error for a crash if a
+            # rebalance is on its way.
+            await self.wait_for_stopped(fetcher.wait_until_stopped())
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         return False

@@ -103,16 +103,6 @@ class Program:
         after_name = stat.read_text().rpartition(")")[2].split()
         return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
-    def resident_bytes(self) -> int:
-        """The resident set now, as ``ps`` states it."""
-        said = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(self.pid)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return int(said.stdout) * 1024
-
 
 class Worker(Program):
     """``ccstream worker`` and its health server."""
@@ -136,6 +126,17 @@ class Worker(Program):
                 name, _, value = line.rpartition(" ")
                 samples[name] = float(value)
         return samples
+
+    def cpu_seconds(self) -> float | None:
+        """As the worker states it: the process that was started only supervises it."""
+        return self.metrics().get("process_cpu_seconds_total")
+
+    def resident_bytes(self) -> int:
+        """The resident set now, likewise."""
+        found = self.metrics().get("process_resident_memory_bytes")
+        if found is None:
+            raise BenchmarkError("this system does not tell what memory a process takes")
+        return int(found)
 
     def _get(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)

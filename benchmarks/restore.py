@@ -33,6 +33,8 @@ QUESTION = "restore"
 INPUT = input_topic(CHANNEL)
 APP_ID = "bench-restore"
 FOLD_S_MAX = 300.0
+TOLD_S_MAX = 30.0
+ROWS = 'ccstream_store_rows{table="touches"}'
 
 
 def run(
@@ -56,8 +58,15 @@ def run(
         customers = len({event.subject for event in load.stream()})
         for number in range(1, runs + 1):
             with ccstream_worker(env) as worker:
+                wait_until(
+                    lambda: ROWS in worker.metrics(),
+                    TOLD_S_MAX,
+                    "the worker says how many rows it holds",
+                    worker,
+                    every_s=0.25,
+                )
                 metrics = worker.metrics()
-                rows = metrics['ccstream_store_rows{table="touches"}']
+                rows = metrics[ROWS]
             if rows != customers:
                 raise BenchmarkError(f"{rows:,.0f} of {customers:,} rows were restored")
             records = metrics["ccstream_restore_records_total"]

@@ -317,6 +317,22 @@ class TestCurrency:
         desk.put(order("o", "shoe", at=1))
         assert desk.cart is not None and desk.cart.currency == "EUR"
 
+    def test_a_line_set_to_zero_in_another_one_loses_its_price_and_comes_back_without(self) -> None:
+        desk = Desk()
+        desk.put(set_to("z", 0, at=9, unit_price=price(1)), add("b", sku="hat"))
+        assert desk.cart is not None and desk.cart.currency is None
+        desk.put(add("c", sku="hat", unit_price=price(2, "USD")), add("late", at=1))
+        assert desk.shows() == {"hat": 2, "shoe": 1}
+        assert desk.cart.lines[SHOE].unit_price is None and desk.cart.currency == "USD"
+
+    def test_a_line_that_comes_back_from_zero_brings_its_currency(self) -> None:
+        desk = Desk()
+        desk.put(set_to("z", 0, unit_price=price(1)), add("a", at=1))
+        assert desk.cart is not None and desk.cart.currency == "EUR"
+        desk.put(clear("x", at=2), set_to("z", 0, at=3, unit_price=price(1)), set_to("s", 2, at=4))
+        assert desk.cart.lines[SHOE].unit_price == Money(1, "EUR")
+        assert desk.cart.currency == "EUR"
+
 
 def test_the_row_remembers_the_latest_moment_it_changed_at() -> None:
     at = [Moment(now, 0, offset, SCOPE, (offset,)) for offset, now in enumerate((50, 40))]

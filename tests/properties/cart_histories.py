@@ -10,7 +10,7 @@ from msgspec import structs
 
 from ccstream.domain.cart import step
 from ccstream.domain.cart_state import Cart, CartDelta
-from ccstream.domain.effects import Publish
+from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import (
     CartCleared,
     CartItemAdded,
@@ -243,7 +243,7 @@ def fold(records: Iterable[Record], cart: Cart | None = None) -> Cart | None:
 def checked_step(before: Cart | None, event: Event, at: Moment) -> Cart | None:
     after, effects = step(before, event, at)
     assert step(before, event, at) == (after, effects)
-    if not effects:
+    if not effects or isinstance(effects[0], Reject):
         assert after is before
         return after
     (published,) = effects
@@ -256,6 +256,8 @@ def checked_step(before: Cart | None, event: Event, at: Moment) -> Cart | None:
         assert shown.get(line.key) != line
         shown[line.key] = line
     assert shown == {line.key: line for line in lines_view(after)}
+    prices = [line.unit_price for line in after.lines.values() if line.quantity]
+    assert {price.currency for price in prices if price} == {after.currency} - {None}
     for key, line in after.lines.items():
         known = before.lines.get(key) if before else None
         assert known != line or known is line

@@ -6,9 +6,10 @@ import copy
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ccstream.domain.cart_state import LineKey
-from ccstream.domain.events import CartCleared, CartItemAdded, CartItemQuantitySet
+from ccstream.domain.events import CartCleared, CartItemAdded, CartItemQuantitySet, Money
 from tests.properties.cart_histories import (
     TOPICS,
     Fact,
@@ -174,3 +175,18 @@ def test_of_concurrent_set_quantities_the_latest_is_in_force(facts: list[Fact]) 
         }
         total = latest.quantity + sum(adds.values())
         assert shown.get(tuple(LineKey(sku)), (0,))[0] == total
+
+
+@law
+@given(st.data(), histories())
+def test_a_cart_shows_one_currency_whatever_the_events_say(
+    data: st.DataObject, facts: list[Fact]
+) -> None:
+    mixed = [
+        fact._replace(event=structs.replace(fact.event, unit_price=Money(1, currency)))
+        if isinstance(fact.event, CartItemAdded | CartItemQuantitySet) and currency
+        else fact
+        for fact in facts
+        for currency in [data.draw(st.sampled_from(("EUR", "USD", None)))]
+    ]
+    fold(logged(mixed, data.draw(merges(mixed, crashed=True))))  # checked at every step

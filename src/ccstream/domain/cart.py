@@ -52,7 +52,16 @@ from ccstream.domain.events import (
     OrderPlaced,
 )
 from ccstream.domain.limits import LINE_QUANTITY_MAX, LINES_MAX, ZERO_LINES_MAX
-from ccstream.domain.lines import assemble, currency_of, dot_of, only_dot, stamp, with_add, with_set
+from ccstream.domain.lines import (
+    assemble,
+    currency_of,
+    dot_of,
+    in_currency,
+    only_dot,
+    stamp,
+    with_add,
+    with_set,
+)
 from ccstream.domain.merge import difference, settle
 from ccstream.domain.moment import Moment
 from ccstream.domain.reasons import CART_FULL, CURRENCY_MISMATCH, QUANTITY_TOO_LARGE
@@ -110,7 +119,7 @@ def _add(cart: Cart | None, event: CartItemAdded, at: Moment, lines_max: int) ->
         if line.quantity > LINE_QUANTITY_MAX:
             return cart, (_too_large(),)
     lines[key] = line
-    if before.pending or before.absorbed:
+    if before.pending or before.absorbed or (before.currency is None and before.lines):
         return _changed(before, at, lines, (key,), currency)
     now = before.last_now if at.now < before.last_now else at.now
     return Cart(before.number, currency, lines, (), (), now), (Publish(CartDelta((line,))),)
@@ -127,16 +136,14 @@ def _claimed(
     """An add that was consumed before it arrived. The set-quantity that did takes over its
     price, as it would have the other way round.
     """
-    lines, currency = before.lines, before.currency
+    lines = before.lines
     line = lines.get(key)
     if line is not None:
         consumers = {claimant.event_id for claimant in claimants}
         sets = tuple(_heir(s, [dot]) if s.event_id in consumers else s for s in line.sets)
         if sets != line.sets:
             lines = {**lines, key: assemble(key, line.dots, sets)}
-            if currency is None and dot.unit_price is not None:
-                currency = dot.unit_price.currency
-    return _changed(before, at, lines, (key,), currency, pending, _closed_by(claimants))
+    return _changed(before, at, lines, (key,), before.currency, pending, _closed_by(claimants))
 
 
 def _set(cart: Cart | None, event: CartItemQuantitySet, at: Moment, lines_max: int) -> Outcome:
@@ -162,6 +169,8 @@ def _set(cart: Cart | None, event: CartItemQuantitySet, at: Moment, lines_max: i
     pending = await_unseen(pending, event, at, seen, (key,), consumed)
     lines = before.lines.copy()
     conflicts: tuple[Conflict, ...] = ()
+    if claimants:
+        currency = before.currency
     if not claimants:
         if line is None and len(lines) >= lines_max and not _made_room(lines):
             return cart, (_full(lines_max),)
@@ -248,7 +257,11 @@ def _changed(
     closed_order: str | None = None,
     conflicts: tuple[Conflict, ...] = (),
 ) -> Outcome:
-    """The row as changed, and how that looks to readers, unless nothing did change."""
+    """The row as changed, and how that looks to readers, unless nothing did change.
+
+    ``currency`` is that of the cart, or of the event that decides it now. A line set to 0 in
+    another one, while the cart was empty, then loses its price.
+    """
     old = before.lines
     if pending is None:
         pending = before.pending
@@ -258,10 +271,14 @@ def _changed(
         and all(lines.get(key) is old.get(key) for key in touched)
     ):
         return None if before is NO_CART else before, ()
+    if before.currency is None:
+        currency = currency or currency_of(lines.values())
+        if currency is not None:
+            lines = {key: in_currency(line, currency) for key, line in lines.items()}
     number = before.number if closed_order is None else before.number + 1
     after = Cart(
         number,
-        currency_of(lines, currency),
+        currency_of(lines.values()),
         lines,
         still_waiting(pending, at) if pending else (),
         before.absorbed,

@@ -7,11 +7,25 @@ add later than all others; the tests hold it to `assemble`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from operator import is_
+
+from msgspec import structs
+
 from ccstream.domain.cart_state import Dot, Line, LineKey, Position
 from ccstream.domain.events import CartItemAdded, CartItemQuantitySet
 from ccstream.domain.limits import DOTS_MAX, SETS_MAX
 
-__all__ = ["assemble", "currency_of", "dot_of", "only_dot", "stamp", "with_add", "with_set"]
+__all__ = [
+    "assemble",
+    "currency_of",
+    "dot_of",
+    "in_currency",
+    "only_dot",
+    "stamp",
+    "with_add",
+    "with_set",
+]
 
 
 def stamp(dot: Dot) -> tuple[int, str]:
@@ -111,12 +125,27 @@ def with_set(key: LineKey, dots: tuple[Dot, ...], sets: tuple[Dot, ...], dot: Do
     return assemble(key, dots, tuple(sorted((*sets, dot), key=stamp)))
 
 
-def currency_of(lines: dict[LineKey, Line], currency: str | None) -> str | None:
-    """The currency of a cart with these lines, once it was ``currency``: free to be chosen
-    again when nothing that is shown has a price.
-    """
-    priced = any(line.quantity and line.unit_price is not None for line in lines.values())
-    return currency if priced else None
+def currency_of(lines: Iterable[Line]) -> str | None:
+    """The currency of a cart with these lines: that of any that is shown and has a price."""
+    for line in lines:
+        if line.quantity and line.unit_price is not None:
+            return line.unit_price.currency
+    return None
+
+
+def in_currency(line: Line, currency: str) -> Line:
+    """The line without prices in another currency, the same object if it has none."""
+
+    def priced(dot: Dot) -> Dot:
+        price = dot.unit_price
+        if price is None or price.currency == currency:
+            return dot
+        return structs.replace(dot, unit_price=None)
+
+    dots, sets = tuple(map(priced, line.dots)), tuple(map(priced, line.sets))
+    if all(map(is_, dots + sets, line.dots + line.sets)):
+        return line
+    return assemble(line.key, dots, sets)
 
 
 def _fold_oldest(dots: tuple[Dot, ...], room: int) -> tuple[Dot, ...]:

@@ -30,7 +30,7 @@ from msgspec import Struct, structs
 
 from ccstream.domain.cart_state import Absorbed, Cart, Dot, Line, LineKey, PendingRemoval, Position
 from ccstream.domain.limits import ABSORBED_MAX, LINES_MAX
-from ccstream.domain.lines import assemble, currency_of, stamp
+from ccstream.domain.lines import assemble, currency_of, in_currency, stamp
 from ccstream.domain.seen import bounded, claim
 
 __all__ = ["absorb", "difference", "lines_view", "release", "settle"]
@@ -55,7 +55,7 @@ def lines_view(cart: Cart) -> list[Line]:
 
     A line shown as it is kept is the very object in ``cart.lines``.
     """
-    if all(marker.mode == "join" for marker in cart.absorbed):
+    if not cart.absorbed or all(marker.mode == "join" for marker in cart.absorbed):
         return [line for line in cart.lines.values() if line.quantity]
     shown = _play(cart)
     view = []
@@ -93,7 +93,6 @@ def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position) -> C
     """
     if any(known.id == marker.id for known in cart.absorbed):
         return cart
-    currency = cart.currency or handed_over.currency
     pending, handed_pending = cart.pending, handed_over.pending
     lines: dict[LineKey, Line] = {}
     for key, line in cart.lines.items():
@@ -101,10 +100,13 @@ def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position) -> C
         if left is not None:
             lines[key] = left
     for key, line in sorted(handed_over.lines.items()):
-        pending, left = _unclaimed(pending, _carried(line, marker.subject, mark, currency))
+        pending, left = _unclaimed(pending, _carried(line, marker.subject, mark))
         if left is None or (key not in lines and len(lines) >= LINES_MAX):
             continue
         lines[key] = _united(lines[key], left) if key in lines else left
+    currency = cart.currency or handed_over.currency or currency_of(lines.values())
+    if currency is not None:
+        lines = {key: in_currency(line, currency) for key, line in lines.items()}
     markers = {known.id: known for known in cart.absorbed}
     for known in handed_over.absorbed:
         into = known.into or marker.subject
@@ -113,7 +115,7 @@ def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position) -> C
     waiting = {removal.event_id: removal for removal in (*pending, *handed_pending)}
     merged = Cart(
         cart.number,
-        currency,
+        currency_of(lines.values()),
         lines,
         bounded(tuple(waiting.values())),
         tuple(sorted(markers.values(), key=_marker_stamp)),
@@ -151,10 +153,10 @@ def release(cart: Cart, marker_id: str) -> tuple[Cart, Cart | None]:
         for marker in rest
         if marker.into in leaving
     )
-    released = Cart(1, currency_of(goes, cart.currency), goes, cart.pending, moved, cart.last_now)
+    released = Cart(1, currency_of(goes.values()), goes, cart.pending, moved, cart.last_now)
     absorbed = tuple(marker for marker in rest if marker.into not in leaving)
     kept_cart = structs.replace(
-        cart, lines=stays, absorbed=absorbed, currency=currency_of(stays, cart.currency)
+        cart, lines=stays, absorbed=absorbed, currency=currency_of(stays.values())
     )
     return kept_cart, released
 
@@ -169,7 +171,7 @@ def settle(cart: Cart) -> Cart:
         sets = () if shown.set_ is None else (structs.replace(shown.set_, origin=""),)
         if dots or sets:
             lines[key] = assemble(key, dots, sets)
-    return structs.replace(cart, lines=lines, absorbed=())
+    return structs.replace(cart, lines=lines, absorbed=(), currency=currency_of(lines.values()))
 
 
 def _play(cart: Cart) -> _Basket:
@@ -258,19 +260,14 @@ def _each(line: Line, change: Callable[[Dot], Dot]) -> Line:
     return assemble(line.key, tuple(map(change, line.dots)), tuple(map(change, line.sets)))
 
 
-def _carried(line: Line, subject: str, mark: Position, currency: str | None) -> Line:
-    """A guest's line as it arrives: marked, with its origin, without foreign prices."""
-
-    def carried(dot: Dot) -> Dot:
-        price = dot.unit_price
-        return structs.replace(
-            dot,
-            positions=(*dot.positions, mark),
-            origin=dot.origin or subject,
-            unit_price=price if price is not None and price.currency == currency else None,
-        )
-
-    return _each(line, carried)
+def _carried(line: Line, subject: str, mark: Position) -> Line:
+    """A guest's line as it arrives: marked, and with its origin."""
+    return _each(
+        line,
+        lambda dot: structs.replace(
+            dot, positions=(*dot.positions, mark), origin=dot.origin or subject
+        ),
+    )
 
 
 def _reborn(line: Line, subject: str) -> Line:

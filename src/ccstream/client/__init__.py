@@ -1,1 +1,88 @@
-"""The SDK: publish a channel's events, follow what became of them."""
+"""The SDK: publish a channel's events, follow what became of them.
+
+See ``docs/sdk.md``. Everything that a channel or an app needs is here; what is in the
+modules below may change.
+"""
+
+from __future__ import annotations
+
+from ccstream.client.outbox import Parked
+from ccstream.client.position import Position
+from ccstream.client.publisher import ChannelPublisher
+from ccstream.client.records import (
+    CartConflict,
+    CartLine,
+    CartLineKey,
+    CartSynced,
+    Cause,
+    Change,
+    Gap,
+    LastTouchSynced,
+    OrderSynced,
+    ProfileSynced,
+    Removed,
+    Touch,
+    Unreadable,
+)
+from ccstream.client.subscriber import SyncReader, SyncSubscriber
+from ccstream.client.view import SyncView
+from ccstream.domain.events import (
+    Campaign,
+    CampaignClicked,
+    CartCleared,
+    CartItemAdded,
+    CartItemQuantitySet,
+    CartItemRemoved,
+    ChannelVisited,
+    IdentifiersLinked,
+    InteractionLogged,
+    MessageOpened,
+    Money,
+    OrderLine,
+    OrderPlaced,
+    PostEngaged,
+    ProductTried,
+    ProductViewed,
+    ProfileUpdated,
+    Trait,
+)
+
+__all__ = [
+    "Campaign",
+    "CampaignClicked",
+    "CartCleared",
+    "CartConflict",
+    "CartItemAdded",
+    "CartItemQuantitySet",
+    "CartItemRemoved",
+    "CartLine",
+    "CartLineKey",
+    "CartSynced",
+    "Cause",
+    "Change",
+    "ChannelPublisher",
+    "ChannelVisited",
+    "Gap",
+    "IdentifiersLinked",
+    "InteractionLogged",
+    "LastTouchSynced",
+    "MessageOpened",
+    "Money",
+    "OrderLine",
+    "OrderPlaced",
+    "OrderSynced",
+    "Parked",
+    "Position",
+    "PostEngaged",
+    "ProductTried",
+    "ProductViewed",
+    "ProfileSynced",
+    "ProfileUpdated",
+    "Removed",
+    "SyncReader",
+    "SyncSubscriber",
+    "SyncView",
+    "Touch",
+    "Trait",
+    "Unreadable",
+]

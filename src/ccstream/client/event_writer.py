@@ -15,8 +15,10 @@ from ccstream.domain import reasons
 from ccstream.domain.events import CartItemAdded, CartItemQuantitySet, Event
 from ccstream.domain.seen import Remover
 from ccstream.errors import InvalidEventError
+from ccstream.wire.catalogue import EVENTS
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import event_headers
+from ccstream.wire.schemas import schema
 from ccstream.wire.validate import validate
 
 __all__ = ["EventWriter", "Observes"]
@@ -58,6 +60,11 @@ class EventWriter:
         self._view = view
         self._own_dots = OwnDots()
         self._stamps = Stamps()
+
+    def prepare(self) -> None:
+        """Ask the schema registry, where there is one, for all it will be asked for."""
+        for fullname in EVENTS:
+            self._codec.prefix(schema(fullname))
 
     def event(self, kind: type[E], subject: str, fields: dict[str, Any]) -> E:
         """A new event of this channel, its id and time filled in unless they are given."""

@@ -38,10 +38,6 @@ log = logging.getLogger(__name__)
 BATCH_RECORDS_MAX: Final = 500
 """Records handed over at once: few enough that the first does not wait for the last."""
 
-FETCH_WAIT_MS: Final = 5
-"""How long a broker holds an empty fetch. A real one answers as soon as there is something;
-the embedded one always waits this long."""
-
 QUESTION_S_MAX: Final = 10.0
 """For one question to the brokers in between."""
 
@@ -110,7 +106,6 @@ class LogReader:
         self._isolation = isolation
         self._config = {
             **consumer_config(settings, isolation=isolation, role="reader"),
-            "fetch.wait.max.ms": FETCH_WAIT_MS,
             "error_cb": self._on_error,
             "logger": logging.getLogger("ccstream.client.librdkafka"),
         }

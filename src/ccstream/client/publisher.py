@@ -27,9 +27,10 @@ from ccstream.client.outbox import Outbox, Outgoing, Parked
 from ccstream.client.outbox_sender import OutboxSender
 from ccstream.client.position import Position
 from ccstream.client.publish_batch import PublishBatch
-from ccstream.client.surroundings import codec_for, settings_for, topic_of
+from ccstream.client.surroundings import settings_for, topic_of
 from ccstream.domain.events import Event
 from ccstream.errors import DeliveryError, InvalidEventError
+from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import producer_config
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import topic_numbers
@@ -101,7 +102,7 @@ class ChannelPublisher:
             source,
             self._topic,
             topic_numbers(settings.channels_extra)[self._topic],
-            codec_for(settings),
+            codec_of(settings),
             settings.kafka.max_message_bytes,
             view,
         )
@@ -119,6 +120,7 @@ class ChannelPublisher:
         ``TopicMismatchError`` if the channel has no topic there. With an outbox neither is
         needed to begin with; ``OutboxError`` if its file cannot be used.
         """
+        await asyncio.to_thread(self._writer.prepare)
         outbox = None
         if self._outbox_path is not None:
             outbox = await asyncio.to_thread(Outbox, self._outbox_path)

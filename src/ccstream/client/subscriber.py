@@ -20,9 +20,10 @@ from typing import Final, Self
 from ccstream.client.feed_thread import FeedThread
 from ccstream.client.log_reader import EndOfLog, LogReader, LogRecord, Start
 from ccstream.client.records import Change, Gap, Removed, SyncRecord, Unreadable
-from ccstream.client.surroundings import codec_for, settings_for
+from ccstream.client.surroundings import settings_for
 from ccstream.client.sync_decoder import SyncDecoder
 from ccstream.errors import SettingsError, UndecodableError
+from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import Isolation
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import SYNC_TOPICS
@@ -76,7 +77,7 @@ class SyncReader:
     ) -> None:
         settings = settings_for(bootstrap, settings)
         self._tables = table_topics(tables)
-        codec = codec_for(settings)
+        codec = codec_of(settings)
         self._decoders = {topic: SyncDecoder(table, codec) for topic, table in self._tables.items()}
         self._log = LogReader(
             settings, self._tables, isolation_of(live=live), start, start_timeout_s

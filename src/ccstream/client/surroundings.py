@@ -5,9 +5,8 @@ from __future__ import annotations
 from ccstream.errors import SettingsError
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import input_topic, input_topics
-from ccstream.wire.codec import Codec
 
-__all__ = ["codec_for", "settings_for", "topic_of"]
+__all__ = ["settings_for", "topic_of"]
 
 
 def settings_for(bootstrap: str | None, settings: Settings | None) -> Settings:
@@ -35,8 +34,3 @@ def topic_of(channel: str, settings: Settings) -> str:
             f"there is no channel {channel!r}; there are {names}, and more by channels_extra"
         )
     return topic
-
-
-def codec_for(settings: Settings) -> Codec:
-    """The codec that reads both framings and writes the one of the settings."""
-    return Codec()

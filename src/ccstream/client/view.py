@@ -29,10 +29,11 @@ from ccstream.client.records import (
 )
 from ccstream.client.replica import Replica
 from ccstream.client.subscriber import table_topics
-from ccstream.client.surroundings import codec_for, settings_for
+from ccstream.client.surroundings import settings_for
 from ccstream.client.sync_decoder import SyncDecoder
 from ccstream.client.view_feed import CaughtUp, ViewFeed
 from ccstream.errors import SettingsError
+from ccstream.ops.codecs import codec_of
 from ccstream.ops.settings import Settings
 
 __all__ = ["SyncView"]
@@ -66,7 +67,7 @@ class SyncView:
     ) -> None:
         settings = settings_for(bootstrap, settings)
         topics = table_topics(tables)
-        codec = codec_for(settings)
+        codec = codec_of(settings)
         self._by_topic = {
             topic: Replica(table, SyncDecoder(table, codec)) for topic, table in topics.items()
         }

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaException, Producer
 
-from ccstream.client.surroundings import codec_for
 from ccstream.devkit.completejourney import Journey
 from ccstream.devkit.completejourney_truth import Truth
 from ccstream.devkit.dataset_check import complete
 from ccstream.devkit.dataset_facts import Facts, FactsReader
 from ccstream.errors import BrokerUnavailableError, DeliveryError
+from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import producer_config
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import input_topic
@@ -163,7 +163,7 @@ class _Publisher:
     def __init__(self, settings: Settings) -> None:
         self.published = 0
         self._topic = input_topic(CHANNEL)
-        self._encode = codec_for(settings).encode_event
+        self._encode = codec_of(settings).encode_event
         self._failure: Any = None
         self._producer = Producer(
             producer_config(settings, role="play", linger_ms=LINGER_MS)

@@ -15,6 +15,7 @@ import pytest
 from ccstream.wire.catalogue import input_topic
 from tests.cli.conftest import Ended
 from tests.support.topics import make_topic
+from tests.support.waiting import eventually
 
 Run = Callable[..., Ended]
 
@@ -145,21 +146,14 @@ def started(channel: str) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for(count: int, published: Published) -> None:
-    deadline = time.monotonic() + 20
-    while len(published()) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def test_lines_of_a_pipe_are_published_as_they_come(channel: str, published: Published) -> None:
     process = started(channel)
     try:
         assert process.stdin is not None
-        for number in (1, 2):
-            process.stdin.write(added(number).encode())
-            process.stdin.flush()
-            wait_for(number, published)
+        process.stdin.write(added(1).encode())
+        process.stdin.flush()
+        assert eventually(published, bool)
+        process.stdin.write(added(2).encode())
         _, told = process.communicate(timeout=20)
     finally:
         process.kill()
@@ -175,7 +169,7 @@ def test_ctrl_c_while_waiting_for_lines_is_quiet_and_loses_nothing(
         assert process.stdin is not None
         process.stdin.write(added(1).encode())
         process.stdin.flush()
-        wait_for(1, published)
+        assert eventually(published, bool)
         process.send_signal(signal.SIGINT)
         begun = time.monotonic()
         assert process.wait(timeout=20) == 130

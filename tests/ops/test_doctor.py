@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from ccstream.ops.broker import Broker, Cluster
 from ccstream.ops.doctor import PROBE_TOPIC, Finding, examine
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import apply, survey
+from tests.support.waiting import eventually
 
 
 def findings(**settings: Any) -> list[Finding]:
@@ -161,7 +161,13 @@ def app(kafka: str, unique: str) -> Callable[..., list[Finding]]:
         if make:
             apply(survey(settings, broker), broker)
         if alter:
-            broker.set_config(f"{unique}-carts-changelog", alter)
+            changelog = f"{unique}-carts-changelog"
+            broker.set_config(changelog, alter)
+            wanted = alter.items()
+            eventually(
+                lambda: broker.configs([changelog])[changelog],
+                lambda found: wanted <= found.items(),
+            )
         return findings(**fixed)
 
     return look
@@ -196,7 +202,8 @@ def test_the_clock_is_measured_and_the_topic_for_it_is_gone_again(
     assert finding.state == "ok"
     assert "ms from this machine's" in finding.found
     broker = Broker(Settings.load(kafka__bootstrap=kafka))
-    deadline = time.monotonic() + 10
-    while left := [name for name in broker.cluster().topics if name.startswith(PROBE_TOPIC)]:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)
+    left = eventually(
+        lambda: [name for name in broker.cluster().topics if name.startswith(PROBE_TOPIC)],
+        lambda found: not found,
+    )
+    assert left == []

@@ -12,6 +12,7 @@ from ccstream.ops.broker import Broker, Topic
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import Action, Difference, Plan, apply, plan, survey
 from ccstream.wire import catalogue
+from tests.support.waiting import eventually
 
 SPECS = catalogue.topics("ccstream")
 N = 8
@@ -134,15 +135,18 @@ def test_drift_is_altered_only_when_asked(settings: Settings) -> None:
     broker = Broker(settings)
     apply(survey(settings, broker), broker)
     changelog = f"{settings.app_id}-carts-changelog"
-    broker.set_config(changelog, {"delete.retention.ms": "60000"})
 
-    drifted = survey(settings, broker)
-    assert of_this_app(settings, drifted, "drift") == [changelog]
-    apply(drifted, broker)
-    assert of_this_app(settings, survey(settings, broker), "drift") == [changelog]
-    only = Plan(steps=tuple(step for step in drifted.steps if step.topic == changelog))
+    def drifted() -> list[str]:
+        return of_this_app(settings, survey(settings, broker), "drift")
+
+    broker.set_config(changelog, {"delete.retention.ms": "60000"})
+    assert eventually(drifted, bool) == [changelog]
+    planned = survey(settings, broker)
+    apply(planned, broker)
+    assert drifted() == [changelog]
+    only = Plan(steps=tuple(step for step in planned.steps if step.topic == changelog))
     apply(only, broker, alter_config=True)
-    assert of_this_app(settings, survey(settings, broker), "drift") == []
+    assert eventually(drifted, lambda found: not found) == []
 
 
 @pytest.mark.realkafka
@@ -160,7 +164,9 @@ def test_a_cluster_with_another_count_is_refused_before_anything_is_made(
     settings: Settings,
 ) -> None:
     broker = Broker(settings)
-    broker.create(f"{settings.app_id}-carts-changelog", 3, 1, {})
+    odd = f"{settings.app_id}-carts-changelog"
+    broker.create(odd, 3, 1, {})
+    eventually(broker.cluster, lambda found: odd in found.topics)
     with pytest.raises(TopicMismatchError, match="has 3 partition"):
         survey(settings, broker)
     assert f"{settings.app_id}-touches-changelog" not in broker.cluster().topics

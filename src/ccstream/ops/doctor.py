@@ -331,7 +331,7 @@ def _skew(settings: Settings, topic: str) -> tuple[float, float]:
         if error is None:
             appended.append(message.timestamp()[1])
 
-    producer = Producer(producer_config(settings, role="doctor", linger_ms=0) | {"log_level": 2})
+    producer = Producer(producer_config(settings, role="doctor", linger_ms=0))
     for _ in range(2):
         before = time.time() * 1000
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ccstream.ops.kafka_log import Complaints
 from ccstream.ops.settings import Settings
 from ccstream.wire.topics import ROOM_BYTES
 
@@ -43,7 +44,9 @@ Isolation = Literal["read_committed", "read_uncommitted"]
 
 
 def client_config(settings: Settings, *, role: str = "") -> dict[str, Any]:
-    """What every librdkafka client has: addresses, name, security, patience.
+    """What every librdkafka client has: addresses, name, security, patience, quiet.
+
+    What it complains of is logged by `Complaints`; another ``error_cb`` can take its place.
 
     Args:
         settings: where from.
@@ -57,6 +60,8 @@ def client_config(settings: Settings, *, role: str = "") -> dict[str, Any]:
         "reconnect.backoff.ms": RECONNECT_BACKOFF_MS,
         "reconnect.backoff.max.ms": RECONNECT_BACKOFF_MS_MAX,
         "security.protocol": kafka.security_protocol,
+        "log_level": 2,
+        "error_cb": Complaints(role or "client"),
     }
     if kafka.security_protocol.startswith("SASL") and kafka.sasl_password is not None:
         config["sasl.mechanisms"] = kafka.sasl_mechanism
@@ -76,8 +81,8 @@ def client_config(settings: Settings, *, role: str = "") -> dict[str, Any]:
 
 
 def admin_config(settings: Settings, *, role: str = "admin") -> dict[str, Any]:
-    """For ``confluent_kafka.admin.AdminClient``. It keeps quiet: errors reach its caller."""
-    return client_config(settings, role=role) | {"log_level": 2}
+    """For ``confluent_kafka.admin.AdminClient``."""
+    return client_config(settings, role=role)
 
 
 def producer_config(

@@ -61,7 +61,7 @@ class TopicReader:
         self._complaint = ""
         self._consumer = Consumer(
             consumer_config(settings, isolation=isolation, role="look")
-            | {"log_level": 2, "error_cb": self._complain}
+            | {"error_cb": self._complain}
         )
 
     def __enter__(self) -> Self:

@@ -71,7 +71,7 @@ class CartRows:
         if lines:
             memo = CartMemo.of(entry)
             parts.append(encode_long(len(lines)))
-            parts += memo.kept.splice([*lines.values()], partial(_encode_line, memo.dots))
+            parts += memo.kept.splice(lines.values(), partial(_encode_line, memo.dots))
             if len(memo.dots) > len(lines):
                 memo.dots = {key: memo.dots[key] for key in lines if key in memo.dots}
         if cart.pending or cart.absorbed:

@@ -7,7 +7,7 @@ shares what it leaves alone, and so their bytes can be used again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
 __all__ = ["Spliced"]
@@ -24,26 +24,31 @@ class Spliced(Generic[T]):
     __slots__ = ("_items", "_parts")
 
     def __init__(self) -> None:
-        self._items: list[T] = []
+        self._items: Collection[T] = ()
         self._parts: list[bytes] = []
 
-    def splice(self, items: Sequence[T], encode: Callable[[T], bytes]) -> list[bytes]:
+    def splice(self, items: Collection[T], encode: Callable[[T], bytes]) -> list[bytes]:
         """The encoded items, of which only unknown ones are encoded.
 
-        The list is the splicer's own: valid until the next call, and not to be changed.
+        The items are held and must not change; a dict's values will do. The list is the
+        splicer's own: valid until the next call, and not to be changed.
         """
-        old, parts = self._items, self._parts
-        if len(items) == len(old):
-            changed = [n for n, item in enumerate(items) if item is not old[n]]
+        parts = self._parts
+        if len(items) == len(parts):
+            changed = [
+                (n, item)
+                for n, (item, old) in enumerate(zip(items, self._items, strict=True))
+                if item is not old
+            ]
             if len(changed) <= _SHIFTED:
-                for n in changed:
-                    old[n] = items[n]
-                    parts[n] = encode(items[n])
+                for n, item in changed:
+                    parts[n] = encode(item)
+                self._items = items
                 return parts
-        known = dict(zip(map(id, old), parts, strict=True))
-        parts = [known.get(id(item)) or encode(item) for item in items]
-        self._items, self._parts = list(items), parts
-        return parts
+        known = dict(zip(map(id, self._items), parts, strict=True))
+        self._parts = [known.get(id(item)) or encode(item) for item in items]
+        self._items = items
+        return self._parts
 
     def known(self, item: T) -> bytes | None:
         """The bytes of an item that was spliced last, None if it was not."""

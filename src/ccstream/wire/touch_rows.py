@@ -28,8 +28,7 @@ __all__ = ["TouchMemo", "TouchRows", "TouchSync", "encode_campaign"]
 
 
 class TouchMemo:
-    """What is encoded of a row: its touches, its trails, and of each trail all but the last
-    visit, which is the one that grows."""
+    """What is encoded of a row: its touches, its trails, and the visits that grow no more."""
 
     __slots__ = ("_by_channel", "_channels", "_first", "settled", "trails")
 
@@ -61,7 +60,7 @@ class TouchMemo:
         by_channel, last_bytes, channels_bytes = self._by_channel
         if by_channel is not touches.last_by_channel:
             by_channel = touches.last_by_channel
-            channels_bytes = encode_array(self._channels.splice([*by_channel.values()], encode))
+            channels_bytes = encode_array(self._channels.splice(by_channel.values(), encode))
             last_bytes = self._channels.known(touches.last) or encode(touches.last)
             self._by_channel = (by_channel, last_bytes, channels_bytes)
         return first_bytes, last_bytes, channels_bytes
@@ -116,7 +115,7 @@ class TouchRows:
         memo = TouchMemo.of(entry)
         first, _, by_channel = memo.encoded(touches, _encode_touch)
         encode = partial(_encode_trail, memo.settled)
-        trails = memo.trails.splice([*touches.trails.values()], encode)
+        trails = memo.trails.splice(touches.trails.values(), encode)
         if len(memo.settled) > len(trails):
             memo.settled = {k: v for k, v in memo.settled.items() if k in touches.trails}
         earlier = touches.earlier

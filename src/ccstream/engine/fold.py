@@ -33,9 +33,8 @@ from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
-from ccstream.engine.source import Record, Source
+from ccstream.engine.source import Record, Source, trace_of
 from ccstream.errors import StateError, UndecodableError
-from ccstream.wire.headers import TRACEPARENT, header
 from ccstream.wire.mail import HOPS_MAX, Mail, decode_mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import Entry
@@ -101,8 +100,7 @@ class Folder:
                 "`ccstream topics apply --alter-config` and restart"
             )
         self.statistics.consumed[topic] += 1
-        headers = record.headers()
-        trace = header(headers, TRACEPARENT) if headers else None
+        trace = trace_of(record)
         source = Source(name, partition.number, offset, appended_at, key, value, trace)
         partition.folded[topic] = offset
         partition.changed = True
@@ -217,6 +215,8 @@ class Folder:
                         delta = effect.delta
                 changed = changed or state is not before
                 changes.append((aggregate, key, entry, state, delta))
+        except StateError:
+            raise
         except Exception:  # noqa: BLE001 - whatever it is, it concerns this event alone
             detail = traceback.format_exc()[-_DETAIL_CHARS_MAX:]
             refusal = Reject(reasons.FAILED, detail)
@@ -354,6 +354,11 @@ class Folder:
             refusal = Reject(reasons.TOO_MANY_HOPS, f"sent on {source.hops} times already")
             self._refuse(partition, to, event, source, refusal, publish=False)
             return False
+        value = source.value or b""
+        if not self._outlet.fits_letter(value):
+            refusal = Reject(reasons.TOO_BIG, "it does not fit into a letter to its owner")
+            self._refuse(partition, to, event, source, refusal, publish=False)
+            return False
         self._outlet.mail(
             home,
             Mail(
@@ -365,7 +370,7 @@ class Folder:
                 origin_partition=source.partition,
                 origin_offset=source.offset,
                 origin_appended_at=source.appended_at,
-                value=source.value or b"",
+                value=value,
             ),
             source.trace,
         )

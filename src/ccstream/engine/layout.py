@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.store import Table
 from ccstream.errors import TopicMismatchError
+from ccstream.wire.catalogue import OWNERS_TOPIC
 
 __all__ = ["Layout"]
 
@@ -80,7 +81,7 @@ class Layout:
         Raises:
             TopicMismatchError: a topic is missing or has another partition count.
         """
-        missing = [topic for topic in self.topics if topic not in counts]
+        missing = [topic for topic in (*self.topics, OWNERS_TOPIC) if topic not in counts]
         if missing:
             raise TopicMismatchError(
                 f"{len(missing)} topics are missing, {missing[0]} for one; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from ccstream.domain.events import Event
 from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.delivery import Delivery
@@ -32,6 +34,7 @@ class Outlet:
 
     def __init__(self, delivery: Delivery, app_id: str, message_bytes_max: int) -> None:
         self._delivery = delivery
+        self._message_bytes_max = message_bytes_max
         self._bytes_max = message_bytes_max - _ROOM_FOR_HEADERS
         self._app_id = app_id
 
@@ -41,6 +44,10 @@ class Outlet:
         if size * _SURELY_FITS <= self._bytes_max:
             return True
         return size <= self._bytes_max and len(aggregate.encode_row(entry)) <= self._bytes_max
+
+    def fits_letter(self, value: bytes) -> bool:
+        """Whether a letter can carry an event: one that its input topic took by the rules."""
+        return len(value) <= self._message_bytes_max
 
     def publish(
         self,
@@ -88,7 +95,7 @@ class Outlet:
         value: bytes | None,
         event: Event | None,
     ) -> None:
-        """Put out a dead letter."""
+        """Put out a dead letter; of an original that is too big for one, the beginning."""
         letter = rejected_record(
             reason=reason,
             detail=detail,
@@ -101,5 +108,7 @@ class Outlet:
             event=event,
             rejected_at=appended_at,
         )
+        if letter.value is not None and len(letter.value) > self._bytes_max:
+            letter = replace(letter, value=letter.value[: self._bytes_max])
         where = f"{topic}/{source_partition}/{offset}"
         self._delivery.send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)

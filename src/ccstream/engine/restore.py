@@ -29,7 +29,8 @@ _WAIT = 0.1
 _STALLED_AFTER = 60.0
 """Seconds without a record after which a restore gives up; brokers are away."""
 
-_KNOWN_FRAMES = (b"\xc3\x01", b"\x00")
+_FRAME = b"\xc3\x01"
+"""How every row begins: rows are always in single-object encoding."""
 
 
 class ChangelogRange(Struct, frozen=True):
@@ -127,13 +128,13 @@ def _read(
                 if error.retriable() or error.code() == KafkaError._ALL_BROKERS_DOWN:
                     continue
                 raise StateError(f"could not restore {tp[0]}[{tp[1]}]: {error.str()}")
-            key, value = message.key(), message.value()
-            if key is None or (value is not None and not value.startswith(_KNOWN_FRAMES)):
+            key, value = _row_key(message), message.value()
+            if key is None or (value is not None and not value.startswith(_FRAME)):
                 raise StateError(
                     f"{tp[0]}[{tp[1]}] offset {offset} is no row of a ccstream table; "
                     "something else wrote to the changelog"
                 )
-            tables[tp].restore(key.decode(), value)
+            tables[tp].restore(key, value)
             positions[tp] = offset + 1
         state.records += len(messages)
         state.remaining_by_table = {
@@ -143,6 +144,15 @@ def _read(
         state.remaining = max(1, sum(state.remaining_by_table.values()))
         state.seconds = now - started
         progress(state)
+
+
+def _row_key(message: Message) -> str | None:
+    """The key as text, or None if it is none: keys of rows are."""
+    key: Any = message.key()
+    try:
+        return None if key is None else str(key, "utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _place(message: Message) -> tuple[tuple[str, int], int]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Record", "Source"]
+from ccstream.wire.headers import TRACEPARENT, header
+
+__all__ = ["Record", "Source", "trace_of"]
+
+_TRACE_BYTES_MAX = 256
+"""A trace context of today has 55 bytes; one that is longer than this would only make the
+records that it is carried to too big."""
 
 
 class Record(Protocol):
@@ -40,3 +46,15 @@ class Source:
         self.value = value
         self.trace = trace
         self.hops = 0
+
+
+def trace_of(record: Record) -> bytes | None:
+    """The trace context of a record; headers that are damaged or overlong are passed over."""
+    try:
+        headers = record.headers()
+    except Exception:  # noqa: BLE001 - a SystemError, where a name is not UTF-8
+        return None
+    if not headers:
+        return None
+    trace = header(headers, TRACEPARENT)
+    return trace if trace is not None and len(trace) <= _TRACE_BYTES_MAX else None

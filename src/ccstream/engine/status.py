@@ -7,7 +7,10 @@ from enum import IntEnum
 from ccstream.errors import (
     BrokerUnavailableError,
     DeliveryError,
+    DevkitError,
     FencedError,
+    RegistryUnavailableError,
+    SchemaError,
     SettingsError,
     StateError,
     TopicMismatchError,
@@ -25,6 +28,7 @@ class ExitStatus(IntEnum):
     STATE = 4
     DELIVERY = 5
     FENCED = 6
+    MISSING_PART = 7
     FAILED = 70
 
 
@@ -32,10 +36,12 @@ def status_of(error: BaseException) -> ExitStatus:
     """The exit status of a worker that ended with ``error``."""
     if isinstance(error, FencedError):
         return ExitStatus.FENCED
-    if isinstance(error, BrokerUnavailableError):
+    if isinstance(error, BrokerUnavailableError | RegistryUnavailableError):
         return ExitStatus.BROKER_UNAVAILABLE
     if isinstance(error, DeliveryError):
         return ExitStatus.DELIVERY
-    if isinstance(error, StateError | TopicMismatchError | SettingsError):
+    if isinstance(error, DevkitError):
+        return ExitStatus.MISSING_PART
+    if isinstance(error, StateError | TopicMismatchError | SettingsError | SchemaError):
         return ExitStatus.STATE
     return ExitStatus.FAILED

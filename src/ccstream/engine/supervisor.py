@@ -29,7 +29,9 @@ _STEADY_AFTER = 60.0
 _STOP_TIMEOUT = 10.0
 """Seconds that a worker has to stop in after a signal; it takes less than 5."""
 
-_FINAL = frozenset({ExitStatus.STOPPED, ExitStatus.STATE, ExitStatus.USAGE})
+_FINAL = frozenset(
+    {ExitStatus.STOPPED, ExitStatus.USAGE, ExitStatus.STATE, ExitStatus.MISSING_PART}
+)
 
 log = logger(__name__)
 

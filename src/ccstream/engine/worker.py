@@ -41,6 +41,7 @@ from ccstream.errors import (
     CcstreamError,
     DeliveryError,
 )
+from ccstream.ops.codecs import codec_of
 from ccstream.ops.health import Health
 from ccstream.ops.kafka_config import admin_config, consumer_config, producer_config
 from ccstream.ops.metrics import Metrics
@@ -54,7 +55,6 @@ from ccstream.wire.catalogue import (
     channel_of,
     topic_numbers,
 )
-from ccstream.wire.codec import Codec
 from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["Worker", "run"]
@@ -241,7 +241,7 @@ class Worker:
         )
         rules = Rules.of(settings)
         folder = Folder(
-            decode=Codec().decode_event,
+            decode=codec_of(settings).decode_event,
             topics=self._inputs,
             channels=tuple(channel_of(topic) for topic in self._inputs),
             plans=make_plans(rules),

@@ -10,12 +10,13 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from benchmarks import first_basket, latency, memory, report, restore, results, throughput
+from benchmarks import first_basket, fold, latency, memory, report, restore, results, throughput
 from benchmarks.records import BenchmarkError
 from ccstream.errors import CcstreamError
 
 QUESTIONS: dict[str, Callable[..., list[results.Result]]] = {
     "throughput": throughput.run,
+    "fold": fold.run,
     "latency": latency.run,
     "memory": memory.run,
     "restore": restore.run,

@@ -50,8 +50,11 @@ EPILOG: Final = (
 USAGE_ERROR: Final[Any] = typer.BadParameter.__mro__[2]
 
 
-def build(called: str | None) -> typer.Typer:
-    """The application, with only the command that is called imported; the others as lines."""
+def build(called: str | None, load_all: bool = False) -> typer.Typer:
+    """The application, with only the command that is called imported; the others as lines.
+
+    ``load_all`` imports all, for whoever checks documents against the commands.
+    """
     app = typer.Typer(
         name="ccstream",
         help="Every channel sees one and the same customer, now.",
@@ -65,7 +68,7 @@ def build(called: str | None) -> typer.Typer:
     for name, command in COMMANDS.items():
         if find_spec(command.module) is None:
             continue
-        if name != called:
+        if name != called and not load_all:
             app.command(name, help=command.help)(_not_loaded)
             continue
         part: typer.Typer = _load(name, command.module)

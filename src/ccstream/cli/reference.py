@@ -14,7 +14,7 @@ HEAD = """\
 
 # The command line
 
-`ccstream --help` lists the commands, `ccstream COMMAND --help` explains one, with an example.
+`ccstream --help` lists the commands; each explains itself with an example: `ccstream tail --help`.
 
 | command | what it is for |
 |---|---|

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PARTITIONER",
+    "TRANSACTION_TIMEOUT_MS",
+    "Isolation",
     "admin_config",
     "aiokafka_config",
     "consumer_config",

@@ -26,6 +26,7 @@ __all__ = [
     "addresses",
     "channel_names",
     "check_names",
+    "config_file",
     "env_name",
     "known_paths",
     "nested",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.source import ROOT
+from tests.support.source import ROOT, modules
 
 SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file())
 RUN = [path for path in SCRIPTS if path.suffix != ".sh"]
@@ -73,6 +73,7 @@ class Tree:
         self.bin.mkdir()
         self.log.touch()
         shutil.copytree(ROOT / "scripts", self.root / "scripts")
+        (self.root / "docs").mkdir()
         for name in ("pyproject.toml", "uv.lock", "Makefile"):
             shutil.copy(ROOT / name, self.root)
         for tool in TOOLS.split():
@@ -285,6 +286,7 @@ def test_a_check_that_fails_does_not_hide_the_others(tree: Tree) -> None:
 def test_a_stale_file_is_named_and_written_again(tree: Tree) -> None:
     tree.python()
     tree.run("setup")
+    tree.run("generate")
     (tree.root / "asyncapi.yaml").write_text("of yesterday\n")
     stale = tree.run("generate", "--check")
     assert stale.code == 1
@@ -293,6 +295,18 @@ def test_a_stale_file_is_named_and_written_again(tree: Tree) -> None:
     assert last(tree.run("generate").err) == "Written: asyncapi.yaml."
     assert (tree.root / "asyncapi.yaml").read_text() == "made by -m ccstream.wire.asyncapi\n"
     assert tree.run("generate", "--check").code == 0
+
+
+def test_every_module_that_makes_a_file_is_asked_for_it() -> None:
+    makers = {
+        ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+        for path in modules()
+        if path.stem != "__main__" and '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+    }
+    asked = re.findall(
+        r"^\S+ (ccstream\.\S+)$", (ROOT / "scripts/generate").read_text(), re.MULTILINE
+    )
+    assert set(asked) == makers
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

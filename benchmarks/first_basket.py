@@ -30,11 +30,22 @@ def run(*, runs: int = 1, say: Callable[[str], None] = print) -> list[Result]:
     seconds: list[float] = []
     for number in range(1, runs + 1):
         clone = scratch() / f"clone-{number}"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        _clone(str(clone))
         seconds.append(_demo_seconds(str(clone)))
         shutil.rmtree(clone)
         say(f"{QUESTION}: run {number} of {runs}: {seconds[-1]:.1f} s")
     return [median_of(QUESTION, "ccstream", "seconds", "s", seconds)]
+
+
+def _clone(target: str) -> None:
+    done = subprocess.run(
+        ["git", "clone", "--quiet", str(ROOT), target],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchmarkError(f"the repository could not be cloned: {done.stderr.strip()}")
 
 
 def _demo_seconds(clone: str) -> float:

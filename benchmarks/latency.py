@@ -38,7 +38,7 @@ CARTS = SYNC_TOPICS["carts"]
 ECHO = "bench-echo"
 
 RATE = 1_000
-SECONDS = 13.0
+SECONDS = 10.0
 WARM_UP_S = 3.0
 DRAIN_S = 2.0
 
@@ -109,9 +109,7 @@ def _measure(bootstrap: str, topic: str, isolation: str, kind: str, fetch_wait_m
     )
     with (
         _running(listening),
-        _running(
-            Instrument(pacer.__name__, bootstrap, INPUT, RATE, SECONDS + WARM_UP_S - DRAIN_S)
-        ) as pacing,
+        _running(Instrument(pacer.__name__, bootstrap, INPUT, RATE, SECONDS + WARM_UP_S)) as pacing,
     ):
         published = pacing.result(120)
         heard = listening.result(120)

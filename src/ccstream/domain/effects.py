@@ -37,7 +37,8 @@ class CancelTimer(Struct, frozen=True):
 
 class Reject(Struct, frozen=True):
     """The event has no effect; ``reason`` is a catalogue constant, ``detail`` a sentence
-    without personal values."""
+    without personal values.
+    """
 
     reason: str
     detail: str

@@ -106,3 +106,15 @@ async def test_what_fails_later_is_told_after_what_was_read() -> None:
         await receiver.thread.stop()
     assert receiver.got == [1, 2, 3]
     assert str(receiver.error) == "the feed broke"
+
+
+async def test_a_start_that_is_given_up_leaves_nothing_running() -> None:
+    feed = Numbers(1_000_000)
+    feed.start = lambda: time.sleep(0.2)  # type: ignore[method-assign]
+    receiver = Receiver(feed)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await receiver.thread.start()
+    async with asyncio.timeout(5):
+        await receiver.thread.stop()
+    assert (feed.closed, feed.at, receiver.error) == (1, 0, None)

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Message
 
 from ccstream.client.publisher import ChannelPublisher
+from ccstream.client.subscriber import SyncReader
 from ccstream.domain import reasons
 from ccstream.domain.events import (
     CartCleared,
@@ -25,6 +26,7 @@ from ccstream.errors import (
     BrokerUnavailableError,
     DeliveryError,
     InvalidEventError,
+    OutboxFullError,
     SettingsError,
     TopicMismatchError,
 )
@@ -275,6 +277,20 @@ async def test_a_broker_that_is_away_at_the_start_is_told_in_bounded_time(nowher
             await publisher.start()
 
 
+async def test_settings_that_kafkas_client_refuses_are_one_sentence(tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("no certificate")
+    settings = Settings.load(
+        kafka__bootstrap="127.0.0.1:1",
+        kafka__security_protocol="SSL",
+        kafka__ssl_ca_file=str(garbage),
+    )
+    with pytest.raises(SettingsError, match=r"refuses its settings: .*ssl.ca.location"):
+        await ChannelPublisher(channel="web", source="shop-1", settings=settings).start()
+    with pytest.raises(SettingsError, match=r"refuses its settings: .*ssl.ca.location"):
+        SyncReader(settings=settings).start()
+
+
 @pytest.mark.realkafka
 async def test_a_channel_without_a_topic_is_told_at_the_start(kafka: str, unique: str) -> None:
     settings = Settings.load(kafka__bootstrap=kafka, channels_extra=(unique,))
@@ -401,3 +417,20 @@ async def test_many_events_go_through_an_outbox_in_order(
         assert [e for e in arrived if e.subject == subject] == [
             e for e in events if e.subject == subject
         ]
+
+
+async def test_an_outbox_holds_no_more_than_it_may(nowhere: str, tmp_path: Path) -> None:
+    async with ChannelPublisher(
+        channel="store",
+        source="till-3",
+        bootstrap=nowhere,
+        outbox=tmp_path / "outbox.db",
+        outbox_rows_max=2,
+        close_timeout_s=0.1,
+    ) as publisher:
+        events = [publisher.event(ProductViewed, "customer:1", sku=str(n)) for n in range(3)]
+        for event in events[:2]:
+            await publisher.publish_soon(event)
+        with pytest.raises(OutboxFullError, match="at most 2 events"):
+            await publisher.publish_soon(events[2])
+        assert publisher.waiting == 2

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from ccstream.client.surroundings import refused
 from ccstream.errors import BrokerUnavailableError, DeliveryError, TopicMismatchError
 
 __all__ = ["AckProducer", "Acknowledge", "Headers", "NoRoomError"]
@@ -78,10 +79,13 @@ class AckProducer:
     def open(self) -> None:
         """Make the producer; it connects by itself, and goes on trying.
 
-        Raises ``KafkaException`` if a setting is not one of librdkafka's.
+        Raises ``SettingsError`` if librdkafka refuses a setting.
         """
         self._loop = asyncio.get_running_loop()
-        self._producer = self._producer_class(self._config)
+        try:
+            self._producer = self._producer_class(self._config)
+        except KafkaException as error:
+            raise refused(error) from error
         self._schedule(TICK_S_IDLE)
 
     async def reach(self, topic: str, timeout_s: float) -> int:

@@ -65,7 +65,11 @@ class FeedThread(Generic[T]):
         self._ended = self._loop.create_future()
         # A daemon: a program that forgot to close its reader can still end.
         threading.Thread(target=self._run, name="ccstream-reader", daemon=True).start()
-        await self._started
+        try:
+            await self._started
+        except BaseException:
+            self._stopping.set()  # nobody waits for it any more
+            raise
 
     def taken(self) -> None:
         """A batch was taken: there is room for another."""

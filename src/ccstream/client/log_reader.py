@@ -26,6 +26,7 @@ from msgspec import Struct
 
 from ccstream.client.reader_rule import ReaderRule
 from ccstream.client.records import Gap
+from ccstream.client.surroundings import refused
 from ccstream.errors import BrokerUnavailableError, SettingsError, TopicMismatchError
 from ccstream.ops.kafka_config import Isolation, admin_config, consumer_config
 from ccstream.ops.settings import Settings
@@ -39,7 +40,10 @@ BATCH_RECORDS_MAX: Final = 500
 """Records handed over at once: few enough that the first does not wait for the last."""
 
 QUESTION_S_MAX: Final = 10.0
-"""For one question to the brokers in between."""
+"""For one question to the brokers at the start."""
+
+LOST_S_MAX: Final = 1.0
+"""For asking where a log begins whose place was lost; a stop waits for it."""
 
 TOPIC_CHECK_S: Final = 0.2
 """Between two looks for a topic that is not there yet."""
@@ -126,10 +130,13 @@ class LogReader:
         """Connect and find the places to begin.
 
         Raises ``BrokerUnavailableError`` if no broker answers in time, ``TopicMismatchError``
-        if a topic is not there by then.
+        if a topic is not there by then, ``SettingsError`` if librdkafka refuses a setting.
         """
         deadline = time.monotonic() + self._start_timeout_s
-        self._consumer = Consumer(self._config)
+        try:
+            self._consumer = Consumer(self._config)
+        except KafkaException as error:
+            raise refused(error) from error
         partitions = self._partitions(self._consumer, deadline)
         if self._start == "end":
             found = self._offsets(partitions, OffsetSpec.latest(), self._isolation)
@@ -268,7 +275,7 @@ class LogReader:
         for topic, partition in sorted(self._lost):
             try:
                 low, high = consumer.get_watermark_offsets(
-                    TopicPartition(topic, partition), timeout=QUESTION_S_MAX
+                    TopicPartition(topic, partition), timeout=LOST_S_MAX
                 )
             except KafkaException as error:
                 self._on_error(error.args[0])

@@ -23,7 +23,7 @@ from confluent_kafka import KafkaError, Message
 
 from ccstream.client.ack_producer import AckProducer, NoRoomError
 from ccstream.client.event_writer import EventWriter, Observes
-from ccstream.client.outbox import Outbox, Outgoing, Parked
+from ccstream.client.outbox import BYTES_MAX, ROWS_MAX, Outbox, Outgoing, Parked
 from ccstream.client.outbox_sender import OutboxSender
 from ccstream.client.position import Position
 from ccstream.client.publish_batch import PublishBatch
@@ -61,6 +61,7 @@ class ChannelPublisher:
         bootstrap: Kafka's address; without it, that of the settings.
         settings: all settings; without them, those of the environment and ``ccstream.toml``.
         outbox: a file to keep events in until Kafka has them; one for each publisher.
+        outbox_rows_max, outbox_bytes_max: what the file may hold; more is refused.
         view: what this source shows its users. Events that take something out of a cart
             then say by themselves what their author had seen.
         linger_ms: how long an event may wait for others, to be sent together.
@@ -79,6 +80,8 @@ class ChannelPublisher:
         bootstrap: str | None = None,
         settings: Settings | None = None,
         outbox: Path | str | None = None,
+        outbox_rows_max: int = ROWS_MAX,
+        outbox_bytes_max: int = BYTES_MAX,
         view: Observes | None = None,
         linger_ms: float = LINGER_MS,
         in_flight_max: int = IN_FLIGHT_MAX,
@@ -91,6 +94,7 @@ class ChannelPublisher:
         settings = settings_for(bootstrap, settings)
         self._topic = topic_of(channel, settings)
         self._outbox_path = None if outbox is None else Path(outbox)
+        self._outbox_bounds = (outbox_rows_max, outbox_bytes_max)
         timeout_ms = FOREVER if outbox is not None else max(1, round(delivery_timeout_s * 1000))
         self._producer = AckProducer(
             producer_config(settings, role="publisher", linger_ms=linger_ms)
@@ -121,14 +125,12 @@ class ChannelPublisher:
         needed to begin with; ``OutboxError`` if its file cannot be used.
         """
         await asyncio.to_thread(self._writer.prepare)
-        outbox = None
-        if self._outbox_path is not None:
-            outbox = await asyncio.to_thread(Outbox, self._outbox_path)
         self._producer.open()
         try:
-            if outbox is None:
+            if self._outbox_path is None:
                 await self._producer.reach(self._topic, self._start_timeout_s)
             else:
+                outbox = await asyncio.to_thread(Outbox, self._outbox_path, *self._outbox_bounds)
                 self._sender = OutboxSender(outbox, self._producer)
                 self._sender.start()
         except BaseException:

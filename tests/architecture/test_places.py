@@ -34,6 +34,11 @@ def test_no_file_names_a_private_host() -> None:
     assert not findings(PRIVATE_HOST)
 
 
+def test_the_whole_project_is_looked_through() -> None:
+    names = {str(path.relative_to(ROOT)) for path in tracked()}
+    assert {"README.md", "uv.lock", "src/ccstream/errors.py", "tests/conftest.py"} <= names
+
+
 def test_the_patterns_find_what_they_are_for() -> None:
     for path in ("/root/.m2/x", "'/home/alice/x", "/Users/bob/x", "/work/main"):
         assert MACHINE_PATH.search(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,9 +30,27 @@ def declared(path: Path) -> list[str] | None:
 
 
 def tracked() -> list[Path]:
-    """The text files of the project as git has them, or none outside a git checkout."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
-    )
-    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    """The text files of the project: those that git has, or all there are in a plain copy."""
+    git = shutil.which("git")
+    listed = ""
+    if git is not None and (ROOT / ".git").exists():
+        listed = subprocess.run(
+            [git, "ls-files", "-z"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout
+    names = listed.split("\0") if listed else map(str, _plain_copy())
+    paths = [ROOT / name for name in names if name]
     return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:4096]]
+
+
+def _plain_copy() -> list[Path]:
+    found = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+    return [
+        path
+        for path in found
+        if not any(part.startswith((".", "__pycache__")) for part in path.parts)
+    ]

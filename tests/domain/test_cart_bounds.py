@@ -78,6 +78,15 @@ def test_which_adds_are_folded_does_not_depend_on_their_order_of_arrival() -> No
 
 def test_folded_adds_are_seen_by_whoever_has_seen_the_one_appended_last() -> None:
     desk = Desk()
+    desk.put(add("a000", at=0))
+    seen = desk.token()
+    desk.put(*(add(f"a{number:03}", at=number) for number in range(1, DOTS_MAX + 1)))
+    desk.put(remove("r", observed=seen, channel="store"))
+    assert desk.shows() == {"shoe": DOTS_MAX + 1}
+
+
+def test_so_they_are_when_the_one_appended_last_is_the_older() -> None:
+    desk = Desk()
     desk.put(*(add(f"a{number:03}", at=number) for number in range(DOTS_MAX)))
     seen = desk.token()
     desk.put(add("older", at=-1, channel="app"))

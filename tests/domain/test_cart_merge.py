@@ -6,7 +6,7 @@ import pytest
 
 from ccstream.domain.cart_state import Absorbed, Cart, LineKey, MergeMode
 from ccstream.domain.events import Event, Money
-from ccstream.domain.limits import ABSORBED_MAX, LINES_MAX
+from ccstream.domain.limits import ABSORBED_MAX, DOTS_MAX, LINES_MAX
 from ccstream.domain.merge import absorb, lines_view, release, settle
 from ccstream.domain.moment import Scope
 from ccstream.domain.observed import Observed
@@ -210,6 +210,29 @@ class TestUndoing:
         assert shown(kept) == {"shoe": 2} and kept.absorbed == ()
         assert released is not None and shown(released) == {"hat": 2}
         assert released.currency == "EUR"
+
+    def test_a_guest_s_own_guest_can_be_parted_from_it_afterwards(self) -> None:
+        inner = Absorbed("inner", 20, "visitor:2", "keep_saved")
+        guest = absorb(
+            cart_of(add("b", sku="hat")), cart_of(add("c", sku="sock")), inner, (5, 2, 0)
+        )
+        desk = Desk()
+        desk.put(add("a"))
+        met(desk, guest, log_in())
+        assert desk.cart is not None
+        _, released = release(desk.cart, "log-in")
+        assert released is not None and shown(released) == {"hat": 1}
+        first, second = release(released, "inner")
+        assert shown(first) == {"hat": 1} and shown(second) == {"sock": 1}
+
+    @pytest.mark.parametrize("own", [1, 40])
+    def test_adds_that_were_folded_into_one_were_of_one_cart(self, own: int) -> None:
+        desk = Desk()
+        desk.put(*(add(f"a{n:02}", at=2 * n) for n in range(own)))
+        met(desk, cart_of(*(add(f"b{n:02}", at=2 * n + 1) for n in range(64))), log_in(at=999))
+        assert desk.cart is not None and len(desk.cart.lines[SHOE].dots) == DOTS_MAX
+        kept, released = release(desk.cart, "log-in")
+        assert shown(kept) == {"shoe": own} and shown(released) == {"shoe": 64}
 
     def test_an_unknown_merge_cannot_be_undone(self) -> None:
         cart = cart_of(add("a"))

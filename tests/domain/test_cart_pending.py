@@ -57,6 +57,12 @@ def test_a_name_that_is_met_is_not_waited_for_any_longer() -> None:
     assert desk.cart.pending == () and desk.shows() == {}
 
 
+def test_a_name_that_is_known_is_not_waited_for_nor_is_the_event_s_own() -> None:
+    desk = Desk()
+    desk.put(add("a"), set_to("s", 2, dots=("a", "s")), remove("r", dots=("s",)))
+    assert desk.cart is not None and desk.cart.pending == () and desk.shows() == {}
+
+
 def test_a_name_does_not_reach_an_add_appended_after_it_or_of_another_line() -> None:
     desk = Desk()
     hat = desk.append(add("b", sku="hat"))
@@ -77,6 +83,16 @@ def test_a_checkout_folded_before_its_adds_closes_the_cart_when_they_come() -> N
     desk.fold(b)
     assert desk.cart.number == 2 and desk.shows() == {}
     assert desk.delta is not None and desk.delta.closed_order is None
+
+
+def test_a_checkout_that_closed_something_at_once_does_not_close_again_later() -> None:
+    desk = Desk()
+    desk.put(add("a"))
+    late = desk.append(add("b", sku="hat"))
+    desk.fold(desk.append(order("o", "shoe", "hat", channel="store", dots=("a", "b"))))
+    assert desk.cart is not None and desk.cart.number == 2
+    desk.fold(late)
+    assert desk.cart.number == 2 and desk.shows() == {}
 
 
 def test_a_set_quantity_folded_before_what_it_replaces_takes_over_its_price() -> None:

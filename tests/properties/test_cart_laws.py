@@ -28,7 +28,7 @@ from tests.properties.cart_histories import (
 )
 
 # Tests share the machine with others: what bounds an example is its size, not a clock.
-law = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def logged(facts: list[Fact], order: list[Fact]) -> list[Record]:

@@ -22,7 +22,7 @@ from tests.properties.cart_histories import (
 )
 from tests.properties.reference_cart import merged
 
-law = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ROOT = "customer:1"
 GUESTS = ("visitor:1", "visitor:2")

@@ -162,8 +162,8 @@ class ChannelPublisher:
         """Publish an event without waiting for Kafka.
 
         With an outbox the event is on the disk when this returns, without one it waits in
-        memory. The future tells when Kafka has it; a failure that nobody asked the future
-        for is raised by ``flush`` and at the end.
+        memory. The future tells when Kafka has it. Futures may be dropped: failures are also
+        raised by the next ``flush``, or at the end.
         """
         future = await self._send(event, traceparent)
         future.add_done_callback(self._note_failure)

@@ -34,7 +34,7 @@ from ccstream.domain.events import (
     ProductViewed,
 )
 
-__all__ = ["BEFORE_CHECKOUT", "EXPECTED", "Expected", "difference", "tell"]
+__all__ = ["BEFORE_CHECKOUT", "EXPECTED", "WAIT_S", "Expected", "difference", "tell"]
 
 WAIT_S: Final = 20.0
 """Longest wait for a screen to show what its user reacts to; it takes milliseconds."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.domain.events import CartItemAdded
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import event_headers
@@ -282,6 +283,32 @@ def test_a_reader_that_has_seen_enough_ends_it_and_well(embedded_kafka: str, uni
         produce(embedded_kafka, [sent(unique, 2, partition=0)])
         assert process.wait(timeout=10) == 0
         assert process.stderr.read() == b""
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_broker_that_goes_away_while_following_is_told_once_and_waited_for(unique: str) -> None:
+    with EmbeddedKafka() as broker:
+        produce(broker.bootstrap, [sent(unique, 1, partition=0)])
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "ccstream", "tail", unique, "--follow"),
+                *("--from", "beginning", "--bootstrap", broker.bootstrap),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None and process.stderr is not None
+        assert "CartItemAdded" in process.stdout.readline()
+    try:
+        assert "trouble with Kafka, trying again" in process.stderr.readline()
+        time.sleep(1)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=10)
+        assert (process.returncode, rest) == (130, "")
     finally:
         process.kill()
         process.communicate()

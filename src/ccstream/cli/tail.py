@@ -13,6 +13,7 @@ from ccstream.cli.options import Bootstrap, Json
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
+    from ccstream.ops.kafka_config import Isolation
     from ccstream.ops.reading import Bounds
     from ccstream.ops.records import Shown
     from ccstream.ops.settings import Settings
@@ -61,7 +62,7 @@ def tail(
         ccstream tail sync.carts.v1 --follow
         ccstream tail ccstream.rejected.v1 --from beginning --json
     """
-    from ccstream.cli.console import data, line
+    from ccstream.cli.console import data, line, say
     from ccstream.ops.codecs import codec_of
     from ccstream.ops.reading import TopicReader
     from ccstream.ops.records import show
@@ -72,9 +73,8 @@ def tail(
     wanted = None if key is None else key.encode()
     left = count
     codec = codec_of(settings)
-    with TopicReader(
-        settings, topic, "read_committed" if committed else "read_uncommitted"
-    ) as reader:
+    isolation: Isolation = "read_committed" if committed else "read_uncommitted"
+    with TopicReader(settings, topic, isolation, say) as reader:
         starts = {
             number: _start(begin, reader.bounds(number), follow, number) for number in partitions
         }

@@ -49,7 +49,7 @@ def entity(settings: Settings, key: str, progress: Callable[[str], None]) -> Ent
     Args:
         settings: which cluster and application.
         key: ``namespace:value``.
-        progress: called with a line before each changelog is read.
+        progress: called with a line before each changelog is read, and if brokers go away.
 
     Raises:
         TopicMismatchError: the application's changelogs are not there.
@@ -101,7 +101,7 @@ def _rows(
     exactly = key.encode()
     prefix = exactly + b"#" if table == ORDERS else None
     found: dict[bytes, bytes] = {}
-    with TopicReader(settings, topic, "read_committed") as reader:
+    with TopicReader(settings, topic, "read_committed", progress) as reader:
         bounds = reader.bounds(partition)
         if bounds.end == bounds.first:
             return ()

@@ -7,7 +7,7 @@ also what a fenced owner wrote; live readers use the client's own reader.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,6 +17,7 @@ from msgspec import Struct
 from ccstream.errors import BrokerRefusedError, BrokerUnavailableError
 from ccstream.ops.broker import broker_error
 from ccstream.ops.kafka_config import Isolation, consumer_config
+from ccstream.ops.kafka_log import QUIET_SECONDS
 from ccstream.ops.settings import Settings
 
 __all__ = ["Bounds", "TopicReader"]
@@ -54,10 +55,19 @@ class TopicReader:
         settings: how to reach Kafka.
         topic: which topic; it exists.
         isolation: whether records of open and aborted transactions are seen.
+        report: told, once in a while, that brokers are away and are waited for.
     """
 
-    def __init__(self, settings: Settings, topic: str, isolation: Isolation) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topic: str,
+        isolation: Isolation,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._topic = topic
+        self._report = report
+        self._reported_at = float("-inf")
         self._complaint = ""
         self._consumer = Consumer(
             consumer_config(settings, isolation=isolation, role="look")
@@ -136,4 +146,10 @@ class TopicReader:
         return False
 
     def _complain(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            return  # follows upon the errors of the single brokers, which say why
         self._complaint = error.str()
+        now = time.monotonic()
+        if now - self._reported_at >= QUIET_SECONDS:
+            self._report(f"trouble with Kafka, trying again: {self._complaint}")
+            self._reported_at = now

@@ -164,7 +164,7 @@ def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"channels_extra": "Kiosk"}, "Kiosk"),
         ({"channels_extra": "kiosk,kiosk"}, "twice"),
         ({"app_id": "My App"}, "app_id"),
-        ({"cart__merge_mode": "mix"}, "keep_saved"),
+        ({"log__format": "xml"}, "console"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(

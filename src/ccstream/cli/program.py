@@ -91,7 +91,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     called = _called(given)
     try:
         app = build(called)
-        code = app(given, prog_name="ccstream", standalone_mode=False)
+        code = app(given, prog_name="ccstream", standalone_mode=False, obj=given)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED

@@ -15,6 +15,7 @@ __all__ = ["app"]
 
 @app.command()
 def worker(
+    context: typer.Context,
     bootstrap: Bootstrap = None,
     app_id: AppId = None,
     web_port: Annotated[
@@ -71,7 +72,7 @@ def worker(
 
         from ccstream.engine.supervisor import supervise
 
-        return supervise([sys.executable, "-m", "ccstream", *sys.argv[1:], "--no-restart"])
+        return supervise([sys.executable, "-m", "ccstream", *context.obj, "--no-restart"])
 
     from ccstream.engine.worker import run
 

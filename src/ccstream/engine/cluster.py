@@ -31,6 +31,9 @@ TopicPartitionKey = tuple[str, int]
 _TIMEOUT = 10.0
 """Seconds for one question."""
 
+_CONNECT_TIMEOUT = 3.0
+"""Seconds for the first question of all; a worker says that nobody is there, and asks again."""
+
 _FENCE_TIMEOUT = 20.0
 """Seconds to fence a predecessor: the broker first ends its open transaction."""
 
@@ -56,7 +59,7 @@ class Cluster:
     def partition_counts(self) -> dict[str, int]:
         """The topics there are, with their partition counts."""
         try:
-            metadata = self._admin.list_topics(timeout=_TIMEOUT)
+            metadata = self._admin.list_topics(timeout=_CONNECT_TIMEOUT)
         except KafkaException as error:
             raise _no_answer(error) from error
         return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
@@ -64,7 +67,7 @@ class Cluster:
     def has_transactions(self) -> bool:
         """Whether the cluster keeps transactions as facts; librdkafka's mock cluster does not."""
         try:
-            name = self._admin.list_topics(timeout=_TIMEOUT).cluster_id
+            name = self._admin.list_topics(timeout=_CONNECT_TIMEOUT).cluster_id
         except KafkaException as error:
             raise _no_answer(error) from error
         return not str(name).startswith(_MOCK_CLUSTER)
@@ -209,7 +212,7 @@ class Cluster:
 
 def _no_answer(error: KafkaException) -> BrokerUnavailableError:
     return BrokerUnavailableError(
-        f"no broker answered within {_TIMEOUT:.0f} s: {error.args[0].str()}"
+        f"no broker answered within {_CONNECT_TIMEOUT:.0f} s: {error.args[0].str()}"
     )
 
 

@@ -244,9 +244,6 @@ class WebSettings(Section):
 class CartSettings(Section):
     """What a basket is."""
 
-    merge_mode: Literal["join", "max", "sum", "keep_saved", "keep_guest"] = Field(
-        default="join", description="What a shopper sees when two baskets meet at log-in."
-    )
     lines_max: int = Field(
         default=1_000,
         ge=1,

@@ -91,6 +91,7 @@ class ChunkLoop:
         )
         self.partitions = partitions
         self._committed = {n: list(p.folded) for n, p in partitions.items()}
+        self._committed_at = self._clock.monotonic()  # by the take-over, all of it
         self._gauges.serving(partitions, waiting)
         # Restored rows live long; the collector need not look at them again and again.
         gc.collect()

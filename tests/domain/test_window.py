@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import pytest
 
 from ccstream.domain.limits import RETRY_SPAN_MS, WINDOW_IDS_MIN, WINDOW_SOURCES_MAX
 from ccstream.domain.window import (
+    SourceWindow,
     Verdict,
     Window,
     WindowLimits,
@@ -44,6 +47,13 @@ def test_an_id_is_fresh_once_and_a_duplicate_ever_after() -> None:
     assert heard.say("a", NOON) == "duplicate"
     assert heard.say("a", NOON + 5) == "duplicate", "also if the retry was stamped anew"
     assert heard.window is before
+
+
+def test_bytes_that_only_look_like_an_id_are_no_duplicate() -> None:
+    digest = blake2b(b"a", digest_size=8).digest()
+    looks_like_a_time = SourceWindow(-1, NOON, bytes(16) + digest + bytes(8))
+    verdict, _ = admit(Window({"web": looks_like_a_time}), "a", NOON, "web", NOON, LIMITS)
+    assert verdict == "fresh"
 
 
 def test_sources_do_not_share_their_ids() -> None:

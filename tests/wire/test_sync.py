@@ -179,6 +179,25 @@ def test_spliced_from_what_was_before_nothing_differs_from_encoding_afresh(
             entries[table] = entry
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"event_id": "x"},
+        {"event_type": "ProductViewed"},
+        {"channel": "app"},
+        {"source": "shop 2"},
+        {"occurred_at": NOON + 1},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_touch_that_only_resembles_the_cause_keeps_its_own_fields(other: dict[str, Any]) -> None:
+    state, _ = touch.step(None, added("e", 0), at(0))
+    for cause in (a_cause(), replace(a_cause(), **other)):
+        said = ("customer:1", Entry(state, 2), 1, cause, None, b"")
+        value = SYNC_CODECS["touches"].encode_synced(*said)
+        assert value == avro("LastTouchSynced", synced_datum("touches", *said))
+
+
 def test_a_line_that_an_event_left_alone_keeps_its_bytes() -> None:
     state, _ = cart.step(None, added("a", 1), at(1))
     entry = Entry(state, 1)

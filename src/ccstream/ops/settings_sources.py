@@ -40,6 +40,7 @@ CONFIG_FILE = "ccstream.toml"
 SECRET_FILE_BYTES_MAX = 65_536  # a password or token; larger is a mistake in the path
 OTHER_PREFIXES = (
     "CCSTREAM_TEST_",
+    "CCSTREAM_SIMULATION_",
     "CCSTREAM_DEVKIT_",
     "CCSTREAM_CACHE",
     "CCSTREAM_REQUIRE_REAL_KAFKA",

@@ -1,0 +1,239 @@
+"""Whether a history kept its promises: what the broker stores, against the plain truth.
+
+* Every event that the broker acknowledged had its effect once, wherever it travelled, and every
+  output that is a fact follows from it: none missing, none twice, none of a lost history.
+* The last fact on a sync topic is the row, and the rows in the changelogs are the rows.
+* A live reader, who reads uncommitted and drops what is of a lower epoch than the highest it
+  has seen, ends with the rows, and no version goes back for it on the way.
+
+It shares no code with the engine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ccstream.domain.observed import Observed
+from ccstream.wire.catalogue import MAIL_TOPIC, OWNERS_TOPIC, REJECTED_TOPIC, SYNC_TOPICS
+from ccstream.wire.mail import decode_mail
+from ccstream.wire.rejected import decode_rejected
+from ccstream.wire.rows import ROW_CODECS, Entry
+from ccstream.wire.sync import SYNC_CODECS, Cause
+from tests.simulation.author import Published
+from tests.simulation.broker import FakeBroker, LogRecord
+from tests.simulation.lineage import Lineage, LineageError
+from tests.simulation.process import APP, CODEC
+from tests.simulation.simulation import Simulation, Violation
+from tests.simulation.truth import Letter, Origin, Rejection, Synced, Truth
+
+__all__ = ["check"]
+
+
+def check(simulation: Simulation) -> Counter[str]:
+    """Compare everything; how often each outcome occurred.
+
+    Raises:
+        Violation: a promise was broken; the first that is found.
+    """
+    broker = simulation.broker
+    partitions = simulation.history.partitions
+    truths = _truths(broker, simulation.lineage, partitions)
+    for number, truth in truths.items():
+        _check_rows(broker, number, truth)
+        for table, topic in SYNC_TOPICS.items():
+            expected = [synced for synced in truth.synced if synced.table == table]
+            _SyncTopic(broker, table, topic, number, truth).check(expected)
+        _check_rejected(broker, number, truth.rejected)
+    _check_mail(broker, partitions, truths)
+    return _check_endings(simulation.author.published, truths)
+
+
+def _truths(broker: FakeBroker, lineage: Lineage, partitions: int) -> dict[int, Truth]:
+    owners = [CODEC.decode(r.value())[1] for r in broker.logs[OWNERS_TOPIC, 0].committed(0)]
+    states = {row["partition"]: row["state_id"] for row in owners}
+    try:
+        folded = lineage.of(range(partitions))
+    except LineageError as error:
+        raise Violation(str(error)) from error
+    truths = {}
+    for number, records in folded.items():
+        truths[number] = Truth(number, partitions, states.get(number, b""))
+        truths[number].fold(records)
+    return truths
+
+
+def _check_rows(broker: FakeBroker, number: int, truth: Truth) -> None:
+    for table, expected in truth.rows.items():
+        stored = _last_values(broker, f"{APP}-{table}-changelog", number)
+        rows = {k: ROW_CODECS[table].decode_row(value).state for k, value in stored.items()}
+        _same(f"the rows of {table}, partition {number}", rows, expected)
+    stored = _last_values(broker, f"{APP}-windows-changelog", number)
+    sizes = {
+        key: Counter({source: len(w) for source, w in _window(value).sources.items()})
+        for key, value in stored.items()
+    }
+    wanted = {
+        key: Counter(source for source, _ in ids) for key, ids in truth.windows.items() if ids
+    }
+    _same(f"the windows of partition {number}", sizes, wanted)
+
+
+def _window(value: bytes) -> Any:
+    return ROW_CODECS["windows"].decode_row(value).state
+
+
+def _last_values(broker: FakeBroker, topic: str, number: int) -> dict[str, bytes]:
+    last: dict[str, bytes] = {}
+    for record in broker.logs[topic, number].committed(0):
+        key, value = (record.key() or b"").decode(), record.value()
+        if value is None:
+            last.pop(key, None)
+        else:
+            last[key] = value
+    return last
+
+
+class _SyncTopic:
+    """One partition of a sync topic."""
+
+    def __init__(
+        self, broker: FakeBroker, table: str, topic: str, number: int, truth: Truth
+    ) -> None:
+        self._log = broker.logs[topic, number]
+        self._table = table
+        self._where = f"{topic}[{number}]"
+        self._truth = truth
+
+    def check(self, expected: list[Synced]) -> None:
+        facts = list(self._log.committed(0))
+        told = [(record.key() or b"").decode() for record in facts]
+        _same(f"the keys published on {self._where}", told, [synced.key for synced in expected])
+        bases: dict[str, list[int]] = {}
+        for record, synced in zip(facts, expected, strict=True):
+            self._check_fact(record, synced, bases)
+        self._check_live({(r.key() or b"").decode(): r for r in facts})
+
+    def _check_fact(self, record: LogRecord, synced: Synced, bases: dict[str, list[int]]) -> None:
+        """One committed record, to the byte; of its base only that it was published before."""
+        value, version = record.value(), _version(record)
+        known = bases.setdefault(synced.key, [0])
+        if synced.state is None:
+            _same(f"a tombstone on {self._where}", value, None)
+            known.append(version)
+            return
+        entry = Entry(synced.state, version)
+        cause = Cause(
+            synced.event.event_id,
+            type(synced.event).__name__,
+            synced.event.channel,
+            synced.event.source,
+            synced.event.occurred_at,
+            synced.origin.appended_at,
+            synced.outcome,
+        )
+        token = b""
+        if self._table == "carts":
+            token = Observed.encode(self._truth._scope, synced.folded)
+        for base in reversed(known):
+            made = SYNC_CODECS[self._table].encode_synced(
+                synced.entity, entry, base, cause, synced.delta, token
+            )
+            if made == value:
+                known.append(version)
+                return
+        raise Violation(
+            f"{record} on {self._where} is not what follows from {synced}:\n"
+            f"  {value and CODEC.decode(value)}"
+        )
+
+    def _check_live(self, facts: dict[str, LogRecord]) -> None:
+        highest = 0
+        versions: dict[str, int] = {}
+        view: dict[str, LogRecord] = {}
+        for record in self._log.uncommitted(0):
+            epoch = int(dict(record.headers() or ())["ccstream-epoch"])
+            if epoch < highest:
+                continue
+            highest = epoch
+            key = (record.key() or b"").decode()
+            version = _version(record)
+            if version <= versions.get(key, 0):
+                raise Violation(f"{record} on {self._where}: versions go back for a live reader")
+            versions[key] = version
+            view[key] = record
+        for key, record in view.items():
+            fact = facts.get(key)
+            if record is not fact and _shown(record) != (fact and _shown(fact)):
+                raise Violation(
+                    f"on {self._where} a live reader ends with {record}: {_shown(record)}, "
+                    f"and the truth is {fact and _shown(fact)}"
+                )
+
+
+def _version(record: LogRecord) -> int:
+    return int(dict(record.headers() or ())["ce_id"].split(b"-")[1])
+
+
+def _shown(record: LogRecord) -> Any:
+    """What of a snapshot a screen shows."""
+    value = record.value()
+    if value is None:
+        return None
+    _, fields = CODEC.decode(value)
+    passing = ("version", "base_version", "cause", "observed", "upserted", "removed", "changed")
+    more = ("conflicts", "closed_order")
+    return {k: v for k, v in fields.items() if k not in passing and k not in more}
+
+
+def _check_rejected(broker: FakeBroker, number: int, expected: list[Rejection]) -> None:
+    stored = []
+    for record in broker.logs[REJECTED_TOPIC, number].committed(0):
+        letter = decode_rejected(record.value())
+        origin = Origin(letter.topic, letter.partition, letter.offset, letter.appended_at)
+        stored.append(Rejection(letter.reason, origin, letter.key, letter.value))
+    _same(f"the dead letters of partition {number}", stored, expected)
+
+
+def _check_mail(broker: FakeBroker, partitions: int, truths: dict[int, Truth]) -> None:
+    """Letters of several senders interleave as they like; of one they are in order."""
+    expected = Counter(letter for truth in truths.values() for letter in truth.letters)
+    stored: Counter[Letter] = Counter()
+    for number in range(partitions):
+        for record in broker.logs[MAIL_TOPIC, number].committed(0):
+            mail = decode_mail(record.value())
+            origin = Origin(
+                mail.origin_topic,
+                mail.origin_partition,
+                mail.origin_offset,
+                mail.origin_appended_at,
+            )
+            stored[Letter(mail.to, number, origin, mail.hops, mail.value)] += 1
+    _same("the letters sent", stored, expected)
+
+
+def _check_endings(published: list[Published], truths: dict[int, Truth]) -> Counter[str]:
+    """Each record appended met one end, and no event was applied twice, to whomever."""
+    endings = [ending for truth in truths.values() for ending in truth.endings]
+    ends = Counter((e.origin.topic, e.origin.partition, e.origin.offset) for e in endings)
+    appended = Counter((r.topic(), r.partition(), r.offset()) for r, _ in published)
+    _same("what became of each event", ends, appended)
+    taken = Counter(
+        (e.event.subject, e.event.source, e.event.event_id)
+        for e in endings
+        if e.event is not None and e.outcome in ("applied", "no_effect")
+    )
+    twice = [name for name, count in taken.items() if count > 1]
+    if twice:
+        raise Violation(f"events were applied more than once: {twice}")
+    return Counter(ending.outcome for ending in endings)
+
+
+def _same(what: str, found: Any, expected: Any) -> None:
+    if found != expected:
+        raise Violation(f"{what}:\n  found    {_short(found)}\n  expected {_short(expected)}")
+
+
+def _short(value: Any) -> str:
+    text = str(dict(value)) if isinstance(value, Counter) else str(value)
+    return text if len(text) < 3_000 else f"{text[:3_000]} ..."

@@ -1,0 +1,137 @@
+"""Workers with one barrier taken out each: what the checker must be able to find.
+
+Every one is a mistake that somebody could make, or that a library makes by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import structs
+
+from ccstream.engine import assignment as engine_assignment
+from ccstream.engine import restore as engine_restore
+from ccstream.engine.assignment import Assignment
+from ccstream.engine.chunks import ChunkLoop
+from ccstream.engine.delivery import Snapshot
+from ccstream.engine.fold import Folder
+from ccstream.engine.takeover import TakeOver
+from ccstream.engine.transactional import TransactionalDelivery
+from ccstream.wire.catalogue import OWNERS_TOPIC
+from tests.simulation.fakes import FakeCluster
+from tests.simulation.process import Parts
+
+__all__ = ["MUTANTS"]
+
+
+class _EpochNotRaised(TakeOver):
+    """The new owner goes on in the epoch of its predecessor."""
+
+    def _raise_epochs(
+        self, assignment: Any, partitions: Any, owners: Mapping[int, Any], offsets: Any
+    ) -> None:
+        lowered = {n: structs.replace(o, epoch=o.epoch - 1) for n, o in owners.items()}
+        super()._raise_epochs(assignment, partitions, lowered, offsets)
+
+
+class _OffsetsLeftOut(TransactionalDelivery):
+    """Only take-overs send offsets within their transaction."""
+
+    def commit(self, snapshot: Snapshot) -> None:
+        if all(row.topic != OWNERS_TOPIC for row in snapshot.rows):
+            snapshot = structs.replace(snapshot, offsets=())
+        super().commit(snapshot)
+
+
+class _OutputsIntoTheCommit(TransactionalDelivery):
+    """What is folded during a commit is not held back: it goes with it, its offsets do not."""
+
+    def send(self, topic: str, partition: int, key: Any, value: Any, headers: Any) -> None:
+        if self._committer.busy and self._producer._in_transaction:
+            self._producer.produce(topic, value, key, partition, headers=headers)
+        else:
+            super().send(topic, partition, key, value, headers)
+
+
+class _Unchecked(Assignment, frozen=True, eq=False):
+    """Offsets that name no generation, which a broker takes from anyone."""
+
+    def group_metadata(self) -> bytes:
+        return engine_assignment._group_metadata(self.group, -1, "", None)
+
+
+class _PastWorkKept(ChunkLoop):
+    """What was folded and not committed is left to the next assignment's transaction."""
+
+    def end(self, assignment: Assignment, timeout: float) -> Any:
+        self._delivery.settle(timeout)
+        self._plane.unassign()
+        self.partitions = {}
+        return {}
+
+
+class _WindowsNotRestored(FakeCluster):
+    """The duplicates' windows begin empty at each take-over."""
+
+    def restore(self, ranges: Any, table_of: Any, cancelled: Any, progress: Any) -> Any:
+        kept = [one for one in ranges if "windows" not in one.topic]
+        return super().restore(kept, table_of, cancelled, progress)
+
+
+class _PendingOffsetsIgnored(FakeCluster):
+    """The group's offsets as they were before a transaction that is not decided yet."""
+
+    def committed(self, partitions: Any) -> Any:
+        offsets = self._broker.group.offsets
+        return {at: offsets.get(at) for at in partitions}
+
+
+class _EndsAreStable(FakeCluster):
+    """Changelogs are read to their last stable offset, which a consumer takes for their end."""
+
+    def high_watermarks(self, partitions: Any) -> Any:
+        return self.last_stable_offsets(partitions)
+
+
+class _AbortedRowsRestored(FakeCluster):
+    """Changelogs are read uncommitted."""
+
+    def restore(self, ranges: Any, table_of: Any, cancelled: Any, progress: Any) -> Any:
+        config = {"broker": self._broker, "isolation.level": "read_uncommitted"}
+        return engine_restore.restore(
+            config, ranges, table_of, cancelled=cancelled, progress=progress
+        )
+
+
+class _OwnersReadCommitted(FakeCluster):
+    """An epoch is only seen once no open transaction hides it."""
+
+    def read_all(self, topic: str, partition: int, isolation: str) -> Any:
+        return super().read_all(topic, partition, "read_committed")
+
+
+class _QuietFolder(Folder):
+    """What changes nothing publishes nothing."""
+
+    def _publish_unchanged(
+        self, partition: Any, entity: str, event: Any, source: Any, outcome: str
+    ) -> None:
+        pass
+
+
+MUTANTS: dict[str, Parts] = {
+    "the epoch is not raised": Parts(takeover=_EpochNotRaised),
+    "offsets are left out of the transaction": Parts(delivery=_OffsetsLeftOut),
+    "outputs join the transaction that is being committed": Parts(delivery=_OutputsIntoTheCommit),
+    "offsets name no generation": Parts(assignment=_Unchecked),
+    "work of a past assignment is committed under the next": Parts(chunks=_PastWorkKept),
+    "duplicates' windows are not restored": Parts(cluster=_WindowsNotRestored),
+    "pending offsets are ignored": Parts(cluster=_PendingOffsetsIgnored),
+    "changelogs are restored to their last stable offset": Parts(cluster=_EndsAreStable),
+    "aborted rows are restored": Parts(cluster=_AbortedRowsRestored),
+    "epochs are read committed": Parts(cluster=_OwnersReadCommitted),
+    "inputs are read uncommitted": Parts(isolation="read_uncommitted"),
+    "what changes nothing is not published": Parts(folder=_QuietFolder),
+}
+"""By what is missing."""

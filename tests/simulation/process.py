@@ -1,0 +1,258 @@
+"""One worker process of the simulation: the real engine on fake clients.
+
+Folder, outlet, partitions, tables, chunk loop, take-over, restore, data plane, transactional
+delivery and the engine's commands are the ones of production. Only what talks to Kafka, the
+clock and the metrics is not, and the engine's thread is not started: the simulation calls its
+steps.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import structlog
+from msgspec import Struct, structs
+
+from ccstream.domain.events import CartItemAdded, Event
+from ccstream.domain.limits import LINES_MAX
+from ccstream.domain.profile import Policies
+from ccstream.domain.touch import TouchLimits
+from ccstream.domain.window import WindowLimits
+from ccstream.engine.aggregates import Aggregate, Rules, make_plans
+from ccstream.engine.assignment import Assignment
+from ccstream.engine.chunks import ChunkLoop, Pace
+from ccstream.engine.dataplane import DataPlane
+from ccstream.engine.engine import Engine
+from ccstream.engine.fold import Folder
+from ccstream.engine.layout import Layout
+from ccstream.engine.outlet import Outlet
+from ccstream.engine.store import Table
+from ccstream.engine.takeover import TakeOver
+from ccstream.engine.transactional import TransactionalDelivery
+from ccstream.wire.catalogue import MAIL_TOPIC, OWNERS_TOPIC, REJECTED_TOPIC, SYNC_TOPICS, TABLES
+from ccstream.wire.codec import Codec
+from ccstream.wire.rows import ROW_CODECS
+from tests.simulation.broker import FakeBroker
+from tests.simulation.clock import FakeClock
+from tests.simulation.fakes import (
+    FakeCluster,
+    FakeConsumer,
+    FakeGauges,
+    FakeProducer,
+    SteppedCommitter,
+)
+
+__all__ = [
+    "APP",
+    "BRITTLE_SKU",
+    "CHANNELS",
+    "CODEC",
+    "INPUTS",
+    "Parts",
+    "Process",
+    "SimulatedCrash",
+    "make_layout",
+    "make_topics",
+    "on_fakes",
+]
+
+APP = "simulated"
+CHANNELS: tuple[str | None, ...] = ("web", "store", None)
+INPUTS = ("channel.web.events.v1", "channel.store.events.v1", MAIL_TOPIC)
+CODEC = Codec()
+
+BRITTLE_SKU = "brittle"
+"""Adding this to a cart that has lines raises: a mistake of ours, and one that depends on what
+was folded before."""
+
+_DECODED_ROWS_MAX = 4
+"""So few that rows are dropped and decoded again all the time."""
+
+
+class SimulatedCrash(BaseException):
+    """The process is gone, at this very point."""
+
+
+def _brittle(step: Callable[..., Any]) -> Callable[..., Any]:
+    def stepped(state: Any, event: Event, at: Any) -> Any:
+        if isinstance(event, CartItemAdded) and event.sku == BRITTLE_SKU and state and state.lines:
+            raise RuntimeError("this step is brittle")
+        return step(state, event, at)
+
+    return stepped
+
+
+def _plans() -> Mapping[type[Event], tuple[Aggregate, ...]]:
+    made = make_plans(Rules(LINES_MAX, TouchLimits(), Policies()))
+    return {
+        kind: tuple(
+            structs.replace(one, step=_brittle(one.step)) if one.table == "carts" else one
+            for one in aggregates
+        )
+        for kind, aggregates in made.items()
+    }
+
+
+_PLANS: dict[None, Mapping[type[Event], tuple[Aggregate, ...]]] = {}
+
+
+def _all_plans() -> Mapping[type[Event], tuple[Aggregate, ...]]:
+    if None not in _PLANS:
+        _PLANS[None] = _plans()
+    return _PLANS[None]
+
+
+def make_layout(partitions: int) -> Layout:
+    return Layout(
+        app_id=APP,
+        partitions=partitions,
+        inputs=INPUTS,
+        tables=TABLES,
+        others=(*SYNC_TOPICS.values(), REJECTED_TOPIC),
+        new_tables=lambda: {
+            name: Table(name, ROW_CODECS[name], _DECODED_ROWS_MAX) for name in TABLES
+        },
+    )
+
+
+def make_topics(layout: Layout) -> dict[str, int]:
+    """The topics of the application and their partition counts."""
+    return {**dict.fromkeys(layout.topics, layout.partitions), OWNERS_TOPIC: 1}
+
+
+@contextmanager
+def on_fakes() -> Iterator[None]:
+    """The engine's modules reach for fakes where they would make clients of librdkafka."""
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    configured = structlog.get_config()
+    structlog.configure(wrapper_class=quiet)
+    idle = SimpleNamespace(collect=lambda: 0, freeze=lambda: None, unfreeze=lambda: None)
+    try:
+        with (
+            patch("ccstream.engine.restore.Consumer", FakeConsumer),
+            patch("ccstream.engine.dataplane.Consumer", FakeConsumer),
+            patch("ccstream.engine.chunks.gc", idle),
+        ):
+            yield
+    finally:
+        structlog.configure(**configured)
+
+
+class Parts(Struct, frozen=True):
+    """The classes that a process is made of; a mutant exchanges one of them."""
+
+    takeover: type[TakeOver] = TakeOver
+    chunks: type[ChunkLoop] = ChunkLoop
+    delivery: type[TransactionalDelivery] = TransactionalDelivery
+    folder: type[Folder] = Folder
+    cluster: type[FakeCluster] = FakeCluster
+    assignment: type[Assignment] = Assignment
+    isolation: str = "read_committed"
+
+
+class _ProcessClock(FakeClock):
+    """The common clock, as one process sees it: where it sleeps, others act."""
+
+    def __init__(self, common: FakeClock, point: Callable[[str], None]) -> None:
+        super().__init__()
+        self._common = common
+        self._point = point
+
+    def monotonic(self) -> float:
+        return self._common.monotonic()
+
+    def now_ms(self) -> int:
+        return self._common.now_ms()
+
+    def advance(self, seconds: float) -> None:
+        self._common.advance(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        self._common.advance(seconds)
+        self._point("sleep")
+
+
+class Process:
+    """A worker from its start to its end.
+
+    Args:
+        name: unlike that of any other process of the history.
+        instance: the static id that it has, None for a dynamic member.
+        point: called with itself and a name wherever others may act.
+    """
+
+    def __init__(
+        self,
+        broker: FakeBroker,
+        layout: Layout,
+        name: str,
+        instance: str | None,
+        point: Callable[[Process, str], None],
+        parts: Parts,
+    ) -> None:
+        def at(where: str) -> None:
+            point(self, where)
+
+        self.name = name
+        self.instance = instance
+        self.member = ""
+        self.generation = -1
+        self.numbers: frozenset[int] = frozenset()
+        self.cancelled = False
+        self.alive = True
+        self.ended: BaseException | None = None
+        self._parts = parts
+        clock = _ProcessClock(broker.clock, at)
+        transactional_id = f"{APP}.{instance or name}.0"
+        self.producer = FakeProducer(broker, transactional_id, name, at)
+        self.committer = SteppedCommitter(at)
+        delivery = parts.delivery(
+            {}, transactional_id, producer=self.producer, committer=self.committer
+        )
+        delivery.start()
+        gauges = FakeGauges()
+        cluster = parts.cluster(broker, clock, at)
+        takeover = parts.takeover(layout, cluster, delivery, clock, gauges.restoring)
+        plane = DataPlane({"broker": broker, "isolation.level": parts.isolation}, 8_000)
+        self.consumer: FakeConsumer = plane._consumer
+        folder = parts.folder(
+            decode=CODEC.decode_event,
+            topics=INPUTS,
+            channels=CHANNELS,
+            plans=_all_plans(),
+            outlet=Outlet(delivery, APP, 1_000_000),
+            window_limits=WindowLimits(),
+            append_time=True,
+        )
+        pace = Pace(commit_interval=0.6, urgent_interval=0.2, linger_max=0.005, commit_timeout=5.0)
+        self.chunks = parts.chunks(plane, folder, delivery, layout, gauges, pace, clock)
+        self.engine = Engine(
+            takeover, self.chunks, release_timeout=5.0, on_failure=lambda error: None
+        )
+
+    @property
+    def serving(self) -> bool:
+        return self.alive and self.engine.assignment is not None
+
+    def assign(self) -> None:
+        """What the assigned callback does; the next step takes over."""
+        assignment = self._parts.assignment(
+            group=APP,
+            generation=self.generation,
+            member=self.member,
+            instance=self.instance,
+            partitions=self.numbers,
+        )
+        self.engine.assign(assignment, lambda: None)
+
+    def end(self, why: BaseException | None = None) -> None:
+        """It is gone. What its producer had not sent yet is gone with it."""
+        self.alive = False
+        self.ended = why
+        self.producer.purge()
+        self.committer.close()

@@ -1,0 +1,356 @@
+"""Carries a history out: the workers, their group, and what happens to them.
+
+Nothing sleeps and nothing runs at the same time as anything else; where a worker would wait or
+ask the cluster, the history may put other actions in between. In the end all zombies die, what
+lives gets a last assignment, and everything published is folded and committed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ccstream.errors import CcstreamError, FencedError
+from ccstream.wire.catalogue import OWNERS_TOPIC
+from tests.simulation.author import Author
+from tests.simulation.broker import FakeBroker
+from tests.simulation.clock import FakeClock
+from tests.simulation.history import (
+    AT_WORK,
+    SLOTS,
+    Action,
+    Cancel,
+    Compact,
+    Crash,
+    Deliver,
+    History,
+    Mark,
+    Nested,
+    Publish,
+    Rebalance,
+    Restart,
+    Step,
+    Turn,
+    Wait,
+)
+from tests.simulation.lineage import Lineage
+from tests.simulation.process import (
+    APP,
+    Parts,
+    Process,
+    SimulatedCrash,
+    make_layout,
+    make_topics,
+)
+
+__all__ = ["Simulation", "Violation"]
+
+_SETTLING_ROUNDS = 60
+"""Rounds in which everything must be folded once nothing goes wrong any more."""
+
+
+_SHORT_SLEEPS = 12
+"""Sleeps within one rebalance after which the clock runs faster, towards the next time-out."""
+
+
+class Violation(Exception):  # noqa: N818 - what a history is said to be, not an error of ours
+    """A promise that a history broke."""
+
+
+class Simulation:
+    """One history's world. ``points`` counts where workers died, by name."""
+
+    def __init__(self, history: History, parts: Parts) -> None:
+        self.history = history
+        self.layout = make_layout(history.partitions)
+        self.clock = FakeClock()
+        self.broker = FakeBroker(self.clock, make_topics(self.layout), APP)
+        self.author = Author(self.broker, history.partitions)
+        self.lineage = Lineage(self.broker)
+        self.points: Counter[str] = Counter()
+        self._parts = parts
+        self._slots: list[Process | None] = [None] * SLOTS
+        self._zombies: list[Process] = []
+        self._started = 0
+        self._stack: list[Process] = []
+        self._doomed: set[Process] = set()
+        self._nested: list[Nested] = []
+        self._chances = 0
+        self._inside = False
+        self._phase = ""
+        self._slept = 0
+
+    def run(self) -> None:
+        """Everything, to the end.
+
+        Raises:
+            Violation: a worker failed for no reason, or work was never finished.
+        """
+        for action in self.history.actions:
+            self._act(action)
+            self.broker.expire()
+        self._settle_down()
+
+    # single actions
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Publish():
+                self.author.publish(action)
+            case Turn():
+                self._turn(action)
+            case Deliver():
+                process = self._pick(action.worker, lambda p: len(p.producer) > 0)
+                if process is not None:
+                    process.producer.deliver(action.count, action.mix)
+            case Step():
+                process = self._pick(action.worker, lambda p: p.committer.steps_left > 0)
+                if process is not None:
+                    with self._within(process):
+                        process.committer.step()
+            case Mark():
+                self.broker.write_markers(action.count, random.Random(action.mix))
+            case Wait():
+                self.clock.advance(action.ms / 1000)
+            case Compact():
+                self._compact(action)
+            case Crash():
+                self._crash(action.worker)
+            case Cancel():
+                process = self._slots[action.worker]
+                if process is not None and process in self._stack:
+                    process.cancelled = True
+                    process.engine.release()
+            case Rebalance() if not self._inside:
+                with self._interleaving(action.during):
+                    self._rebalance(action)
+            case Restart() if not self._inside:
+                with self._interleaving(action.during):
+                    self._restart(action)
+
+    def _turn(self, action: Turn) -> None:
+        self.clock.advance(action.ms / 1000)
+        process = self._pick(action.worker, lambda p: p.serving)
+        if process is not None:
+            process.consumer.take = action.take
+            process.consumer.mix = action.mix
+            with self._within(process):
+                process.engine.step()
+
+    def _compact(self, action: Compact) -> None:
+        number = action.partition % self.history.partitions
+        for at in self.layout.changelogs([number]):
+            self.broker.compact(at, tombstones=action.tombstones)
+        self.broker.compact((OWNERS_TOPIC, 0), tombstones=action.tombstones)
+
+    def _crash(self, worker: int) -> None:
+        if worker == AT_WORK:
+            self._doomed.update(self._stack[:1])
+            return
+        process = self._pick(worker, lambda p: p.serving)
+        if process is not None:
+            self._bury(process, _where(process))
+
+    def _pick(self, worker: int, fits: Callable[[Process], bool]) -> Process | None:
+        """One of those that can do it and are not in the midst of something."""
+        if worker >= SLOTS:
+            self._zombies = [zombie for zombie in self._zombies if zombie.alive]
+        pool = self._zombies if worker >= SLOTS else self._slots
+        able = [p for p in pool if p and p.alive and p not in self._stack and fits(p)]
+        return able[worker % len(able)] if able else None
+
+    # the group
+
+    def _start(self, slot: int) -> Process:
+        """A new process in this slot; it has not joined yet."""
+        self._started += 1
+        static = self.history.static >> slot & 1
+        process = self._slots[slot] = Process(
+            self.broker,
+            self.layout,
+            f"w{self._started}",
+            f"slot{slot}" if static else None,
+            self._point,
+            self._parts,
+        )
+        process.member = self.broker.group.new_member_id()
+        self.lineage.follow(process.name, process.consumer)
+        return process
+
+    def _rebalance(self, action: Rebalance) -> None:
+        for slot in range(SLOTS):
+            process = self._slots[slot]
+            wanted = bool(action.members >> slot & 1)
+            if process is not None and process.alive:
+                if not action.told >> slot & 1:
+                    self._zombies.append(process)
+                    self._slots[slot] = None
+                else:
+                    self._phase = "giving up"
+                    with self._within(process):
+                        process.engine.release()
+                        process.engine.step()
+                    if process.alive and not wanted:
+                        self._bury(process, "left")
+            process = self._slots[slot]
+            if wanted and (process is None or not process.alive):
+                self._start(slot)
+        self._assign(action)
+
+    def _assign(self, action: Rebalance) -> None:
+        group = self.broker.group
+        members = [p for p in self._slots if p is not None and p.alive]
+        if not members:
+            group.rebalance({})
+            return
+        generation = group.rebalance({p.member: p.instance for p in members})
+        deal = random.Random(action.deal)
+        shares: dict[str, set[int]] = {p.member: set() for p in members}
+        for number in range(self.history.partitions):
+            shares[deal.choice(members).member].add(number)
+        deal.shuffle(members)
+        for process in members:
+            self._take_over(process, generation, frozenset(shares[process.member]))
+
+    def _take_over(self, process: Process, generation: int, numbers: frozenset[int]) -> None:
+        process.generation, process.numbers = generation, numbers
+        if not process.alive:
+            return
+        self._phase = "taking over"
+        with self._within(process):
+            process.assign()
+            process.engine.step()
+            if process.cancelled:
+                process.cancelled = False
+                process.engine.step()
+
+    def _restart(self, action: Restart) -> None:
+        old = self._slots[action.worker]
+        if old is None or old.instance is None or old.instance not in self._instances():
+            return
+        if action.twin and old.alive:
+            self._zombies.append(old)
+        elif old.alive:
+            self._bury(old, _where(old))
+        process = self._start(action.worker)
+        process.member = self.broker.group.replace(old.instance)
+        self._take_over(process, old.generation, old.numbers)
+
+    def _instances(self) -> set[str | None]:
+        return set(self.broker.group.members.values())
+
+    # what happens in between
+
+    @contextmanager
+    def _within(self, process: Process) -> Iterator[None]:
+        """A worker does something; how it ends, if it does, is looked at here."""
+        self._stack.append(process)
+        try:
+            yield
+        except SimulatedCrash as crash:
+            self._bury(process, str(crash))
+        except FencedError as error:
+            self._bury(process, "fenced", error)
+        except CcstreamError as error:
+            raise Violation(f"{process.name} failed: {error!r}") from error
+        finally:
+            self._stack.pop()
+
+    @contextmanager
+    def _interleaving(self, nested: tuple[Nested, ...]) -> Iterator[None]:
+        self._nested = list(nested)
+        self._chances = self._slept = 0
+        self._inside = True
+        try:
+            yield
+        finally:
+            self._inside = False
+            self._nested = []
+
+    def _point(self, process: Process, where: str) -> None:
+        """A worker is about to do ``where``: others may act, or it may die."""
+        if self._nested and len(self._stack) == 1:
+            self._chances += 1
+            while self._nested and self._nested[0].point <= self._chances:
+                self._act(self._nested.pop(0).action)
+        elif where == "sleep":
+            # Nothing else is going to happen, so that waiting may as well be over soon.
+            self._slept += 1
+            self.clock.advance(0.05 if self._slept < _SHORT_SLEEPS else 1.0)
+            self.broker.write_markers(1, random.Random(self._slept))
+        self.broker.expire()
+        if process in self._doomed:
+            self._doomed.discard(process)
+            raise SimulatedCrash(f"{self._phase}: {where}")
+
+    def _bury(self, process: Process, where: str, why: BaseException | None = None) -> None:
+        self.points[where] += 1
+        process.end(why)
+
+    # the end
+
+    def _settle_down(self) -> None:
+        """No more mishaps: all that was published gets folded and committed.
+
+        Raises:
+            Violation: it does not.
+        """
+        for process in [*self._zombies, *self._slots]:
+            if process is not None and process.alive and not process.serving:
+                self._bury(process, "settled")
+        for zombie in self._zombies:
+            if zombie.alive:
+                self._bury(zombie, "settled")
+        self.clock.advance(11.0)
+        self.broker.expire()
+        self.broker.write_markers()
+        for attempt in range(3):
+            living = sum(1 << i for i, p in enumerate(self._slots) if p is not None and p.alive)
+            self._act(Rebalance(living or 1, 7, attempt))
+            if self._finish():
+                return
+        raise Violation("what was published was never folded and committed to its end")
+
+    def _finish(self) -> bool:
+        for _ in range(_SETTLING_ROUNDS):
+            for slot in range(SLOTS):
+                self._act(Turn(slot, 1 << 20, 0, 700))
+                self._act(Step(slot))
+                self._act(Step(slot))
+                self._act(Turn(slot, 1 << 20, 0, 0))
+            self.broker.write_markers()
+            serving: set[int] = set()
+            for process in self._slots:
+                if process is not None and process.serving:
+                    serving |= process.numbers
+            if len(serving) < self.history.partitions:
+                return False
+            if self._finished():
+                return True
+        return False
+
+    def _finished(self) -> bool:
+        broker = self.broker
+        if broker.undecided or any(len(p.producer) for p in self._slots if p and p.alive):
+            return False
+        for at in self.layout.inputs(range(self.history.partitions)):
+            log = broker.logs[at]
+            folded = broker.group.offsets.get(at, 0)
+            if any(True for _ in log.committed(folded)):
+                return False
+        return True
+
+
+def _where(process: Process) -> str:
+    """Where in its commits a worker is that dies between two of its steps."""
+    committer = process.committer
+    if committer.busy:
+        return {2: "before its offsets", 1: "between offsets and end", 0: "after its commit"}[
+            committer.steps_left
+        ]
+    sent, queued = process.producer.sent, len(process.producer)
+    if queued:
+        return "after some outputs" if sent else "after a fold"
+    return "after all outputs" if sent else "idle"

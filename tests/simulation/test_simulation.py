@@ -1,0 +1,99 @@
+"""The engine on a simulated cluster: histories of crashes, hand-overs and zombies.
+
+Run more of them with ``CCSTREAM_SIMULATION_HISTORIES`` (how many) and
+``CCSTREAM_SIMULATION_SEED`` (from which on).
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.simulation.explore import Explored, explore, failure_of, first_failure, shrink
+from tests.simulation.history import Publish, generate
+from tests.simulation.mutants import MUTANTS
+
+_HISTORIES = int(os.environ.get("CCSTREAM_SIMULATION_HISTORIES", "400"))
+_SEED = int(os.environ.get("CCSTREAM_SIMULATION_SEED", "0"))
+_MANY = 5_000
+
+_SEEDS_TO_FIND_A_MUTANT = 400
+
+_SECONDS_A_HISTORY = 0.2
+"""Ten times what one takes on an idle machine."""
+
+
+@pytest.fixture(scope="module")
+def explored() -> Explored:
+    return explore(range(_SEED, _SEED + _HISTORIES))
+
+
+@pytest.mark.timeout(60 + _HISTORIES * _SECONDS_A_HISTORY)
+def test_every_acknowledged_event_has_its_effect_once_and_every_reader_ends_with_the_rows(
+    explored: Explored,
+) -> None:
+    assert not explored.failures, explored.failures[0]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(60 + _MANY * _SECONDS_A_HISTORY)
+def test_the_same_holds_for_thousands_of_histories() -> None:
+    many = explore(range(1_000_000, 1_000_000 + _MANY))
+    assert not many.failures, many.failures[0]
+
+
+@pytest.mark.skipif(_HISTORIES < 400, reason="too few histories to meet everything")
+def test_workers_die_at_every_point_of_a_commit_and_of_a_take_over(explored: Explored) -> None:
+    expected = {
+        "after a fold",
+        "after some outputs",
+        "after all outputs",
+        "before its offsets",
+        "between offsets and end",
+        "after its commit",
+        "giving up: waiting for a commit",
+        "giving up: before the end of a transaction",
+        "giving up: after a commit",
+        "taking over: committed offsets",
+        "taking over: restore",
+        "taking over: waiting for a commit",
+        "taking over: before the end of a transaction",
+        "taking over: after a commit",
+        "fenced",
+    }
+    assert expected <= explored.deaths.keys(), f"met only {explored.deaths}"
+
+
+@pytest.mark.skipif(_HISTORIES < 400, reason="too few histories to meet everything")
+def test_events_meet_every_end_there_is(explored: Explored) -> None:
+    assert explored.outcomes.keys() == {
+        "applied",
+        "no_effect",
+        "duplicate",
+        "too_late",
+        "rejected",
+    }
+
+
+@pytest.mark.parametrize("barrier", MUTANTS)
+def test_a_barrier_that_is_taken_out_is_missed(barrier: str) -> None:
+    found = first_failure(MUTANTS[barrier], range(_SEEDS_TO_FIND_A_MUTANT))
+    assert found is not None, f"nothing found wrong although {barrier}"
+
+
+def test_a_failing_history_is_made_short() -> None:
+    parts = MUTANTS["what changes nothing is not published"]
+    seed = first_failure(parts, range(10))
+    assert seed is not None
+    history = generate(seed)
+    shortest = shrink(history, lambda shorter: failure_of(shorter, parts) is not None)
+    assert failure_of(shortest, parts) is not None
+    published = [action for action in shortest.actions if isinstance(action, Publish)]
+    assert 1 <= len(published) <= 2
+    assert len(shortest.actions) < len(history.actions) / 3
+
+
+def test_a_seed_gives_the_same_history_again() -> None:
+    assert generate(7) == generate(7)
+    assert generate(7) != generate(8)

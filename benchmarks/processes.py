@@ -111,7 +111,7 @@ class Worker(Program):
         self.port = free_port()
         super().__init__(
             "worker",
-            [sys.executable, "-m", "ccstream", "worker"],
+            [sys.executable, "-m", "ccstream", "worker", "--no-restart"],
             {**env, "CCSTREAM_WEB__PORT": str(self.port), "CCSTREAM_LOG__LEVEL": "warning"},
         )
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
+from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.devkit.kafka import LocalKafka
 from ccstream.ops.settings import Settings
 from tests.integration.harness import make_topics, settings_for
+from tests.integration.pipeline import Pipeline
 from tests.support.brokers import why_no_local_kafka
+
+
+def _own_kafka() -> LocalKafka:
+    missing = why_no_local_kafka()
+    if missing:
+        pytest.skip(f"needs a Kafka of its own: {missing}")
+    return LocalKafka()
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalKafka]:
-    missing = why_no_local_kafka()
-    if missing:
-        pytest.skip(f"needs a Kafka of its own: {missing}")
-    with LocalKafka() as kafka:
+    with _own_kafka() as kafka:
         yield kafka
 
 
 @pytest.fixture
 def own_cluster() -> Iterator[LocalKafka]:
     """One for this test alone."""
-    missing = why_no_local_kafka()
-    if missing:
-        pytest.skip(f"needs a Kafka of its own: {missing}")
-    with LocalKafka() as kafka:
+    with _own_kafka() as kafka:
         yield kafka
 
 
@@ -37,3 +41,17 @@ def settings(own_cluster: LocalKafka) -> Settings:
     made = settings_for(own_cluster.bootstrap, "app")
     make_topics(made)
     return made
+
+
+@pytest.fixture(scope="module", params=["embedded", "real"])
+def pipeline(request: pytest.FixtureRequest) -> Iterator[Pipeline]:
+    """A cluster with one worker, shared by a module's tests: each uses subjects of its own."""
+    real = request.param == "real"
+    with ExitStack() as stack:
+        kafka = stack.enter_context(_own_kafka() if real else EmbeddedKafka())
+        settings = settings_for(kafka.bootstrap, "app")
+        make_topics(settings)
+        made = Pipeline(settings, real=real)
+        stack.callback(made.close)
+        made.worker.wait_ready()
+        yield made

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from ccstream.devkit.ports import free_port
 from ccstream.domain.events import CartItemAdded, Event
@@ -43,9 +44,9 @@ def make_topics(settings: Settings) -> None:
 
 
 class Worker:
-    """``ccstream worker --no-restart`` as a process that a test may hurt."""
+    """``ccstream worker`` as a process that a test may hurt; by itself, or with its supervisor."""
 
-    def __init__(self, settings: Settings, **environment: str) -> None:
+    def __init__(self, settings: Settings, *, supervised: bool = False, **environment: str) -> None:
         self.port = free_port()
         self._log = Path(tempfile.mkstemp(prefix="worker-", suffix=".log")[1])
         kafka = settings.kafka
@@ -57,9 +58,10 @@ class Worker:
             "WEB__PORT": str(self.port),
             **environment,
         }
+        command = [sys.executable, "-m", "ccstream", "worker"]
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ccstream", "worker", "--no-restart"],
+                command if supervised else [*command, "--no-restart"],
                 stdout=output,
                 stderr=output,
                 env=os.environ | {f"CCSTREAM_{name}": value for name, value in env.items()},
@@ -81,15 +83,26 @@ class Worker:
         wait_until(lambda: self.ready() or self.process.poll() is not None, timeout)
         assert self.process.poll() is None, self.log[-3000:]
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric over its labels."""
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric over its labels, as far as they are not given."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as page:
-            lines = page.read().decode().splitlines()
-        found = [line.rsplit(" ", 1)[1] for line in lines if line.split("{")[0].split(" ")[0] == name]
-        return sum(map(float, found))
+            families = text_string_to_metric_families(page.read().decode())
+        return sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
+
+    def wait_ended(self, timeout: float = 60.0) -> int:
+        """How it ends by itself."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout} s: {self.log[-2000:]}") from None
 
     def stop(self, timeout: float = 15.0) -> int:
         if self.process.poll() is None:
@@ -105,8 +118,10 @@ class Worker:
 
 
 @contextmanager
-def worker(settings: Settings, *, ready: bool = True, **environment: str) -> Iterator[Worker]:
-    one = Worker(settings, **environment)
+def worker(
+    settings: Settings, *, ready: bool = True, supervised: bool = False, **environment: str
+) -> Iterator[Worker]:
+    one = Worker(settings, supervised=supervised, **environment)
     try:
         if ready:
             one.wait_ready()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import Protocol
 
 from ccstream.wire.headers import TRACEPARENT, header
@@ -11,6 +12,11 @@ __all__ = ["Record", "Source", "trace_of"]
 _TRACE_BYTES_MAX = 256
 """A trace context of today has 55 bytes; one that is longer than this would only make the
 records that it is carried to too big."""
+
+_headers_of = methodcaller("headers")
+"""Where a header's name is not UTF-8, librdkafka's client returns a list with a hole and raises
+at once. Called this way Python notices; called directly, once its interpreter has specialised
+the call, it does not, and the hole ends the process."""
 
 
 class Record(Protocol):
@@ -51,7 +57,7 @@ class Source:
 def trace_of(record: Record) -> bytes | None:
     """The trace context of a record; headers that are damaged or overlong are passed over."""
     try:
-        headers = record.headers()
+        headers = _headers_of(record)
     except Exception:  # noqa: BLE001 - a SystemError, where a name is not UTF-8
         return None
     if not headers:

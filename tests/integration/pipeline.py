@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -133,7 +134,7 @@ class Pipeline:
     def close(self) -> None:
         for tail in self._tails.values():
             tail.close()
-        print(self.worker.log[-4000:])  # shown with a test that failed
+        sys.stderr.write(self.worker.log[-4000:])  # shown with a test that failed
         self.worker.close()
 
 

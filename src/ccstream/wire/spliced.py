@@ -8,6 +8,7 @@ shares what it leaves alone, and so their bytes can be used again.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from operator import is_
 from typing import Generic, TypeVar
 
 __all__ = ["Spliced"]
@@ -24,7 +25,7 @@ class Spliced(Generic[T]):
     __slots__ = ("_items", "_parts")
 
     def __init__(self) -> None:
-        self._items: Collection[T] = ()
+        self._items: list[T] = []
         self._parts: list[bytes] = []
 
     def splice(self, items: Collection[T], encode: Callable[[T], bytes]) -> list[bytes]:
@@ -33,26 +34,32 @@ class Spliced(Generic[T]):
         The items are held and must not change; a dict's values will do. The list is the
         splicer's own: valid until the next call, and not to be changed.
         """
-        parts = self._parts
-        if len(items) == len(parts):
-            changed = [
-                (n, item)
-                for n, (item, old) in enumerate(zip(items, self._items, strict=True))
-                if item is not old
-            ]
-            if len(changed) <= _SHIFTED:
-                for n, item in changed:
-                    parts[n] = encode(item)
-                self._items = items
+        parts, kept = self._parts, self._items
+        known = len(parts)
+        if len(items) >= known:
+            # The usual event changes one item, or adds one at the end.
+            same = list(map(is_, items, kept))
+            changed = same.count(False)
+            if changed <= _SHIFTED:
+                listed = list(items)
+                at = -1
+                for _ in range(changed):
+                    at = same.index(False, at + 1)
+                    parts[at] = encode(listed[at])
+                for item in listed[known:]:
+                    parts.append(encode(item))
+                self._items = listed
                 return parts
-        known = dict(zip(map(id, self._items), parts, strict=True))
-        self._parts = [known.get(id(item)) or encode(item) for item in items]
-        self._items = items
+        by_identity = dict(zip(map(id, kept), parts, strict=True))
+        self._parts = [by_identity.get(id(item)) or encode(item) for item in items]
+        self._items = list(items)
         return self._parts
 
     def known(self, item: T) -> bytes | None:
         """The bytes of an item that was spliced last, None if it was not."""
-        for kept, part in zip(self._items, self._parts, strict=True):
-            if kept is item:
-                return part
+        # From the end: what has just been added is what is asked for.
+        items = self._items
+        for at in range(len(items) - 1, -1, -1):
+            if items[at] is item:
+                return self._parts[at]
         return None

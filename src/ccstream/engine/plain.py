@@ -7,6 +7,7 @@ transactions, above all the embedded one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -79,7 +80,7 @@ class PlainDelivery:
                     raise DeliveryError(
                         "the producer's queue stayed full; brokers are too slow or away"
                     ) from error
-                self._producer.poll(0.01)
+                self._serve(0.01)
             except KafkaException as error:
                 raise as_delivery_error(error.args[0], f"could not write to {topic}") from error
             else:
@@ -91,7 +92,7 @@ class PlainDelivery:
         self._committer.begin(lambda: self._end(snapshot))
 
     def poll(self) -> float | None:
-        self._producer.poll(0)
+        self._serve(0)
         self._raise_failure()
         return self._committer.finished()
 
@@ -103,11 +104,23 @@ class PlainDelivery:
     def close(self) -> None:
         self._committer.close()
         self._producer.purge()
-        self._producer.poll(0)
+        with contextlib.suppress(KafkaException):  # that it failed was said when it did
+            self._producer.poll(0)
+
+    def _serve(self, timeout: float) -> None:
+        """Let the producer tell; one that cannot go on raises here."""
+        try:
+            self._producer.poll(timeout)
+        except KafkaException as error:
+            raise as_delivery_error(error.args[0], "the producer cannot go on") from error
 
     def _end(self, snapshot: Snapshot) -> None:
         """In the committer's thread."""
-        if self._producer.flush(_FLUSH_TIMEOUT) > 0:
+        try:
+            left = self._producer.flush(_FLUSH_TIMEOUT)
+        except KafkaException as error:
+            raise as_delivery_error(error.args[0], "the producer cannot go on") from error
+        if left > 0:
             raise DeliveryError(
                 f"outputs were not acknowledged within {_FLUSH_TIMEOUT:.0f} s; brokers are away"
             )

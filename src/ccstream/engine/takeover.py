@@ -92,11 +92,12 @@ class TakeOver:
         if not numbers:
             return {}
         self._layout.check(self._cluster.partition_counts())
+        for owner in self._owners().values():
+            self._check_owner(owner)
         self._settle_predecessors(numbers, cancelled)
-        owners = self._owners()
-        for number in numbers:
-            self._check_owner(owners.get(number))
         offsets = self._offsets(numbers)
+        # After the offsets: whoever has moved them meanwhile has raised the epoch before.
+        owners = self._owners()
         partitions = {
             number: self._prepared(number, owners.get(number), offsets, retained)
             for number in numbers
@@ -112,8 +113,8 @@ class TakeOver:
         messages = self._cluster.read_all(OWNERS_TOPIC, OWNERS_PARTITION, "read_uncommitted")
         return latest_owners(messages, self._layout.app_id)
 
-    def _check_owner(self, owner: Owner | None) -> None:
-        if owner is not None and owner.partitions != self._layout.partitions:
+    def _check_owner(self, owner: Owner) -> None:
+        if owner.partitions != self._layout.partitions:
             raise StateError(
                 f"the state of application {owner.app_id!r} was made with {owner.partitions} "
                 f"partitions, but its topics have {self._layout.partitions} now; the partition "

@@ -7,6 +7,7 @@ that what was folded is not what is stored, so it ends the worker: nothing is ro
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -135,7 +136,7 @@ class TransactionalDelivery:
         self._committer.begin(lambda: self._send_offsets(offsets, metadata), self._end)
 
     def poll(self) -> float | None:
-        self._producer.poll(0)
+        self._serve(0)
         return self._after(self._committer.finished())
 
     def settle(self, timeout: float) -> float | None:
@@ -144,7 +145,15 @@ class TransactionalDelivery:
     def close(self) -> None:
         self._committer.close()
         self._producer.purge()
-        self._producer.poll(0)
+        with contextlib.suppress(KafkaException):  # that it failed was said when it did
+            self._producer.poll(0)
+
+    def _serve(self, timeout: float) -> None:
+        """Let the producer tell; one that cannot go on raises here."""
+        try:
+            self._producer.poll(timeout)
+        except KafkaException as error:
+            raise as_delivery_error(error.args[0], "the producer cannot go on") from error
 
     def _begin(self) -> None:
         try:
@@ -190,7 +199,7 @@ class TransactionalDelivery:
     ) -> None:
         deadline = time.monotonic() + _QUEUE_FULL_WAIT
         while time.monotonic() < deadline:
-            self._producer.poll(0.01)
+            self._serve(0.01)
             try:
                 self._producer.produce(topic, value, key, partition, headers=headers)  # type: ignore[arg-type]
             except BufferError:

@@ -8,6 +8,7 @@ shares what it leaves alone, and so their bytes can be used again.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import islice
 from operator import is_
 from typing import Generic, TypeVar
 
@@ -41,14 +42,15 @@ class Spliced(Generic[T]):
             same = list(map(is_, items, kept))
             changed = same.count(False)
             if changed <= _SHIFTED:
-                listed = list(items)
-                at = -1
-                for _ in range(changed):
-                    at = same.index(False, at + 1)
-                    parts[at] = encode(listed[at])
-                for item in listed[known:]:
-                    parts.append(encode(item))
-                self._items = listed
+                if changed:
+                    for at, (item, unchanged) in enumerate(zip(items, same, strict=False)):
+                        if not unchanged:
+                            kept[at] = item
+                            parts[at] = encode(item)
+                if len(items) > known:
+                    for item in islice(items, known, None):
+                        kept.append(item)
+                        parts.append(encode(item))
                 return parts
         by_identity = dict(zip(map(id, kept), parts, strict=True))
         self._parts = [by_identity.get(id(item)) or encode(item) for item in items]

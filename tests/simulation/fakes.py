@@ -131,7 +131,11 @@ class FakeConsumer:
 
 
 class FakeProducer:
-    """A transactional producer; what it is given waits in its queue until :meth:`deliver`."""
+    """A transactional producer; what it is given waits in its queue until :meth:`deliver`.
+
+    The next answer about a transaction gets lost if it is ``flaky``; ``sent`` counts what of
+    the present transaction has reached the broker.
+    """
 
     def __init__(self, broker: FakeBroker, transactional_id: str, owner: str, point: Point) -> None:
         self._broker = broker
@@ -142,6 +146,7 @@ class FakeProducer:
         self._queue: list[tuple[At, bytes | None, bytes | None, Any]] = []
         self._failure: KafkaException | None = None
         self._in_transaction = False
+        self.flaky = False
         self.sent = 0
 
     def __len__(self) -> int:
@@ -196,12 +201,14 @@ class FakeProducer:
         self._raise_failure()
         marks = {(o.topic, o.partition): o.offset for o in offsets}
         self._broker.send_offsets(self._id, self._epoch, self._owner, marks, metadata)
+        self._lose_answer()
 
     def commit_transaction(self, timeout: float) -> None:
         self.deliver()
         self._raise_failure()
         self._point("before the end of a transaction")
         self._broker.end(self._id, self._epoch, commit=True)
+        self._lose_answer()
         self._in_transaction = False
         self.sent = 0
 
@@ -211,6 +218,11 @@ class FakeProducer:
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    def _lose_answer(self) -> None:
+        if self.flaky:
+            self.flaky = False
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer", False, True))
 
 
 class SteppedCommitter:

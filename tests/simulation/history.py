@@ -79,9 +79,13 @@ class Deliver(NamedTuple):
 
 
 class Step(NamedTuple):
-    """The next half of a worker's commit: its offsets, or its end."""
+    """The next half of a worker's commit: its offsets, or its end.
+
+    If ``flaky``, the broker does what it is asked to, but its answer gets lost at first.
+    """
 
     worker: int
+    flaky: bool = False
 
 
 class Mark(NamedTuple):
@@ -130,8 +134,9 @@ class Nested(NamedTuple):
 class Rebalance(NamedTuple):
     """A new generation of the workers in ``members`` (bits of slots).
 
-    Those that served and are not in ``told`` hear nothing of it: they go on as zombies.
-    ``deal`` decides who gets what.
+    Those that served and are not in ``told`` hear nothing of it: they go on as zombies. So
+    does, if this happens in the midst of another, whoever is at work there. ``deal`` decides
+    who gets what.
     """
 
     members: int
@@ -205,6 +210,20 @@ _ACTIONS = {
 _STORM = {**_ACTIONS, "mark": 12, "crash": 6, "rebalance": 18, "restart": 4}
 """Hardly anything but hand-overs: these are where most can go wrong."""
 
+_NESTED = {
+    "publish": 3,
+    "turn": 8,
+    "deliver": 6,
+    "step": 10,
+    "mark": 5,
+    "wait": 1,
+    "crash": 5,
+    "cancel": 1,
+    "rebalance": 3,
+    "restart": 2,
+}
+"""What happens in the midst of a rebalance; another one among it, which has the last word."""
+
 
 def generate(seed: int) -> History:
     """The history of a seed."""
@@ -251,18 +270,16 @@ def _during(dice: random.Random) -> tuple[Nested, ...]:
     nested = []
     for _ in range(dice.choice((1, 2, 3, 5))):
         point += dice.choice((1, 1, 2, 3, 8))
-        name = dice.choices(
-            ("publish", "turn", "deliver", "step", "mark", "wait", "crash", "cancel"),
-            (3, 8, 6, 10, 5, 1, 5, 1),
-        )[0]
-        action = _make(name, dice)
+        (name,) = dice.choices(list(_NESTED), list(_NESTED.values()))
+        action = _make(name, dice, inside=True)
         if name == "crash" and dice.random() < 0.7:
             action = Crash(AT_WORK)
         nested.append(Nested(point, action))
     return tuple(nested)
 
 
-def _make(name: str, dice: random.Random) -> Action:
+def _make(name: str, dice: random.Random, *, inside: bool = False) -> Action:
+    during = () if inside else _during(dice)
     match name:
         case "publish":
             return _publish(dice)
@@ -271,7 +288,7 @@ def _make(name: str, dice: random.Random) -> Action:
         case "deliver":
             return _deliver(dice)
         case "step":
-            return Step(_worker(dice))
+            return Step(_worker(dice), dice.random() < 0.15)
         case "mark":
             return Mark(dice.choice((1, 2, 5, 50)), _dice(dice))
         case "wait":
@@ -283,10 +300,10 @@ def _make(name: str, dice: random.Random) -> Action:
         case "cancel":
             return Cancel(dice.randrange(SLOTS))
         case "restart":
-            return Restart(dice.randrange(SLOTS), dice.random() < 0.4, _during(dice))
+            return Restart(dice.randrange(SLOTS), dice.random() < 0.4, during)
         case _:
             told = 7 if dice.random() < 0.5 else dice.randrange(8)
-            return Rebalance(dice.randint(1, 7), told, _dice(dice), _during(dice))
+            return Rebalance(dice.randint(1, 7), told, _dice(dice), during)
 
 
 def _action(dice: random.Random, weights: dict[str, int]) -> Action:

@@ -11,9 +11,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import MagicMock, patch
 
 import structlog
 from msgspec import Struct, structs
@@ -131,12 +130,12 @@ def on_fakes() -> Iterator[None]:
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     configured = structlog.get_config()
     structlog.configure(wrapper_class=quiet)
-    idle = SimpleNamespace(collect=lambda: 0, freeze=lambda: None, unfreeze=lambda: None)
+    collector = MagicMock()
     try:
         with (
             patch("ccstream.engine.restore.Consumer", FakeConsumer),
             patch("ccstream.engine.dataplane.Consumer", FakeConsumer),
-            patch("ccstream.engine.chunks.gc", idle),
+            patch("ccstream.engine.chunks.gc", collector),
         ):
             yield
     finally:
@@ -204,6 +203,7 @@ class Process:
         self.generation = -1
         self.numbers: frozenset[int] = frozenset()
         self.cancelled = False
+        self.phase = ""
         self.alive = True
         self.ended: BaseException | None = None
         self._parts = parts

@@ -11,8 +11,9 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from ccstream.errors import CcstreamError, FencedError
+from ccstream.errors import BrokerUnavailableError, CcstreamError, FencedError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from tests.simulation.author import Author
 from tests.simulation.broker import FakeBroker
@@ -78,8 +79,7 @@ class Simulation:
         self._doomed: set[Process] = set()
         self._nested: list[Nested] = []
         self._chances = 0
-        self._inside = False
-        self._phase = ""
+        self._group_changes = 0
         self._slept = 0
 
     def run(self) -> None:
@@ -108,8 +108,10 @@ class Simulation:
             case Step():
                 process = self._pick(action.worker, lambda p: p.committer.steps_left > 0)
                 if process is not None:
+                    process.producer.flaky = action.flaky
                     with self._within(process):
                         process.committer.step()
+                    process.producer.flaky = False
             case Mark():
                 self.broker.write_markers(action.count, random.Random(action.mix))
             case Wait():
@@ -123,10 +125,10 @@ class Simulation:
                 if process is not None and process in self._stack:
                     process.cancelled = True
                     process.engine.release()
-            case Rebalance() if not self._inside:
+            case Rebalance():
                 with self._interleaving(action.during):
                     self._rebalance(action)
-            case Restart() if not self._inside:
+            case Restart():
                 with self._interleaving(action.during):
                     self._restart(action)
 
@@ -180,18 +182,18 @@ class Simulation:
         return process
 
     def _rebalance(self, action: Rebalance) -> None:
+        changes = self._group_changes
         for slot in range(SLOTS):
             process = self._slots[slot]
             wanted = bool(action.members >> slot & 1)
             if process is not None and process.alive:
-                if not action.told >> slot & 1:
+                if process in self._stack or not action.told >> slot & 1:
                     self._zombies.append(process)
                     self._slots[slot] = None
                 else:
-                    self._phase = "giving up"
-                    with self._within(process):
-                        process.engine.release()
-                        process.engine.step()
+                    self._do(process, "giving up", process.engine.release)
+                    if self._group_changes != changes:
+                        return
                     if process.alive and not wanted:
                         self._bury(process, "left")
             process = self._slots[slot]
@@ -202,41 +204,48 @@ class Simulation:
     def _assign(self, action: Rebalance) -> None:
         group = self.broker.group
         members = [p for p in self._slots if p is not None and p.alive]
-        if not members:
-            group.rebalance({})
-            return
         generation = group.rebalance({p.member: p.instance for p in members})
+        self._group_changes += 1
+        changes = self._group_changes
         deal = random.Random(action.deal)
         shares: dict[str, set[int]] = {p.member: set() for p in members}
-        for number in range(self.history.partitions):
+        for number in range(self.history.partitions if members else 0):
             shares[deal.choice(members).member].add(number)
         deal.shuffle(members)
         for process in members:
-            self._take_over(process, generation, frozenset(shares[process.member]))
-
-    def _take_over(self, process: Process, generation: int, numbers: frozenset[int]) -> None:
-        process.generation, process.numbers = generation, numbers
-        if not process.alive:
-            return
-        self._phase = "taking over"
-        with self._within(process):
-            process.assign()
-            process.engine.step()
-            if process.cancelled:
-                process.cancelled = False
-                process.engine.step()
+            process.generation, process.numbers = generation, frozenset(shares[process.member])
+        for process in members:
+            if self._group_changes == changes and process.alive:
+                self._do(process, "taking over", process.assign)
 
     def _restart(self, action: Restart) -> None:
         old = self._slots[action.worker]
         if old is None or old.instance is None or old.instance not in self._instances():
             return
-        if action.twin and old.alive:
+        if old.alive and (action.twin or old in self._stack):
             self._zombies.append(old)
         elif old.alive:
             self._bury(old, _where(old))
         process = self._start(action.worker)
         process.member = self.broker.group.replace(old.instance)
-        self._take_over(process, old.generation, old.numbers)
+        process.generation, process.numbers = old.generation, old.numbers
+        self._group_changes += 1
+        self._do(process, "taking over", process.assign)
+
+    def _do(self, process: Process, phase: str, command: Callable[[], Any]) -> None:
+        """Give a worker a command and let it carry it out."""
+        process.phase = phase
+        command()
+        with self._within(process):
+            process.engine.step()
+            if process.cancelled:
+                process.cancelled = False
+                process.engine.step()
+
+    def _is_member(self, process: Process) -> bool:
+        """Whether the group knows it, in the generation that it knows of."""
+        group = self.broker.group
+        return process.member in group.members and process.generation == group.generation
 
     def _instances(self) -> set[str | None]:
         return set(self.broker.group.members.values())
@@ -253,6 +262,10 @@ class Simulation:
             self._bury(process, str(crash))
         except FencedError as error:
             self._bury(process, "fenced", error)
+        except BrokerUnavailableError as error:
+            if self._is_member(process):
+                raise Violation(f"{process.name} gave up waiting: {error!r}") from error
+            self._bury(process, "outdated", error)
         except CcstreamError as error:
             raise Violation(f"{process.name} failed: {error!r}") from error
         finally:
@@ -260,14 +273,14 @@ class Simulation:
 
     @contextmanager
     def _interleaving(self, nested: tuple[Nested, ...]) -> Iterator[None]:
+        """Let these happen in between; what is itself in between has no such list."""
+        if self._stack:
+            yield
+            return
         self._nested = list(nested)
         self._chances = self._slept = 0
-        self._inside = True
-        try:
-            yield
-        finally:
-            self._inside = False
-            self._nested = []
+        yield
+        self._nested = []
 
     def _point(self, process: Process, where: str) -> None:
         """A worker is about to do ``where``: others may act, or it may die."""
@@ -283,7 +296,7 @@ class Simulation:
         self.broker.expire()
         if process in self._doomed:
             self._doomed.discard(process)
-            raise SimulatedCrash(f"{self._phase}: {where}")
+            raise SimulatedCrash(f"{process.phase}: {where}")
 
     def _bury(self, process: Process, where: str, why: BaseException | None = None) -> None:
         self.points[where] += 1

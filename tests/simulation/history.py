@@ -182,7 +182,7 @@ _KINDS: dict[Kind, int] = {
     "order": 6,
     "visit": 6,
     "profile": 6,
-    "link": 5,
+    "link": 8,
     "again": 12,
     "late": 2,
     "garbage": 2,
@@ -269,7 +269,7 @@ def _during(dice: random.Random) -> tuple[Nested, ...]:
     point = 0
     nested = []
     for _ in range(dice.choice((1, 2, 3, 5))):
-        point += dice.choice((1, 1, 2, 3, 8))
+        point += dice.choice((1, 1, 2, 3, 8, 14))
         (name,) = dice.choices(list(_NESTED), list(_NESTED.values()))
         action = _make(name, dice, inside=True)
         if name == "crash" and dice.random() < 0.7:

@@ -203,7 +203,7 @@ def test_a_line_that_an_event_left_alone_keeps_its_bytes() -> None:
     entry = Entry(state, 1)
     SYNC_CODECS["carts"].encode_synced("customer:1", entry, 0, a_cause(), None, b"")
     assert state is not None
-    kept = entry.memo.shown.known(lines_view(state)[0])
+    kept = entry.memo.shown[lines_view(state)[0].key]
     other = replace(added("b", 2), sku="B")
     after, effects = cart.step(state, other, at(2))
     next_entry = Entry(after, 2, entry.memo)
@@ -212,7 +212,7 @@ def test_a_line_that_an_event_left_alone_keeps_its_bytes() -> None:
     assert isinstance(publish.delta, CartDelta)
     SYNC_CODECS["carts"].encode_synced("customer:1", next_entry, 1, a_cause(), publish.delta, b"")
     assert after is not None
-    assert next_entry.memo.shown.known(lines_view(after)[0]) is kept
+    assert next_entry.memo.shown[lines_view(after)[0].key] is kept
 
 
 def test_the_version_is_where_every_reader_finds_it() -> None:

@@ -34,12 +34,17 @@ _NO_CHANGES = EMPTY_ARRAY * 4 + NULL
 
 
 class CartMemo:
-    """Encoded lines, as CartSynced shows them and as the row keeps them, and many dots."""
+    """Encoded lines, as CartSynced shows them and as the row keeps them, and many dots.
 
-    __slots__ = ("dots", "kept", "shown")
+    ``shown`` are the lines published with ``version``, in their order; a publication that
+    builds on that version puts its delta onto them and looks at no other line.
+    """
+
+    __slots__ = ("dots", "kept", "shown", "version")
 
     def __init__(self) -> None:
-        self.shown: Spliced[Line] = Spliced()
+        self.shown: dict[LineKey, bytes] = {}
+        self.version = 0
         self.kept: Spliced[Line] = Spliced()
         self.dots: dict[LineKey, Spliced[Dot]] = {}
 
@@ -51,6 +56,32 @@ class CartMemo:
             memo = entry.memo = cls()
         assert isinstance(memo, cls)
         return memo
+
+    def show(
+        self, cart: Cart, delta: CartDelta | None, base_version: int, version: int
+    ) -> dict[LineKey, bytes]:
+        """The encoded lines that ``cart``, published as ``version``, shows, by key."""
+        if self.version != base_version or not base_version or not self._follow(cart, delta):
+            self.shown = {line.key: _encode_line(line) for line in lines_view(cart)}
+        # What a merge shows is a view over all lines, so the next publication looks anew.
+        self.version = 0 if cart.absorbed else version
+        return self.shown
+
+    def _follow(self, cart: Cart, delta: CartDelta | None) -> bool:
+        """Put the delta onto what was shown; False where that would not give their order."""
+        if cart.absorbed:
+            return False
+        if delta is None:
+            return True
+        shown = self.shown
+        for key in delta.removed:
+            shown.pop(key, None)
+        for line in delta.upserted:
+            key = line.key
+            if key not in shown and key != next(reversed(cart.lines), None):
+                return False  # a hidden line that shows again stands in its old place
+            shown[key] = _encode_line(line)
+        return True
 
 
 class CartSync:
@@ -74,7 +105,7 @@ class CartSync:
     ) -> bytes:
         """See `SyncCodec.encode_synced`."""
         cart: Cart = entry.state
-        shown = CartMemo.of(entry).shown
+        shown = CartMemo.of(entry).show(cart, delta, base_version, entry.version)
         parts = [
             self._prefix,
             encode_text(subject),
@@ -84,21 +115,21 @@ class CartSync:
             cause.encoded(),
             encode_optional_word(cart.currency),
         ]
-        lines = lines_view(cart)
-        if lines:
-            parts.append(encode_long(len(lines)))
-            parts += shown.splice(lines, _encode_line)
+        if shown:
+            parts.append(encode_long(len(shown)))
+            parts += shown.values()
         if delta is None:
             parts.append(_NO_CHANGES)
         else:
-            parts += _changes(delta, shown)
+            # Of a merge, a line may be shown with another quantity than it has.
+            parts += _changes(delta, {} if cart.absorbed else shown)
         parts.append(encode_bytes(observed))
         return b"".join(parts)
 
 
-def _changes(delta: CartDelta, shown: Spliced[Line]) -> tuple[bytes, ...]:
+def _changes(delta: CartDelta, shown: dict[LineKey, bytes]) -> tuple[bytes, ...]:
     """The end of the array of lines, and all fields of the delta."""
-    upserted = [shown.known(line) or _encode_line(line) for line in delta.upserted]
+    upserted = [shown.get(line.key) or _encode_line(line) for line in delta.upserted]
     return (
         EMPTY_ARRAY,
         encode_array(upserted),

@@ -34,7 +34,7 @@ class TouchMemo:
 
     def __init__(self) -> None:
         self._first: tuple[Touch | None, bytes] = (None, b"")
-        self._channels: Spliced[Touch] = Spliced()
+        self._channels: dict[str, tuple[Touch, bytes]] = {}
         self._by_channel: tuple[dict[str, Touch] | None, bytes, bytes] = (None, b"", b"")
         self.trails: Spliced[Trail] = Spliced()
         self.settled: dict[tuple[str, str], tuple[tuple[Visit, ...], bytes]] = {}
@@ -60,8 +60,16 @@ class TouchMemo:
         by_channel, last_bytes, channels_bytes = self._by_channel
         if by_channel is not touches.last_by_channel:
             by_channel = touches.last_by_channel
-            channels_bytes = encode_array(self._channels.splice(by_channel.values(), encode))
-            last_bytes = self._channels.known(touches.last) or encode(touches.last)
+            channels = self._channels
+            for channel, touch in by_channel.items():
+                known = channels.get(channel)
+                if known is None or known[0] is not touch:
+                    channels[channel] = (touch, encode(touch))
+            if len(channels) != len(by_channel):  # not of this row's past
+                channels = self._channels = {name: channels[name] for name in by_channel}
+            channels_bytes = encode_array([channels[name][1] for name in by_channel])
+            known = channels[touches.last.channel]
+            last_bytes = known[1] if known[0] is touches.last else encode(touches.last)
             self._by_channel = (by_channel, last_bytes, channels_bytes)
         return first_bytes, last_bytes, channels_bytes
 

@@ -79,7 +79,6 @@ class Partition:
     def drain(self) -> Iterator[tuple[str, str, bytes | None]]:
         """All dirty rows as (table, key, value or None), which then count as clean."""
         for name, table in self.tables.items():
-            if table.dirty_rows:
-                for key, value in table.drain():
-                    yield name, key, value
+            for key, value in table.drain():
+                yield name, key, value
         self.changed = False

@@ -69,7 +69,7 @@ class Worker:
 
     @property
     def log(self) -> str:
-        return self._log.read_text(errors="replace")
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def ready(self) -> bool:
         try:

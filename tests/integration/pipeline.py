@@ -123,11 +123,12 @@ class Pipeline:
             self._tails[topic, isolation] = found
         return found
 
-    def restart(self) -> None:
+    def restart(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Stop the worker, and start another one in its place."""
         status = self.worker.stop()
         assert status == 0, self.worker.log[-2000:]
         self.worker.close()
+        meanwhile()
         self.worker = Worker(self.settings)
         self.worker.wait_ready()
 

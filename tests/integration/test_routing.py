@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from ccstream.domain.events import (
     CartItemQuantitySet,
@@ -16,10 +16,18 @@ from ccstream.domain.events import (
     OrderLine,
     OrderPlaced,
 )
+from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import AGGREGATES, SYNC_TOPICS, input_topic
 from ccstream.wire.headers import EPOCH, TRACEPARENT, epoch_of, header
 from ccstream.wire.partition import partition_for
-from tests.integration.harness import PARTITIONS, added, codec, units, wait_until
+from tests.integration.harness import (
+    PARTITIONS,
+    added,
+    codec,
+    synced_units,
+    units,
+    wait_until,
+)
 from tests.integration.pipeline import (
     Pipeline,
     decoded,
@@ -178,6 +186,35 @@ def test_each_record_folded_publishes_every_row_it_addresses_once(pipeline: Pipe
         *("tombstone", "tombstone", "applied", "duplicate", "rejected", "too_late", "rejected"),
         *("applied", "applied", "duplicate"),
     ]
+
+
+def test_what_is_read_again_is_not_applied_again(pipeline: Pipeline) -> None:
+    """As after a crash between outputs and offsets, where they are not one transaction."""
+    if not pipeline.real:
+        pytest.skip("the embedded broker takes a group's offsets from its members only")
+    subjects = [new_subject(number) for number in range(PARTITIONS)]
+    begun = []
+    for subject in subjects:
+        first, *_ = pipeline.put(*(sent(added(number, subject)) for number in range(5)))
+        begun.append(TopicPartition(*first))
+    tail = pipeline.tail(CARTS)
+    for subject in subjects:
+        tail.first(5, of_key(subject))
+    before = synced_units(pipeline.settings.kafka.bootstrap)
+    pipeline.restart(meanwhile=lambda: go_back(pipeline.settings, begun))
+    for subject in subjects:
+        again = tail.first(10, of_key(subject))[5:]
+        assert {decoded(message)["cause"]["outcome"] for message in again} == {"duplicate"}
+    assert synced_units(pipeline.settings.kafka.bootstrap) == before
+    assert pipeline.worker.metric("ccstream_events_total", outcome="applied") == 0
+
+
+def go_back(settings: Settings, offsets: list[TopicPartition]) -> None:
+    """Put the group's offsets to where they were."""
+    kafka = {"bootstrap.servers": settings.kafka.bootstrap, "log_level": 2}
+    consumer = Consumer(kafka | {"group.id": settings.app_id, "enable.auto.commit": False})
+    consumer.commit(offsets=offsets, asynchronous=False)
+    consumer.close()
 
 
 def test_epochs_rise_and_versions_never_go_back_over_restarts(pipeline: Pipeline) -> None:

@@ -38,7 +38,12 @@ _CHECK_INTERVAL = 1.0
 class RebalanceListener(driver.ConsumerRebalanceListener):
     """Pauses what is assigned before aiokafka can fetch any of it."""
 
+    _thread: ControlThread
+
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        # To have joined is a sign of life, and joining may take longer than a session: heartbeats
+        # only begin an interval later.
+        self._thread.last_heartbeat = time.monotonic()
         consumer = self._thread._ensure_consumer()
         consumer.pause(*assigned)
         await super().on_partitions_assigned(assigned)

@@ -14,7 +14,7 @@ from ccstream.domain.moment import Moment
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
 from ccstream.wire.rows import ROW_CODECS, Entry
-from ccstream.wire.sync import SYNC_CODECS
+from ccstream.wire.sync import SYNC_CODECS, SyncCodec
 
 __all__ = ["ALIASES", "WINDOWS", "Aggregate", "Rules", "make_plans"]
 
@@ -68,8 +68,13 @@ def _order_suffix(event: Event) -> str:
     return f"#{event.order_id}"
 
 
-def make_plans(rules: Rules) -> Mapping[type[Event], tuple[Aggregate, ...]]:
-    """For every event type the aggregates that it addresses, in the catalogue's order."""
+def make_plans(
+    rules: Rules, sync: Mapping[str, SyncCodec] = SYNC_CODECS
+) -> Mapping[type[Event], tuple[Aggregate, ...]]:
+    """For every event type the aggregates that it addresses, in the catalogue's order.
+
+    ``sync`` are the codecs of the sync events, by table: those of the framing configured.
+    """
     steps: dict[str, Step] = {
         "carts": lambda state, event, at: cart.step(
             state, event, at, lines_max=rules.cart_lines_max
@@ -85,7 +90,7 @@ def make_plans(rules: Rules) -> Mapping[type[Event], tuple[Aggregate, ...]]:
             step=step,
             row_suffix=_order_suffix if table == "orders" else None,
             sync_topic=SYNC_TOPICS.get(table, ""),
-            encode_synced=SYNC_CODECS[table].encode_synced if table in SYNC_TOPICS else None,
+            encode_synced=sync[table].encode_synced if table in SYNC_TOPICS else None,
             encode_row=ROW_CODECS[table].encode_row,
             hands_out_tokens=table == "carts",
         )

@@ -164,7 +164,12 @@ class Folder:
             for heard in window.sources.values():
                 now = max(now, heard.last_seen)
         verdict, admitted = admit(
-            window, event.event_id, event.occurred_at, event.source, now, self._window_limits
+            window,
+            event.event_id,
+            event.occurred_at,
+            f"{event.channel}/{event.source}",
+            now,
+            self._window_limits,
         )
         if verdict == "duplicate":
             self._publish_unchanged(partition, entity, event, source, verdict)

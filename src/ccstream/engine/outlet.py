@@ -8,7 +8,7 @@ from ccstream.domain.events import Event
 from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.delivery import Delivery
 from ccstream.engine.partition import Partition
-from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, SYNC_SCHEMAS
+from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, SYNC_TYPES
 from ccstream.wire.headers import TRACEPARENT, SyncHeaders
 from ccstream.wire.mail import Mail, encode_mail
 from ccstream.wire.rejected import encode_rejected, rejected_record
@@ -64,7 +64,7 @@ class Outlet:
         if headers is None:
             headers = partition.sync_headers[aggregate.table] = SyncHeaders(
                 partition.epoch,
-                f"ccstream.sync.v1.{SYNC_SCHEMAS[aggregate.table]}",
+                SYNC_TYPES[aggregate.table],
                 partition.number,
                 self._app_id,
             )

@@ -56,6 +56,7 @@ from ccstream.wire.catalogue import (
     topic_numbers,
 )
 from ccstream.wire.rows import ROW_CODECS
+from ccstream.wire.sync import sync_codecs
 
 __all__ = ["Worker", "run"]
 
@@ -240,11 +241,12 @@ class Worker:
             settings.chunk.records_max,
         )
         rules = Rules.of(settings)
+        codec = codec_of(settings)
         folder = Folder(
-            decode=codec_of(settings).decode_event,
+            decode=codec.decode_event,
             topics=self._inputs,
             channels=tuple(channel_of(topic) for topic in self._inputs),
-            plans=make_plans(rules),
+            plans=make_plans(rules, sync_codecs(codec.prefix)),
             outlet=Outlet(delivery, settings.app_id, settings.kafka.max_message_bytes),
             window_limits=WindowLimits(
                 settings.window.ids_max, settings.window.horizon_days * _DAY_MS

@@ -167,7 +167,7 @@ class ChunkSettings(Section):
     """How much is folded at a time."""
 
     records_max: int = Field(
-        default=8_000, ge=1, le=100_000, description="Most records in one chunk."
+        default=2_000, ge=1, le=100_000, description="Most records in one chunk."
     )
     linger_ms_max: int = Field(
         default=5,
@@ -181,7 +181,7 @@ class StateSettings(Section):
     """The tables' rows."""
 
     cache_rows_max: int = Field(
-        default=32_768,
+        default=8_192,
         ge=64,
         le=10_000_000,
         description="Most decoded rows kept beside the encoded ones.",

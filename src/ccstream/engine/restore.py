@@ -109,10 +109,9 @@ def _read(
     while open_partitions and not cancelled():
         first = consumer.poll(_WAIT)
         messages = [first, *consumer.consume(_BATCH, 0)] if first is not None else []
+        events = 0
         now = time.monotonic()
-        if messages:
-            last_record = now
-        elif now - last_record > _STALLED_AFTER:
+        if not messages and now - last_record > _STALLED_AFTER:
             raise BrokerUnavailableError(
                 f"the restore of {len(open_partitions)} changelog partitions got no record for "
                 f"{_STALLED_AFTER:.0f} s; are the brokers up?"
@@ -121,6 +120,7 @@ def _read(
             tp, offset = _place(message)
             error = message.error()
             if error is not None:
+                events += 1
                 if error.code() == KafkaError._PARTITION_EOF:
                     if offset >= ends[tp]:
                         open_partitions.discard(tp)
@@ -136,7 +136,9 @@ def _read(
                 )
             tables[tp].restore(key, value)
             positions[tp] = offset + 1
-        state.records += len(messages)
+        if len(messages) > events:
+            state.records += len(messages) - events
+            last_record = now
         state.remaining_by_table = {
             tp: ends[tp] - positions[tp] if tp in open_partitions else 0 for tp in ends
         }

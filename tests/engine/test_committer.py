@@ -1,0 +1,73 @@
+"""A commit's steps in a thread of their own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ccstream.engine.committer import Committer
+from ccstream.errors import DeliveryError
+
+
+@pytest.fixture
+def committer() -> Iterator[Committer]:
+    made = Committer("test-commit")
+    yield made
+    made.close()
+
+
+def test_steps_are_carried_out_in_order_in_another_thread(committer: Committer) -> None:
+    done: list[tuple[str, str]] = []
+
+    def step(name: str) -> None:
+        done.append((name, threading.current_thread().name))
+
+    committer.begin(lambda: step("offsets"), lambda: step("end"))
+    assert committer.wait(5) is not None
+    assert done == [("offsets", "test-commit"), ("end", "test-commit")]
+
+
+def test_the_end_is_told_once(committer: Committer) -> None:
+    assert committer.finished() is None
+    committer.begin(lambda: None)
+    committer.wait(5)
+    assert committer.finished() is None
+    assert committer.wait(5) is None
+
+
+def test_it_is_busy_until_its_end_was_asked_for(committer: Committer) -> None:
+    committer.begin(lambda: None)
+    assert committer.busy
+    committer.wait(5)
+    assert not committer.busy
+
+
+def test_a_step_that_fails_is_the_last_and_its_failure_is_told(committer: Committer) -> None:
+    done: list[str] = []
+
+    def fail() -> None:
+        raise DeliveryError("no")
+
+    committer.begin(fail, lambda: done.append("end"))
+    with pytest.raises(DeliveryError, match="no"):
+        committer.wait(5)
+    assert done == []
+
+
+def test_waiting_has_an_end(committer: Committer) -> None:
+    release = threading.Event()
+    committer.begin(lambda: release.wait(5) and None)
+    assert committer.finished() is None
+    with pytest.raises(DeliveryError, match="did not end within"):
+        committer.wait(0.01)
+    release.set()
+
+
+def test_there_is_one_commit_at_a_time(committer: Committer) -> None:
+    release = threading.Event()
+    committer.begin(lambda: release.wait(5) and None)
+    with pytest.raises(DeliveryError, match="another was on its way"):
+        committer.begin(lambda: None)
+    release.set()

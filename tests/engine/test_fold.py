@@ -139,6 +139,12 @@ def test_a_duplicate_changes_nothing_and_publishes_its_rows_all_the_same() -> No
     assert outcome(sent, CARTS) == "duplicate"
 
 
+def test_ids_of_another_channel_or_source_are_other_ids() -> None:
+    world = World()
+    world.fold(added(), added(channel="store", sku="cup"), added(source="shop-2", sku="pot"))
+    assert [world.quantity(HERE, sku) for sku in ("tea", "cup", "pot")] == [1, 1, 1]
+
+
 def test_rows_that_are_not_there_are_published_as_tombstones() -> None:
     removed = CartItemRemoved(
         event_id="r",

@@ -96,7 +96,7 @@ class Author:
             "event_id": f"e{len(self.published)}",
             "occurred_at": now - dice.randint(-50, 2_000),
             "channel": channel,
-            "source": f"{channel}-{dice.randrange(2)}",
+            "source": f"device-{dice.randrange(2)}",
             "subject": subject,
         }
         sku = dice.choice(_SKUS)

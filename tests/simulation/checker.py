@@ -225,7 +225,7 @@ def _check_endings(published: list[Published], truths: dict[int, Truth]) -> Coun
     appended = Counter((r.topic(), r.partition(), r.offset()) for r, _ in published)
     _same("what became of each event", ends, appended)
     taken = Counter(
-        (e.event.subject, e.event.source, e.event.event_id)
+        (e.event.subject, e.event.channel, e.event.source, e.event.event_id)
         for e in endings
         if e.event is not None and e.outcome in ("applied", "no_effect")
     )

@@ -135,7 +135,7 @@ class Truth:
 
     @property
     def windows(self) -> dict[str, set[tuple[str, str]]]:
-        """Ids taken, as (source, event id), by entity."""
+        """Ids taken, as (channel and source, event id), by entity."""
         return self._ids
 
     def fold(self, records: Iterable[LogRecord]) -> None:
@@ -188,7 +188,7 @@ class Truth:
         forwarded = alias is not None and not isinstance(event, IdentifiersLinked)
         now = max(record.timestamp()[1], self._latest.get(entity, 0))
         ids = self._ids.setdefault(entity, set())
-        name = (event.source, event.event_id)
+        name = (f"{event.channel}/{event.source}", event.event_id)
         if name in ids:
             self._unchanged(entity, event, origin, "duplicate")
         elif event.occurred_at < now - HORIZON_MS:

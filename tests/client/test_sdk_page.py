@@ -35,6 +35,13 @@ def examples(root: Path) -> dict[str, str]:
     return found
 
 
+def test_the_readme_quotes_the_page(root: Path) -> None:
+    readme = (root / "README.md").read_text()
+    quoted = re.findall(r"^```python\n(.*?)^```", readme, flags=re.MULTILINE | re.DOTALL)
+    assert quoted
+    assert set(quoted) <= set(examples(root).values())
+
+
 pytestmark = pytest.mark.timeout(120)  # a worker is started, and each example is a process
 
 

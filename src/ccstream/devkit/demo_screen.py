@@ -31,7 +31,7 @@ def draw(session: DemoSession, shoppers: Mapping[str, str], width: int) -> Rende
     ]
     where = "embedded broker" if session.embedded else "real cluster"
     foot = Text.assemble(
-        ("  every channel has a view of its own", "dim"),
+        ("  every channel has a view of its own; the times are from an event to it", "dim"),
         (f"  ·  {session.published} events  ·  {where}  ·  Ctrl-C ends it", "dim"),
     )
     return Group(
@@ -54,7 +54,7 @@ def _panel(
     return Panel(
         table,
         title=Text(_TITLES.get(channel, channel), style="bold"),
-        subtitle=Text(f"event to here: {speed}", style="dim"),
+        subtitle=Text(speed, style="dim"),
         border_style=_STYLES.get(channel, "white"),
         width=width,
     )
@@ -71,7 +71,11 @@ def _add_shopper(table: Table, view: SyncView, subject: str, name: str) -> None:
         last = f"[{_STYLES.get(channel, 'white')}]last: {_TITLES.get(channel, channel)}[/]"
     table.add_row(Text(name, style="bold"), last)
     for line in lines[:_LINES_SHOWN]:
-        price = "" if line.unit_price is None else f"{line.unit_price.amount_minor / 100:.2f} €"
+        price = (
+            ""
+            if line.unit_price is None
+            else f"{line.unit_price.amount_minor * line.quantity / 100:.2f} €"
+        )
         style = _STYLES.get(line.channel, "white")
         table.add_row(
             Text(f" {line.quantity} {_TIMES} {line.name or line.sku}", style=style), price

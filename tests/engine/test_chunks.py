@@ -1,0 +1,263 @@
+"""The chunk loop: when it folds, when it commits, and what of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from ccstream.engine import chunks as module
+from ccstream.engine.assignment import Assignment
+from ccstream.engine.chunks import ChunkLoop, Pace
+from ccstream.engine.dataplane import DataPlane
+from ccstream.engine.delivery import SourceOffset
+from ccstream.engine.gauges import Gauges
+from ccstream.errors import DeliveryError, FencedError, StateError
+from ccstream.ops.metrics import Metrics
+from tests.engine.world import CODEC, World, added, key_living_at
+from tests.simulation.broker import FakeBroker
+from tests.simulation.clock import FakeClock
+from tests.simulation.fakes import FakeConsumer, FakeGauges
+from tests.simulation.process import INPUTS, make_layout, make_topics, on_fakes
+
+WEB, STORE, MAIL = INPUTS
+PACE = Pace(commit_interval=0.1, urgent_interval=0.02, linger_max=0.005, commit_timeout=5.0)
+HERE = key_living_at(0)
+
+
+class Loop:
+    """A chunk loop over partition 0, its inputs, and what it commits."""
+
+    def __init__(self, gauges: Any = None) -> None:
+        self.clock = FakeClock()
+        self.layout = make_layout(3)
+        self.broker = FakeBroker(self.clock, make_topics(self.layout), "simulated")
+        self.world = World()
+        self.delivery = self.world.delivery
+        plane = DataPlane({"broker": self.broker, "isolation.level": "read_committed"}, 8_000)
+        self.plane: FakeConsumer = plane._consumer
+        self.chunks = ChunkLoop(
+            plane,
+            self.world.folder,
+            self.delivery,
+            self.layout,
+            gauges or FakeGauges(),
+            PACE,
+            self.clock,
+        )
+        self.assignment = Assignment("simulated", 1, "me", None, frozenset({0}))
+        self.chunks.begin({0: self.world.partition}, frozenset())
+
+    def publish(self, *events: Any, partition: int = 0) -> None:
+        for event in events:
+            value = CODEC.encode_event(event)
+            self.broker.append((WEB, partition), event.subject.encode(), value)
+
+    def turn(self, later: float = 0.0) -> None:
+        self.clock.advance(later)
+        self.chunks.turn(self.assignment)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    with on_fakes():
+        yield Loop()
+
+
+def test_a_whole_fetch_is_folded_and_its_outputs_leave_at_once(loop: Loop) -> None:
+    loop.publish(added(), added(event_id="e2"))
+    loop.turn()
+    assert loop.world.quantity(HERE) == 2
+    assert len(loop.delivery.sent) == 4
+    assert loop.delivery.commits == []
+
+
+def test_a_commit_has_one_row_for_each_that_changed_and_the_positions_reached(loop: Loop) -> None:
+    loop.publish(added(), added(event_id="e2"))
+    loop.turn()
+    loop.turn(later=0.1)
+    (snapshot,) = loop.delivery.commits
+    assert snapshot.assignment is loop.assignment
+    rows = [(row.topic, row.partition, row.key) for row in snapshot.rows]
+    assert sorted(rows) == [
+        (f"simulated-{table}-changelog", 0, HERE) for table in ("carts", "touches", "windows")
+    ]
+    assert snapshot.offsets == (SourceOffset(WEB, 0, 2),)
+
+
+def test_a_commit_waits_for_its_interval(loop: Loop) -> None:
+    loop.publish(added())
+    loop.turn(later=0.09)
+    assert loop.delivery.commits == []
+    loop.turn(later=0.02)
+    assert len(loop.delivery.commits) == 1
+
+
+def test_mail_is_committed_sooner(loop: Loop) -> None:
+    loop.publish(added(subject=key_living_at(1)))
+    loop.turn(later=0.01)
+    assert loop.delivery.commits == []
+    loop.turn(later=0.01)
+    assert len(loop.delivery.commits) == 1
+
+
+def test_folding_goes_on_during_a_commit_and_no_other_begins(loop: Loop) -> None:
+    loop.publish(added())
+    loop.turn(later=0.2)
+    loop.publish(added(event_id="e2"))
+    loop.turn(later=0.2)
+    assert loop.world.quantity(HERE) == 2
+    assert len(loop.delivery.commits) == 1
+    loop.delivery.busy = False
+    loop.turn()
+    assert [s.offsets for s in loop.delivery.commits] == [
+        (SourceOffset(WEB, 0, 1),),
+        (SourceOffset(WEB, 0, 2),),
+    ]
+
+
+def test_where_nothing_was_folded_nothing_is_committed(loop: Loop) -> None:
+    loop.turn(later=10)
+    assert loop.delivery.commits == []
+
+
+def test_a_record_that_changes_no_row_moves_the_position_all_the_same(loop: Loop) -> None:
+    loop.broker.append((STORE, 0), b"k", b"garbage")
+    loop.turn(later=1)
+    (snapshot,) = loop.delivery.commits
+    assert snapshot.rows == ()
+    assert snapshot.offsets == (SourceOffset(STORE, 0, 1),)
+
+
+def test_too_many_waiting_outputs_stop_the_fold_until_the_commit_has_ended(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WAITING_MAX", 3)
+    loop.delivery.busy = True
+    loop.delivery.waiting = 3
+    loop.turn()
+    assert loop.delivery.settled == 0
+    loop.delivery.waiting = 4
+    loop.turn()
+    assert loop.delivery.settled == 1
+
+
+def test_giving_up_commits_what_was_folded_and_ends_reading(loop: Loop) -> None:
+    loop.publish(added())
+    loop.turn()
+    released = loop.chunks.end(loop.assignment, timeout=1)
+    assert released == {0: loop.world.partition}
+    assert [s.offsets for s in loop.delivery.commits] == [(SourceOffset(WEB, 0, 1),)]
+    assert loop.chunks.partitions == {}
+    loop.publish(added(event_id="e2"))
+    loop.turn(later=1)
+    assert loop.world.quantity(HERE) == 1
+
+
+def test_giving_up_lets_a_commit_end_before_the_last_one(loop: Loop) -> None:
+    loop.publish(added())
+    loop.turn(later=1)
+    loop.publish(added(event_id="e2"))
+    loop.turn()
+    loop.chunks.end(loop.assignment, timeout=1)
+    assert [s.offsets[0].offset for s in loop.delivery.commits] == [1, 2]
+    assert loop.delivery.settled == 2
+
+
+def test_giving_up_where_all_is_committed_commits_nothing(loop: Loop) -> None:
+    loop.chunks.end(loop.assignment, timeout=1)
+    assert loop.delivery.commits == []
+
+
+def test_only_what_was_assigned_is_read(loop: Loop) -> None:
+    loop.publish(added(), partition=1)
+    loop.turn()
+    assert loop.delivery.sent == []
+    assert loop.world.partition.folded == [-1, -1, -1]
+
+
+def test_reading_goes_on_where_the_partition_stands(loop: Loop) -> None:
+    loop.publish(added(), added(event_id="e2"))
+    loop.world.partition.folded[0] = 0
+    loop.chunks.begin({0: loop.world.partition}, frozenset())
+    loop.turn()
+    assert loop.world.quantity(HERE) == 1
+    assert loop.world.partition.folded[0] == 1
+
+
+def test_under_load_the_loop_waits_a_little_for_fuller_chunks(loop: Loop) -> None:
+    spent = []
+    for _ in range(50):
+        loop.publish(*[added()] * 150)
+        before = loop.clock.monotonic()
+        loop.turn(later=0.03)
+        spent.append(loop.clock.monotonic() - before)
+    assert spent[0] == pytest.approx(0.03)
+    assert spent[-1] == pytest.approx(0.03 + PACE.linger_max)
+
+
+def test_a_single_event_is_never_made_to_wait(loop: Loop) -> None:
+    loop.publish(added())
+    before = loop.clock.monotonic()
+    loop.turn(later=0.03)
+    assert loop.clock.monotonic() - before == pytest.approx(0.03)
+
+
+# what ends it
+
+
+def test_a_worker_that_the_group_must_take_for_dead_folds_nothing_more() -> None:
+    with on_fakes():
+        clock = FakeClock()
+        gauges = Gauges(
+            Metrics(channels=("web", "mail", "unknown")),
+            make_layout(3),
+            clock,
+            last_heartbeat=lambda: clock.monotonic() - 11.0,
+            session_timeout=10.0,
+            report=lambda progress: None,
+        )
+        loop = Loop(gauges)
+        loop.publish(added())
+        with pytest.raises(FencedError, match="no heartbeat"):
+            loop.turn()
+        assert loop.delivery.sent == []
+
+
+class Failing:
+    """A message that is an error."""
+
+    def __init__(self, code: int) -> None:
+        self._error = KafkaError(code, "it failed")
+
+    def error(self) -> KafkaError:
+        return self._error
+
+    def topic(self) -> str:
+        return WEB
+
+    def partition(self) -> int:
+        return 0
+
+
+def test_a_position_that_is_not_in_the_log_any_more_is_refused(loop: Loop) -> None:
+    loop.plane._fetched.append(Failing(KafkaError._AUTO_OFFSET_RESET))
+    with pytest.raises(StateError, match="not in the log any more"):
+        loop.turn()
+
+
+def test_an_error_that_mends_itself_is_only_remembered(loop: Loop) -> None:
+    loop.plane._fetched.append(Failing(KafkaError._TRANSPORT))
+    loop.turn()
+    assert loop.chunks._plane.trouble == "it failed"
+    loop.publish(added())
+    loop.turn()
+    assert loop.chunks._plane.trouble is None
+
+
+def test_an_error_that_does_not_mend_ends_the_worker(loop: Loop) -> None:
+    loop.plane._fetched.append(Failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    with pytest.raises(DeliveryError, match="could not read"):
+        loop.turn()

@@ -21,6 +21,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 from benchmarks.load import Load
 from benchmarks.processes import ROOT
 from benchmarks.results import Result, median_of
+from benchmarks.throughput import CACHE_ROWS
 
 __all__ = ["run"]
 
@@ -108,7 +109,7 @@ def measure(events: int) -> dict[str, float]:
         window_limits=WindowLimits(),
         append_time=True,
     )
-    rows_max = settings.state.cache_rows_max // PARTITIONS
+    rows_max = int(CACHE_ROWS) // PARTITIONS
     partitions = []
     for number in range(PARTITIONS):
         tables = {name: Table(name, ROW_CODECS[name], rows_max) for name in TABLES}

@@ -50,6 +50,9 @@ INPUT = input_topic(CHANNEL)
 PARTITIONS = 8
 RUN_S_MAX = 600.0
 
+CACHE_ROWS = "32768"
+"""Decoded rows: room for the load's 20,000 customers, as one would configure it."""
+
 Measured = tuple[float, float | None]
 """Events a second, and µs of processor time an event."""
 
@@ -96,7 +99,7 @@ def run(
 
 
 def _ccstream(bootstrap: str, app_id: str, delivery: str, load: Load) -> Measured:
-    env = worker_environment(bootstrap, app_id, delivery)
+    env = worker_environment(bootstrap, app_id, delivery, state__cache_rows_max=CACHE_ROWS)
     outputs = (SYNC_TOPICS["carts"], SYNC_TOPICS["touches"])
     # State, outputs and owners of an earlier run would be found by this one.
     fresh_topics(bootstrap, env, keep=[INPUT])

@@ -164,6 +164,8 @@ class _SyncTopic:
             highest = epoch
             key = (record.key() or b"").decode()
             version = _version(record)
+            if version >> 32 != epoch:
+                raise Violation(f"{record} on {self._where}: version {version} in epoch {epoch}")
             if version <= versions.get(key, 0):
                 raise Violation(f"{record} on {self._where}: versions go back for a live reader")
             versions[key] = version

@@ -34,6 +34,10 @@ _TIMEOUT = 10.0
 _CONNECT_TIMEOUT = 3.0
 """Seconds for the first question of all; a worker says that nobody is there, and asks again."""
 
+_STABLE_TIMEOUT = 2.0
+"""Seconds for the group's offsets: librdkafka asks on by itself while they are unstable, and
+what makes them stable is to fence whoever left a transaction open."""
+
 _FENCE_TIMEOUT = 20.0
 """Seconds to fence a predecessor: the broker first ends its open transaction."""
 
@@ -98,11 +102,12 @@ class Cluster:
     ) -> dict[TopicPartitionKey, int | None] | None:
         """The group's stable offsets, None where it has none.
 
-        Returns None as a whole while a pending transaction keeps them unstable.
+        Returns None as a whole while a pending transaction keeps them unstable, and if there
+        is no answer soon.
         """
         asked = [TopicPartition(topic, partition) for topic, partition in partitions]
         try:
-            answer = self._committed.committed(asked, timeout=_TIMEOUT)
+            answer = self._committed.committed(asked, timeout=_STABLE_TIMEOUT)
         except KafkaException as error:
             if error.args[0].code() in (
                 KafkaError.UNSTABLE_OFFSET_COMMIT,

@@ -46,6 +46,9 @@ _FENCE_AFTER = 0.5
 """Seconds for a transaction to be decided by itself: a predecessor in good health has just
 committed what it gave up, and its markers are being written. Fencing it would end it."""
 
+_STABLE_ATTEMPTS = 5
+"""Times to ask for offsets that were stable a moment ago: a broker may be slow to answer."""
+
 _RAISE_DEADLINE = 20.0
 """Seconds for the commit that raises the epochs."""
 
@@ -153,9 +156,7 @@ class TakeOver:
     def _offsets(self, numbers: list[int]) -> dict[TopicPartitionKey, int]:
         """The next offset of every input of these numbers, checked against the logs."""
         inputs = list(self._layout.inputs(numbers))
-        committed = self._cluster.committed(inputs)
-        if committed is None:
-            raise BrokerUnavailableError("the group's offsets became unstable again; try again")
+        committed = self._stable(inputs)
         starts = self._cluster.starts(inputs)
         ends = self._cluster.high_watermarks(inputs)
         offsets: dict[TopicPartitionKey, int] = {}
@@ -173,6 +174,13 @@ class TakeOver:
             offsets[topic, number] = offset
         self._check_not_forgotten(numbers, committed)
         return offsets
+
+    def _stable(self, inputs: list[TopicPartitionKey]) -> dict[TopicPartitionKey, int | None]:
+        for _ in range(_STABLE_ATTEMPTS):
+            committed = self._cluster.committed(inputs)
+            if committed is not None:
+                return committed
+        raise BrokerUnavailableError("the group's offsets became unstable again; try again")
 
     def _check_not_forgotten(
         self, numbers: list[int], committed: Mapping[TopicPartitionKey, int | None]

@@ -10,29 +10,13 @@ from typing import Any
 
 from msgspec import Struct
 
-__all__ = ["CancelTimer", "Effect", "Mail", "Publish", "Reject", "SetTimer"]
+__all__ = ["Effect", "Publish", "Reject"]
 
 
 class Publish(Struct, frozen=True):
     """The row changed; ``delta`` is the aggregate's own record of how (see its module)."""
 
     delta: Any = None
-
-
-class Mail(Struct, frozen=True):
-    """Send ``event`` to the entity ``to``, through the log."""
-
-    to: str
-    event: Any
-
-
-class SetTimer(Struct, frozen=True):
-    name: str
-    due: int
-
-
-class CancelTimer(Struct, frozen=True):
-    name: str
 
 
 class Reject(Struct, frozen=True):
@@ -44,4 +28,4 @@ class Reject(Struct, frozen=True):
     detail: str
 
 
-Effect = Publish | Mail | SetTimer | CancelTimer | Reject
+Effect = Publish | Reject

@@ -58,7 +58,7 @@ Measured = tuple[float, float | None]
 
 
 def run(
-    *, events: int = 150_000, runs: int = 3, say: Callable[[str], None] = print
+    *, events: int = 80_000, runs: int = 3, say: Callable[[str], None] = print
 ) -> list[Result]:
     """Measure all subjects, ``runs`` times each, in turn."""
     load = Load.ending_now(events)

@@ -4,11 +4,12 @@ import ast
 import io
 import json
 import logging
+import time
 from pathlib import Path
 
 import pytest
 
-from ccstream.ops.logs import PERSONAL, REDACTED, configure, logger
+from ccstream.ops.logs import PERSONAL, REDACTED, REPEAT_SECONDS, configure, logger
 from ccstream.ops.settings import LogSettings
 
 SOURCES = Path(__file__).parents[2] / "src" / "ccstream"
@@ -112,3 +113,33 @@ def test_no_source_formats_a_personal_value_into_a_message() -> None:
             if isinstance(node.args[0], ast.JoinedStr):
                 found.append(f"{path.name}:{node.lineno}")
     assert not found, f"log with keywords instead of f-strings: {found}"
+
+
+def test_what_a_library_says_over_and_over_is_told_once_in_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream, _ = logged()
+    now = 1000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    monkeypatch.setattr(time, "time_ns", lambda: int(now * 1e9))
+
+    def lines() -> list[str]:
+        return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+
+    def complain(node: int) -> None:
+        logging.getLogger("aiokafka.conn").error("no connection to node %d", node)
+
+    for _ in range(50):
+        complain(1)
+    logging.getLogger("aiokafka").error("something else")
+    assert lines() == ["no connection to node 1", "something else"]
+    now += REPEAT_SECONDS
+    complain(2)
+    assert lines()[2:] == ["no connection to node 2 (and 49 more before)"]
+
+
+def test_our_own_lines_are_never_held_back() -> None:
+    stream, _ = logged()
+    for _ in range(3):
+        logger("ccstream.engine").warning("restarting the worker")
+    assert len(stream.getvalue().splitlines()) == 3

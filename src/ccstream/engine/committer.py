@@ -17,6 +17,11 @@ __all__ = ["Committer", "Step"]
 
 Step = Callable[[], None]
 
+_JOB_SECONDS_MAX = 25.0
+"""Seconds after which a job is given up. Each of its calls has a deadline of its own, but
+librdkafka does not always keep it while brokers are away, and by then they have ended the
+transaction anyhow."""
+
 
 class Committer:
     """Runs jobs one after the other; a failure is kept and raised by :meth:`finished`.
@@ -29,6 +34,7 @@ class Committer:
         self._done = threading.Event()
         self._failure: BaseException | None = None
         self._seconds = 0.0
+        self._begun_at = 0.0
         self.busy = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -38,15 +44,22 @@ class Committer:
         if self.busy:
             raise DeliveryError("a commit was begun while another was on its way")
         self.busy = True
+        self._begun_at = time.monotonic()
         self._done.clear()
         self._jobs.put(job)
 
     def finished(self) -> float | None:
         """The duration in seconds if the job begun last has ended since; None otherwise.
 
-        Raises whatever the job raised.
+        Raises whatever the job raised, or DeliveryError if it never seems to end.
         """
-        if not (self.busy and self._done.is_set()):
+        if not self.busy:
+            return None
+        if not self._done.is_set():
+            if time.monotonic() - self._begun_at > _JOB_SECONDS_MAX:
+                raise DeliveryError(
+                    f"a commit has not ended within {_JOB_SECONDS_MAX:.0f} s; brokers are away"
+                )
             return None
         self.busy = False
         if self._failure is not None:

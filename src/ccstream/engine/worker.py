@@ -166,7 +166,12 @@ class Worker:
             except BrokerUnavailableError as error:
                 pause = _BROKER_BACKOFF[min(attempt, len(_BROKER_BACKOFF) - 1)]
                 attempt += 1
-                log.warning("no broker yet", reason=str(error), again_in_seconds=pause)
+                log.warning(
+                    "no broker yet",
+                    bootstrap=self.settings.kafka.bootstrap,
+                    reason=str(error),
+                    again_in_seconds=pause,
+                )
                 await asyncio.wait({stopping}, timeout=pause)
             else:
                 self._make_layout()

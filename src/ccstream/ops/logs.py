@@ -37,6 +37,33 @@ DEPTH_MAX: Final = 5
 QUIET: Final = ("aiokafka", "faust", "mode", "asyncio", "kafka", "librdkafka")
 
 
+REPEAT_SECONDS: Final = 10.0
+"""The same line of those libraries is told again after so long: while brokers are away,
+aiokafka has some thirty a second to say."""
+
+
+class _Repeats(logging.Filter):
+    """Holds back what a library says over and over; the next time it tells how often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in QUIET:
+            return True
+        line = (record.pathname, record.lineno)
+        told_at, held_back = self._told.get(line, (float("-inf"), 0))
+        if record.created - told_at < REPEAT_SECONDS:
+            self._told[line] = (told_at, held_back + 1)
+            return False
+        if held_back:
+            record.msg = f"{record.getMessage()} (and {held_back} more before)"
+            record.args = ()
+        self._told[line] = (record.created, 0)
+        return True
+
+
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replace what stands under a personal name, at any depth."""
     return {name: _redacted(name, value, 0) for name, value in event.items()}
@@ -90,6 +117,7 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
         ]
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(_Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

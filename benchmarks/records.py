@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,14 @@ __all__ = [
 ]
 
 ANSWER_S = 10.0
+
+NO_LEADER_YET = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
 WRITE_S = 120.0
 
 
@@ -98,11 +107,21 @@ def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
     """The high watermark of each partition."""
     consumer = _reader(bootstrap)
     try:
-        numbers = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions
-        return {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), ANSWER_S)[1]
-            for number in numbers
-        }
+        deadline = time.monotonic() + ANSWER_S
+        while True:
+            numbers = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic].partitions
+            try:
+                return {
+                    number: consumer.get_watermark_offsets(TopicPartition(topic, number), ANSWER_S)[
+                        1
+                    ]
+                    for number in numbers
+                }
+            except KafkaException as error:
+                # Of a topic just made, the client may still know the leaders of the last one.
+                if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
     finally:
         consumer.close()
 

@@ -43,6 +43,14 @@ def settings(own_cluster: LocalKafka) -> Settings:
     return made
 
 
+@pytest.fixture
+def app(cluster: LocalKafka, unique: str) -> Settings:
+    """Settings of an application of this test's own, on the module's cluster."""
+    made = settings_for(cluster.bootstrap, unique)
+    make_topics(made)
+    return made
+
+
 @pytest.fixture(scope="module", params=["embedded", "real"])
 def pipeline(request: pytest.FixtureRequest) -> Iterator[Pipeline]:
     """A cluster with one worker, shared by a module's tests: each uses subjects of its own."""

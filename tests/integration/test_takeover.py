@@ -26,7 +26,6 @@ from tests.integration.harness import (
     added,
     codec,
     latest,
-    make_topics,
     publish,
     read,
     settings_for,
@@ -43,11 +42,8 @@ WEB = input_topic("web")
 
 
 @pytest.fixture
-def settings(cluster: LocalKafka, unique: str) -> Settings:
-    """An application of this test's own."""
-    made = settings_for(cluster.bootstrap, unique)
-    make_topics(made)
-    return made
+def settings(app: Settings) -> Settings:
+    return app
 
 
 @pytest.fixture

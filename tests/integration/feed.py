@@ -1,0 +1,80 @@
+"""A channel that publishes without a pause, and what has to have come of it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from itertools import count
+
+from confluent_kafka import Producer
+
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import input_topic
+from tests.integration.harness import added, codec, latest, table, units, wait_until
+
+__all__ = ["Feed", "settled"]
+
+CUSTOMERS = 20
+PAUSE = 0.005
+
+
+class Feed:
+    """Two hundred events a second until :meth:`finish`, whatever becomes of the broker.
+
+    ``name``: a part of the customers' keys, so that they are nobody else's.
+    """
+
+    def __init__(self, bootstrap: str, name: str = "feed") -> None:
+        self._name = name
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "message.timeout.ms": 180_000,
+                "reconnect.backoff.max.ms": 500,
+                "log_level": 2,
+            }
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.published: Counter[str] = Counter()
+
+    def __enter__(self) -> Feed:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    def finish(self) -> dict[str, int]:
+        """Stop, and wait until all is stored; the units of each customer."""
+        self._stop.set()
+        self._thread.join(10)
+        assert self._producer.flush(120) == 0
+        return dict(self.published)
+
+    def _run(self) -> None:
+        for number in count():
+            event = added(number, f"customer:{self._name}-{number % CUSTOMERS}")
+            value = codec.encode_event(event)
+            self._producer.produce(input_topic("web"), value, event.subject.encode())
+            self.published[event.subject] += 1
+            self._producer.poll(0)
+            if self._stop.wait(PAUSE):
+                return
+
+
+def settled(settings: Settings, expected: dict[str, int], timeout: float = 90.0) -> None:
+    """Wait until the customers' carts hold that many units; then neither more nor others."""
+    bootstrap, app_id = settings.kafka.bootstrap, settings.app_id
+
+    def held() -> dict[str, int]:
+        rows = table(bootstrap, app_id, "carts")
+        return units({key: rows[key] for key in expected if key in rows})
+
+    wait_until(lambda: sum(held().values()) >= sum(expected.values()), timeout, every=0.5)
+    assert held() == expected
+    shown = latest(bootstrap, "sync.carts.v1")
+    assert units({key: shown[key] for key in expected}) == expected

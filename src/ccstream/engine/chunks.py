@@ -42,6 +42,11 @@ _GC_THRESHOLD = 100_000
 """Containers made and still held between two collections of the youngest: some thousand events,
 where the default of 700 is some tens."""
 
+_COMMIT_SHARE = 5
+"""From the beginning of one commit to the next at least so many times what the last one took:
+outputs wait while a commit is on its way, so a slow broker is asked for fewer of them, and four
+events in five leave at once."""
+
 _FULL_CHUNK = 200
 """Records from which on a chunk is full enough not to wait for more."""
 
@@ -80,6 +85,7 @@ class ChunkLoop:
         }
         self._committed_at = 0.0
         self._urgent = False
+        self._commit_seconds = 0.0
         self._rate = 0.0
         self._turned_at = clock.monotonic()
         self.partitions: dict[int, Partition] = {}
@@ -156,6 +162,7 @@ class ChunkLoop:
     def _due_in(self) -> float:
         pace = self._pace
         interval = pace.urgent_interval if self._urgent else pace.commit_interval
+        interval = max(interval, _COMMIT_SHARE * self._commit_seconds)
         return self._committed_at + interval - self._clock.monotonic()
 
     def _changed(self) -> bool:
@@ -187,6 +194,7 @@ class ChunkLoop:
 
     def _ended(self, seconds: float | None) -> None:
         if seconds is not None:
+            self._commit_seconds = seconds
             self._gauges.committed(seconds)
 
     def _linger(self, records: int) -> None:

@@ -29,21 +29,6 @@ def cluster() -> Iterator[LocalKafka]:
 
 
 @pytest.fixture
-def own_cluster() -> Iterator[LocalKafka]:
-    """One for this test alone."""
-    with _own_kafka() as kafka:
-        yield kafka
-
-
-@pytest.fixture
-def settings(own_cluster: LocalKafka) -> Settings:
-    """Settings of an application whose topics are there."""
-    made = settings_for(own_cluster.bootstrap, "app")
-    make_topics(made)
-    return made
-
-
-@pytest.fixture
 def app(cluster: LocalKafka, unique: str) -> Settings:
     """Settings of an application of this test's own, on the module's cluster."""
     made = settings_for(cluster.bootstrap, unique)

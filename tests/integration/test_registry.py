@@ -89,29 +89,21 @@ def registered(number: int, subject: str, schema_id: int = KNOWN) -> Sent:
     return Sent(input_topic(event.channel), event.subject, framed)
 
 
-def test_events_of_registered_schemas_are_folded_and_those_of_no_schema_rejected(
+def test_what_a_registry_that_was_away_could_not_tell_is_folded_once_it_is_back(
     settings: Settings, registry: StubRegistry
 ) -> None:
+    """Nothing is rejected because nobody answered; what has no schema is."""
     bootstrap = settings.kafka.bootstrap
-    with worker(settings, REGISTRY__URL=registry.url):
+    registry.away = True
+    with worker(settings, REGISTRY__URL=registry.url) as first:
         produce(bootstrap, [registered(1, "customer:1"), registered(2, "customer:1", UNKNOWN)])
+        assert first.wait_ended(30) == ExitStatus.BROKER_UNAVAILABLE
+        assert registry.url in first.log
+        assert rejected(bootstrap) == []
+    registry.away = False
+    with worker(settings, REGISTRY__URL=registry.url):
         produce(bootstrap, [registered(3, "customer:1")])
         wait_until(lambda: synced_units(bootstrap) == {"customer:1": 2}, 20)
         (letter,) = rejected(bootstrap)
         assert letter["reason"] == "unknown_schema"
         assert str(UNKNOWN) in letter["detail"]
-
-
-def test_a_registry_that_is_away_ends_the_worker_and_rejects_nothing(
-    settings: Settings, registry: StubRegistry
-) -> None:
-    bootstrap = settings.kafka.bootstrap
-    registry.away = True
-    with worker(settings, REGISTRY__URL=registry.url) as first:
-        produce(bootstrap, [registered(1, "customer:1")])
-        assert first.wait_ended(30) == ExitStatus.BROKER_UNAVAILABLE
-        assert registry.url in first.log
-    registry.away = False
-    with worker(settings, REGISTRY__URL=registry.url):
-        wait_until(lambda: synced_units(bootstrap) == {"customer:1": 1}, 20)
-        assert rejected(bootstrap) == []

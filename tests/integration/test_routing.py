@@ -38,7 +38,15 @@ from tests.integration.pipeline import (
 )
 from tests.support.produce import Sent
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [
+    pytest.mark.timeout(180),
+    pytest.mark.parametrize(
+        "pipeline",
+        ["embedded", pytest.param("real", marks=pytest.mark.long)],
+        indirect=True,
+        scope="module",
+    ),
+]
 
 CARTS = SYNC_TOPICS["carts"]
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

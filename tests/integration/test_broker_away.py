@@ -7,12 +7,18 @@ import time
 import pytest
 
 from ccstream.devkit.kafka import LocalKafka
+from ccstream.devkit.ports import free_port
 from ccstream.engine.status import ExitStatus
 from ccstream.ops.settings import Settings
 from tests.integration.feed import Feed, settled
-from tests.integration.harness import added, publish, wait_until, worker
+from tests.integration.harness import added, publish, settings_for, wait_until, worker
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+
+SHORT_SESSION = {
+    "GROUP__SESSION_TIMEOUT_MS": "6000",
+    "GROUP__HEARTBEAT_INTERVAL_MS": "1000",
+}
 
 
 def test_a_worker_waits_for_its_broker_and_says_so(cluster: LocalKafka, app: Settings) -> None:
@@ -30,12 +36,25 @@ def test_a_worker_waits_for_its_broker_and_says_so(cluster: LocalKafka, app: Set
         settled(app, {customer: 1})
 
 
+@pytest.mark.parametrize("supervised", [True, False])
+def test_a_worker_that_waits_for_its_broker_can_be_stopped_at_once(supervised: bool) -> None:
+    nowhere = settings_for(f"127.0.0.1:{free_port()}", "app")
+    with worker(nowhere, ready=False, supervised=supervised) as one:
+        wait_until(lambda: "no broker yet" in one.log, 30)
+        started = time.monotonic()
+        assert one.stop() == ExitStatus.STOPPED
+        assert time.monotonic() - started < 5
+
+
 @pytest.mark.parametrize("seconds", [2, 25])
 def test_nothing_is_lost_and_nothing_twice_while_the_broker_is_away(
     cluster: LocalKafka, app: Settings, seconds: float
 ) -> None:
     """For a moment, and for longer than a transaction may be open."""
-    with worker(app, supervised=True) as one, Feed(app.kafka.bootstrap, app.app_id) as feed:
+    with (
+        worker(app, supervised=True, **SHORT_SESSION) as one,
+        Feed(app.kafka.bootstrap, app.app_id) as feed,
+    ):
         time.sleep(1)
         cluster.kill()
         time.sleep(seconds)
@@ -49,7 +68,7 @@ def test_nothing_is_lost_and_nothing_twice_while_the_broker_is_away(
 def test_a_worker_without_supervisor_ends_with_a_reason_when_its_broker_goes(
     cluster: LocalKafka, app: Settings
 ) -> None:
-    with worker(app) as one, Feed(app.kafka.bootstrap, app.app_id):
+    with worker(app, **SHORT_SESSION) as one, Feed(app.kafka.bootstrap, app.app_id):
         wait_until(lambda: one.metric("ccstream_events_total") > 100, 30)
         cluster.kill()
         assert one.wait_ended(60) in {ExitStatus.BROKER_UNAVAILABLE, ExitStatus.DELIVERY}

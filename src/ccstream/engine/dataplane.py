@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from ccstream.engine.delivery import SourceOffset
 from ccstream.errors import DeliveryError, StateError
 
 __all__ = ["DataPlane"]
+
+log = structlog.get_logger(__name__)
 
 _TRANSIENT = frozenset(
     {
@@ -46,7 +49,7 @@ class DataPlane:
             }
         )
         self._assigned: list[TopicPartition] = []
-        self.trouble: str | None = None
+        self._trouble: str | None = None
 
     def assign(self, offsets: list[SourceOffset]) -> None:
         """Read from these positions, and nothing else."""
@@ -70,7 +73,7 @@ class DataPlane:
         messages = [first, *self._consumer.consume(self._records_max - 1, 0)]
         if any(message.error() is not None for message in messages):
             return [message for message in messages if not self._failed(message)]
-        self.trouble = None
+        self._trouble = None
         return messages
 
     def ends(self) -> dict[tuple[str, int], int]:
@@ -100,6 +103,8 @@ class DataPlane:
                 "or the topic was made anew"
             )
         if code in _TRANSIENT or error.retriable():
-            self.trouble = error.str()
+            if error.str() != self._trouble:
+                self._trouble = error.str()
+                log.warning("inputs cannot be read for now", reason=self._trouble)
             return True
         raise DeliveryError(f"could not read {message.topic()}: {error.str()} ({error.name()})")

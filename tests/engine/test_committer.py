@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -71,3 +72,17 @@ def test_there_is_one_commit_at_a_time(committer: Committer) -> None:
     with pytest.raises(DeliveryError, match="another was on its way"):
         committer.begin(lambda: None)
     release.set()
+
+
+def test_a_job_that_never_seems_to_end_is_given_up() -> None:
+    ended = threading.Event()
+    committer = Committer("test-commit", seconds_max=0.05)
+    committer.begin(lambda: ended.wait(10) and None)
+    try:
+        assert committer.finished() is None
+        time.sleep(0.1)
+        with pytest.raises(DeliveryError, match="has not ended within"):
+            committer.finished()
+    finally:
+        ended.set()
+        committer.close()

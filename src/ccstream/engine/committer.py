@@ -17,19 +17,17 @@ __all__ = ["Committer", "Step"]
 
 Step = Callable[[], None]
 
-_JOB_SECONDS_MAX = 25.0
-"""Seconds after which a job is given up. Each of its calls has a deadline of its own, but
-librdkafka does not always keep it while brokers are away, and by then they have ended the
-transaction anyhow."""
-
 
 class Committer:
     """Runs jobs one after the other; a failure is kept and raised by :meth:`finished`.
 
-    A job is a sequence of steps; one that fails is the last.
+    A job is a sequence of steps; one that fails is the last. One that takes longer than
+    ``seconds_max`` is given up: its calls have deadlines of their own, but while brokers are
+    away, and even once they are back, librdkafka does not always keep them.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, seconds_max: float = 15.0) -> None:
+        self._seconds_max = seconds_max
         self._jobs: queue.SimpleQueue[tuple[Step, ...] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._failure: BaseException | None = None
@@ -56,9 +54,10 @@ class Committer:
         if not self.busy:
             return None
         if not self._done.is_set():
-            if time.monotonic() - self._begun_at > _JOB_SECONDS_MAX:
+            if time.monotonic() - self._begun_at > self._seconds_max:
                 raise DeliveryError(
-                    f"a commit has not ended within {_JOB_SECONDS_MAX:.0f} s; brokers are away"
+                    f"a commit has not ended within {self._seconds_max:.0f} s; brokers are, or "
+                    "were, away"
                 )
             return None
         self.busy = False

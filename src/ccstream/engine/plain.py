@@ -24,6 +24,9 @@ __all__ = ["PlainDelivery"]
 _FLUSH_TIMEOUT = 10.0
 """Seconds for all outputs of a commit to be acknowledged; longer means brokers are away."""
 
+_COMMIT_DEADLINE = 2 * _FLUSH_TIMEOUT + 5.0
+"""Seconds for a commit: its outputs, then as long for its offsets, and some to spare."""
+
 
 class PlainDelivery:
     """The strategy ``plain``.
@@ -42,7 +45,7 @@ class PlainDelivery:
         self._producer = Producer(
             {**config, "delivery.report.only.error": True, "on_delivery": self._on_delivery}
         )
-        self._committer = Committer("ccstream-commit")
+        self._committer = Committer("ccstream-commit", _COMMIT_DEADLINE)
 
     @property
     def transactional_ids(self) -> tuple[str, ...]:

@@ -76,7 +76,9 @@ class TransactionalDelivery:
             if producer is None
             else producer
         )
-        self._committer = Committer("ccstream-commit") if committer is None else committer
+        self._committer = (
+            Committer("ccstream-commit", _COMMIT_DEADLINE) if committer is None else committer
+        )
         self._open = False
         self._waiting: deque[tuple[str, int, bytes | str, bytes | None, Headers | None]] = deque()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,31 +25,43 @@ from tests.integration.harness import (
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
 
-RARE_COMMITS = {"COMMIT__INTERVAL_MS": "10000"}
-SHORT_SESSION = {"GROUP__SESSION_TIMEOUT_MS": "3000", "GROUP__HEARTBEAT_INTERVAL_MS": "1000"}
+PLAIN = {
+    "DELIVERY": "plain",
+    "GROUP__SESSION_TIMEOUT_MS": "3000",
+    "GROUP__HEARTBEAT_INTERVAL_MS": "1000",
+}
 
 
-def test_what_was_shown_and_not_committed_is_folded_again_and_shown_by_a_higher_epoch() -> None:
-    with EmbeddedKafka() as kafka:
-        bootstrap = kafka.bootstrap
-        settings = settings_for(bootstrap, "app")
-        make_topics(settings)
+@pytest.fixture(params=["embedded", "real"])
+def bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "real":
+        yield request.getfixturevalue("cluster").bootstrap
+    else:
+        with EmbeddedKafka() as kafka:
+            yield kafka.bootstrap
 
-        def stored() -> dict[str, int]:
-            return units(table(bootstrap, "app", "carts"))
 
-        with worker(settings, **RARE_COMMITS, **SHORT_SESSION) as first:
-            publish(bootstrap, [added(0, "customer:1")])
-            wait_until(lambda: stored() == {"customer:1": 1}, 20)
-            publish(bootstrap, (added(number, "customer:1") for number in range(1, 20)))
-            wait_until(lambda: synced_units(bootstrap) == {"customer:1": 20}, 20)
-            assert stored() == {"customer:1": 1}
-            first.signal(signal.SIGKILL)
-            first.wait_ended(10)
-        with worker(settings, **SHORT_SESSION):
-            wait_until(lambda: stored() == {"customer:1": 20}, 20)
-        assert synced_units(bootstrap) == {"customer:1": 20}
-        epochs = [epoch_of(m.headers()) for m in read(bootstrap, SYNC_TOPICS["carts"])]
-        assert len(epochs) == 20 + 19
-        assert epochs == sorted(epochs, key=lambda epoch: epoch or 0)
-        assert epochs[19] != epochs[20]
+def test_what_was_shown_and_not_committed_is_folded_again_and_shown_by_a_higher_epoch(
+    bootstrap: str,
+) -> None:
+    settings = settings_for(bootstrap, "app")
+    make_topics(settings)
+
+    def stored() -> dict[str, int]:
+        return units(table(bootstrap, "app", "carts"))
+
+    with worker(settings, **PLAIN, COMMIT__INTERVAL_MS="10000") as first:
+        publish(bootstrap, [added(0, "customer:1")])
+        wait_until(lambda: stored() == {"customer:1": 1}, 20)
+        publish(bootstrap, (added(number, "customer:1") for number in range(1, 20)))
+        wait_until(lambda: synced_units(bootstrap) == {"customer:1": 20}, 20)
+        assert stored() == {"customer:1": 1}
+        first.signal(signal.SIGKILL)
+        first.wait_ended(10)
+    with worker(settings, **PLAIN):
+        wait_until(lambda: stored() == {"customer:1": 20}, 20)
+    assert synced_units(bootstrap) == {"customer:1": 20}
+    epochs = [epoch_of(m.headers()) for m in read(bootstrap, SYNC_TOPICS["carts"])]
+    assert len(epochs) == 20 + 19
+    assert epochs == sorted(epochs, key=lambda epoch: epoch or 0)
+    assert epochs[19] != epochs[20]

@@ -13,6 +13,8 @@ test:  ## the tests, under 10 minutes
 	@scripts/test $(ARGS)
 test-all:  ## the long tests as well
 	@scripts/test-all $(ARGS)
+compile: ## the hot path as machine code, into build/compiled
+	@scripts/compile $(ARGS)
 check:  ## lint, format, types, layers, schemas, generated files
 	@scripts/check $(ARGS)
 generate:  ## write the files that are made from the code
@@ -22,4 +24,4 @@ bench:  ## measure, beside stock Faust, under 20 minutes
 play:  ## a year of public retail data, on a real Kafka
 	@scripts/play $(ARGS)
 
-.PHONY: help setup demo test test-all check generate bench play
+.PHONY: help setup demo test test-all compile check generate bench play

@@ -48,6 +48,11 @@ def scratch() -> Path:
     return Path(os.environ["BENCH_SCRATCH"])
 
 
+def _python_path() -> str:
+    """This folder, and the compiled package where `scripts/bench` put one."""
+    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+
+
 @contextmanager
 def kafka(**config: str) -> Iterator[str]:
     """A fresh one-node Kafka, or the cluster that ``CCSTREAM_BENCH_BOOTSTRAP`` names."""
@@ -72,7 +77,7 @@ class Program:
         handle, path = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=scratch())
         os.close(handle)
         self.log = Path(path)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), **env}
+        environment = {**os.environ, "PYTHONPATH": _python_path(), **env}
         self._process = ChildProcess(command, log=self.log, env=environment)
 
     def __enter__(self) -> Self:
@@ -200,7 +205,7 @@ class Instrument:
         self._name = module
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": _python_path()},
             stdout=subprocess.PIPE,
             text=True,
         )

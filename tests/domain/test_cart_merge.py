@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccstream.domain.cart_state import Absorbed, Cart, LineKey, MergeMode
+from ccstream.domain.cart_state import NO_CART, Absorbed, Cart, LineKey, MergeMode
 from ccstream.domain.events import Event, Money
 from ccstream.domain.limits import ABSORBED_MAX, DOTS_MAX, LINES_MAX
 from ccstream.domain.merge import absorb, lines_view, release, settle
@@ -18,7 +18,7 @@ SHOE = LineKey("shoe")
 
 def cart_of(*events: Event) -> Cart:
     desk = Desk()
-    return desk.put(*events) or Cart()
+    return desk.put(*events) or NO_CART
 
 
 def log_in(mode: MergeMode = "join", at: int = 50, marker_id: str = "log-in") -> Absorbed:
@@ -26,7 +26,7 @@ def log_in(mode: MergeMode = "join", at: int = 50, marker_id: str = "log-in") ->
 
 
 def shown(cart: Cart | None) -> dict[str, int]:
-    return {line.key.sku: line.quantity for line in lines_view(cart or Cart())}
+    return {line.key.sku: line.quantity for line in lines_view(cart or NO_CART)}
 
 
 def met(desk: Desk, guest: Cart, marker: Absorbed) -> Desk:
@@ -34,7 +34,7 @@ def met(desk: Desk, guest: Cart, marker: Absorbed) -> Desk:
     desk.heads[MAIL] += 1
     desk.folded[MAIL] = desk.heads[MAIL]
     desk.cart = absorb(
-        desk.cart or Cart(), guest, marker, (SCOPE.partition, MAIL, desk.folded[MAIL])
+        desk.cart or NO_CART, guest, marker, (SCOPE.partition, MAIL, desk.folded[MAIL])
     )
     return desk
 
@@ -66,8 +66,8 @@ def test_set_quantities_of_both_carts(mode: MergeMode, quantity: int) -> None:
 
 @pytest.mark.parametrize("mode", ["keep_saved", "keep_guest"])
 def test_the_cart_to_keep_may_be_empty_then_the_other_is_shown(mode: MergeMode) -> None:
-    guest_only = absorb(Cart(), cart_of(add("a")), log_in(mode), (3, MAIL, 0))
-    saved_only = absorb(cart_of(add("a")), Cart(), log_in(mode), (3, MAIL, 0))
+    guest_only = absorb(NO_CART, cart_of(add("a")), log_in(mode), (3, MAIL, 0))
+    saved_only = absorb(cart_of(add("a")), NO_CART, log_in(mode), (3, MAIL, 0))
     assert shown(guest_only) == shown(saved_only) == {"shoe": 1}
 
 
@@ -82,7 +82,7 @@ def test_what_is_put_in_after_the_log_in_simply_counts(mode: MergeMode) -> None:
 def test_an_event_of_the_guest_s_from_before_the_log_in_is_the_guest_s_when_it_comes_late() -> None:
     desk = Desk()
     desk.put(add("a", at=1))
-    met(desk, Cart(), log_in("keep_saved", at=50))
+    met(desk, NO_CART, log_in("keep_saved", at=50))
     desk.put(add("late", sku="hat", at=40, subject=GUEST))
     assert desk.shows() == {"shoe": 1}
     assert desk.delta is not None and desk.delta.upserted == ()
@@ -114,7 +114,7 @@ class TestWhoHasSeenADot:
         guest.put(add("a"))  # born in partition 3 too, in the web topic at offset 0
         desk = Desk()
         desk.put(add("own", channel="app"))
-        return met(desk, guest.cart or Cart(), log_in())
+        return met(desk, guest.cart or NO_CART, log_in())
 
     def test_who_saw_the_cart_after_the_hand_over(self) -> None:
         desk = self.handed_over()
@@ -167,7 +167,7 @@ class TestUntilCheckout:
         assert settled.absorbed == () and release(settled, "log-in") == (settled, None)
 
     def test_one_merge_more_than_a_cart_keeps_open_settles_it(self) -> None:
-        cart = Cart()
+        cart = NO_CART
         for number in range(ABSORBED_MAX + 1):
             guest = cart_of(add(f"a{number}"))
             marker = Absorbed(f"m{number}", 50 + number, f"visitor:{number}", "sum")
@@ -195,7 +195,9 @@ class TestBounds:
         assert desk.cart.lines[LineKey("hat")].unit_price is None
 
     def test_an_empty_cart_takes_the_guest_s_currency(self) -> None:
-        cart = absorb(Cart(), cart_of(add("a", unit_price=price(1, "USD"))), log_in(), (3, MAIL, 0))
+        cart = absorb(
+            NO_CART, cart_of(add("a", unit_price=price(1, "USD"))), log_in(), (3, MAIL, 0)
+        )
         assert cart.currency == "USD" and cart.lines[SHOE].unit_price == Money(1, "USD")
 
 

@@ -124,7 +124,7 @@ def test_an_event_more_than_30_days_old_at_its_arrival_is_too_late() -> None:
 
 def test_a_time_before_1970_is_too_late() -> None:
     verdict, window = admit(None, "a", -1, "web", 5, LIMITS)
-    assert (verdict, window) == ("too_late", Window())
+    assert (verdict, window) == ("too_late", Window({}))
 
 
 def test_a_source_idle_for_30_days_is_forgotten() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from typing import Any
 
@@ -201,7 +202,7 @@ def failing(event: Event) -> dict[type[Event], tuple[Aggregate, ...]]:
         raise ZeroDivisionError("a mistake of ours")
 
     carts, touches = PLANS[type(event)]
-    return {type(event): (touches, structs.replace(carts, step=step))}
+    return {type(event): (touches, dataclasses.replace(carts, step=step))}
 
 
 def test_an_exception_in_a_step_is_the_events_fate_and_not_the_partitions() -> None:

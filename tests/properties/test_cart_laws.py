@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
 from ccstream.domain.cart_state import LineKey
 from ccstream.domain.events import CartCleared, CartItemAdded, CartItemQuantitySet, Money
+from ccstream.wire.rows import ROW_CODECS, Entry
 from tests.properties.cart_histories import (
     TOPICS,
     Fact,
@@ -124,7 +123,10 @@ def test_a_duplicate_has_no_effect_while_its_dot_is_live(facts: list[Fact]) -> N
 def test_folding_in_two_parts_is_folding_at_once(facts: list[Fact], cut: int) -> None:
     records = logged(facts, facts)
     parts = Fold()
-    parts.cart = copy.deepcopy(parts.run(records[:cut]))  # nothing hides outside the state
+    parts.run(records[:cut])
+    if parts.cart is not None:  # nothing hides outside what a row keeps
+        row = ROW_CODECS["carts"]
+        parts.cart = row.decode_row(row.encode_row(Entry(parts.cart, 1))).state
     assert parts.run(records[cut:]) == fold(records)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
@@ -80,7 +81,7 @@ def of(tale: list[Told], subject: str) -> list[Told]:
 
 
 def marked(marker: Absorbed, guest: str) -> Absorbed:
-    return structs.replace(marker, id=f"log-in of {guest}", subject=guest)
+    return dataclasses.replace(marker, id=f"log-in of {guest}", subject=guest)
 
 
 @law

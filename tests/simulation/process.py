@@ -8,6 +8,7 @@ steps.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 from unittest.mock import MagicMock, patch
 
 import structlog
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from ccstream.domain.events import CartItemAdded, Event
 from ccstream.domain.limits import LINES_MAX
@@ -90,7 +91,7 @@ def _plans() -> Mapping[type[Event], tuple[Aggregate, ...]]:
     made = make_plans(Rules(LINES_MAX, TouchLimits(), Policies()))
     return {
         kind: tuple(
-            structs.replace(one, step=_brittle(one.step)) if one.table == "carts" else one
+            dataclasses.replace(one, step=_brittle(one.step)) if one.table == "carts" else one
             for one in aggregates
         )
         for kind, aggregates in made.items()
@@ -135,7 +136,7 @@ def on_fakes() -> Iterator[None]:
         with (
             patch("ccstream.engine.restore.Consumer", FakeConsumer),
             patch("ccstream.engine.dataplane.Consumer", FakeConsumer),
-            patch("ccstream.engine.chunks.gc", collector),
+            patch("ccstream.engine.collector.gc", collector),
         ):
             yield
     finally:

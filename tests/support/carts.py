@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ccstream.domain.cart import step
-from ccstream.domain.cart_state import Cart, CartDelta
+from ccstream.domain.cart_state import NO_CART, Cart, CartDelta
 from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import (
     CartCleared,
@@ -78,7 +78,7 @@ class Desk:
 
     def shows(self) -> dict[str, int]:
         """Quantities by SKU."""
-        return {line.key.sku: line.quantity for line in lines_view(self.cart or Cart())}
+        return {line.key.sku: line.quantity for line in lines_view(self.cart or NO_CART)}
 
 
 def _common(event_id: str, channel: str, at: int, more: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
+import msgspec
 from fastavro import schemaless_reader, schemaless_writer
 from hypothesis import strategies as st
-from msgspec import to_builtins
 
 from ccstream.domain.cart_state import (
     Absorbed,
@@ -43,6 +43,23 @@ __all__ = [
     "synced_datum",
     "texts",
 ]
+
+
+def plain(record: Any) -> Any:
+    """Records and what is in them as dicts and lists, without what codecs keep there."""
+    return _without_caches(msgspec.to_builtins(record))
+
+
+def _without_caches(data: Any) -> Any:
+    match data:
+        case dict():
+            return {k: _without_caches(v) for k, v in data.items() if k not in _CACHES}
+        case list() | tuple():
+            return [_without_caches(one) for one in data]
+    return data
+
+
+_CACHES = ("encoded", "_encoded", "shown", "kept")
 
 longs = st.one_of(
     st.integers(-(1 << 63), (1 << 63) - 1),
@@ -145,7 +162,7 @@ def _line_datum(line: Line) -> dict[str, Any]:
     return {
         **_key_datum(line.key),
         "quantity": line.quantity,
-        "unit_price": to_builtins(line.unit_price),
+        "unit_price": plain(line.unit_price),
         "name": line.name,
         "added_at": line.added_at,
         "changed_at": line.changed_at,
@@ -156,7 +173,7 @@ def _line_datum(line: Line) -> dict[str, Any]:
 def _dot_datum(dot: Dot) -> dict[str, Any]:
     names = ("partition", "topic", "offset")
     places = [dict(zip(names, position, strict=True)) for position in dot.positions]
-    return {**to_builtins(dot), "positions": places}
+    return {**plain(dot), "positions": places}
 
 
 def _setting_datum(dot: Dot) -> dict[str, Any]:
@@ -187,7 +204,7 @@ def _cart_datum(cart: Cart) -> dict[str, Any]:
             }
             for one in cart.pending
         ],
-        "absorbed": [to_builtins(one) for one in cart.absorbed],
+        "absorbed": [plain(one) for one in cart.absorbed],
         "last_now": cart.last_now,
     }
 
@@ -237,18 +254,18 @@ def _touches(draw: st.DrawFn) -> Touches:
 
 def _touches_datum(state: Touches) -> dict[str, Any]:
     return {
-        "first": to_builtins(state.first),
-        "last_by_channel": [to_builtins(touch) for touch in state.last_by_channel.values()],
-        "trails": [to_builtins(trail) for trail in state.trails.values()],
-        "earlier": [to_builtins(one) for one in state.earlier.values()],
+        "first": plain(state.first),
+        "last_by_channel": [plain(touch) for touch in state.last_by_channel.values()],
+        "trails": [plain(trail) for trail in state.trails.values()],
+        "earlier": [plain(one) for one in state.earlier.values()],
     }
 
 
 def _touches_synced(state: Touches, delta: object, observed: bytes) -> dict[str, Any]:
     return {
-        "first": to_builtins(state.first),
-        "last": to_builtins(state.last),
-        "by_channel": [to_builtins(touch) for touch in state.last_by_channel.values()],
+        "first": plain(state.first),
+        "last": plain(state.last),
+        "by_channel": [plain(touch) for touch in state.last_by_channel.values()],
     }
 
 
@@ -261,16 +278,12 @@ profiles = st.dictionaries(
 
 
 def _profile_datum(state: Profile) -> dict[str, Any]:
-    traits = [
-        {"name": name, "statements": to_builtins(kept)} for name, kept in state.traits.items()
-    ]
+    traits = [{"name": name, "statements": plain(kept)} for name, kept in state.traits.items()]
     return {"traits": traits}
 
 
 def _profile_synced(state: Profile, delta: ProfileDelta | None, observed: bytes) -> dict[str, Any]:
-    traits = [
-        {"name": name, "values": to_builtins(values)} for name, values in state.values().items()
-    ]
+    traits = [{"name": name, "values": plain(values)} for name, values in state.values().items()]
     return {"traits": traits, "changed": list(delta.changed) if delta else []}
 
 
@@ -349,7 +362,7 @@ _SYNCED: dict[str, Any] = {
 
 def row_datum(table: str, entry: Entry) -> dict[str, Any]:
     """A row as its schema has it."""
-    return {"version": entry.version, **_ROWS.get(table, to_builtins)(entry.state)}
+    return {"version": entry.version, **_ROWS.get(table, plain)(entry.state)}
 
 
 def synced_datum(
@@ -379,5 +392,5 @@ def synced_datum(
                 "outcome",
             )
         },
-        **(said(entry.state, delta, observed) if said else to_builtins(entry.state)),
+        **(said(entry.state, delta, observed) if said else plain(entry.state)),
     }

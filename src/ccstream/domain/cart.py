@@ -27,9 +27,8 @@ Duplicates are dropped before (``window.py``); one whose dot is live has no effe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
-
-from msgspec import structs
 
 from ccstream.domain.cart_state import (
     NO_CART,
@@ -40,6 +39,7 @@ from ccstream.domain.cart_state import (
     Line,
     LineKey,
     PendingRemoval,
+    line_key,
 )
 from ccstream.domain.effects import Effect, Publish, Reject
 from ccstream.domain.events import (
@@ -98,7 +98,7 @@ def _add(cart: Cart | None, event: CartItemAdded, at: Moment, lines_max: int) ->
         if currency is not None:
             return cart, (_currency_mismatch(price, currency),)
         currency = price.currency
-    key = LineKey(event.sku, event.options_hash, event.fulfilment, event.store)
+    key = line_key(event.sku, event.options_hash, event.fulfilment, event.store)
     line = before.lines.get(key)
     if line is not None:
         for known in line.dots:
@@ -154,7 +154,7 @@ def _set(cart: Cart | None, event: CartItemQuantitySet, at: Moment, lines_max: i
         if currency is not None:
             return cart, (_currency_mismatch(price, currency),)
         currency = price.currency
-    key = LineKey(event.sku, event.options_hash, event.fulfilment, event.store)
+    key = line_key(event.sku, event.options_hash, event.fulfilment, event.store)
     line = before.lines.get(key)
     seen = seen_by(event, at)
     consumed: list[Dot] = []
@@ -189,7 +189,7 @@ def _set(cart: Cart | None, event: CartItemQuantitySet, at: Moment, lines_max: i
 
 
 def _remove(cart: Cart | None, event: CartItemRemoved, at: Moment, _: int) -> Outcome:
-    key = LineKey(event.sku, event.options_hash, event.fulfilment, event.store)
+    key = line_key(event.sku, event.options_hash, event.fulfilment, event.store)
     return _consume(cart, event, at, (key,))
 
 
@@ -199,7 +199,7 @@ def _clear(cart: Cart | None, event: CartCleared, at: Moment, _: int) -> Outcome
 
 def _check_out(cart: Cart | None, event: OrderPlaced, at: Moment, _: int) -> Outcome:
     keys = dict.fromkeys(
-        LineKey(line.sku, line.options_hash, line.fulfilment, line.store) for line in event.lines
+        line_key(line.sku, line.options_hash, line.fulfilment, line.store) for line in event.lines
     )
     return _consume(cart, event, at, tuple(keys), event.order_id)
 
@@ -326,7 +326,7 @@ def _heir(dot: Dot, consumed: list[Dot]) -> Dot:
         name = old.name if name is None else name
     if price is dot.unit_price and name is dot.name:
         return dot
-    return structs.replace(dot, unit_price=price, name=name)
+    return replace(dot, unit_price=price, name=name)
 
 
 def _closed_by(claimants: list[PendingRemoval]) -> str | None:

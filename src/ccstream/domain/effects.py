@@ -6,20 +6,32 @@ asks for it; ``Publish`` says what was special about this change.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final, final
 
-from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
 __all__ = ["Effect", "Publish", "Reject"]
 
 
-class Publish(Struct, frozen=True):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, unsafe_hash=True)
+class Publish:
     """The row changed; ``delta`` is the aggregate's own record of how (see its module)."""
 
-    delta: Any = None
+    delta: Final[Any]
+
+    def __init__(
+        self,
+        delta: Any = None,
+    ) -> None:
+        self.delta = delta
 
 
-class Reject(Struct, frozen=True):
+@final
+@dataclass(frozen=True)
+class Reject:
     """The event has no effect; ``reason`` is a catalogue constant, ``detail`` a sentence
     without personal values.
     """

@@ -8,9 +8,8 @@ add later than all others; the tests hold it to `assemble`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from operator import is_
-
-from msgspec import structs
 
 from ccstream.domain.cart_state import Dot, Line, LineKey, Position
 from ccstream.domain.events import CartItemAdded, CartItemQuantitySet
@@ -140,7 +139,7 @@ def in_currency(line: Line, currency: str) -> Line:
         price = dot.unit_price
         if price is None or price.currency == currency:
             return dot
-        return structs.replace(dot, unit_price=None)
+        return replace(dot, unit_price=None)
 
     dots, sets = tuple(map(priced, line.dots)), tuple(map(priced, line.sets))
     if all(map(is_, dots + sets, line.dots + line.sets)):

@@ -25,8 +25,8 @@ checkout that closed something settles the cart: what is shown is what is kept.
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from msgspec import Struct, structs
+from dataclasses import dataclass, replace
+from typing import final
 
 from ccstream.domain.cart_state import Absorbed, Cart, Dot, Line, LineKey, PendingRemoval, Position
 from ccstream.domain.limits import ABSORBED_MAX, LINES_MAX
@@ -36,7 +36,9 @@ from ccstream.domain.seen import bounded, claim
 __all__ = ["absorb", "difference", "lines_view", "release", "settle"]
 
 
-class _Shown(Struct, gc=False):
+@final
+@dataclass
+class _Shown:
     """What a line shows while its dots are played: adds, and the set in force if any."""
 
     adds: tuple[Dot, ...] = ()
@@ -62,9 +64,7 @@ def lines_view(cart: Cart) -> list[Line]:
     for key, line in cart.lines.items():
         quantity = shown[key].quantity if key in shown else 0
         if quantity:
-            view.append(
-                line if quantity == line.quantity else structs.replace(line, quantity=quantity)
-            )
+            view.append(line if quantity == line.quantity else replace(line, quantity=quantity))
     return view
 
 
@@ -110,7 +110,7 @@ def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position) -> C
     markers = {known.id: known for known in cart.absorbed}
     for known in handed_over.absorbed:
         into = known.into or marker.subject
-        markers.setdefault(known.id, structs.replace(known, into=into))
+        markers.setdefault(known.id, replace(known, into=into))
     markers[marker.id] = marker
     waiting = {removal.event_id: removal for removal in (*pending, *handed_pending)}
     merged = Cart(
@@ -135,7 +135,7 @@ def release(cart: Cart, marker_id: str) -> tuple[Cart, Cart | None]:
         return cart, None
     rest = tuple(marker for marker in cart.absorbed if marker is not undone)
     if any(marker.subject == undone.subject for marker in rest):
-        return structs.replace(cart, absorbed=rest), None
+        return replace(cart, absorbed=rest), None
     leaving = {undone.subject}
     for _ in rest:
         leaving.update(marker.subject for marker in rest if marker.into in leaving)
@@ -149,15 +149,13 @@ def release(cart: Cart, marker_id: str) -> tuple[Cart, Cart | None]:
         if left is not None:
             goes[key] = _reborn(left, undone.subject)
     moved = tuple(
-        structs.replace(marker, into="") if marker.into == undone.subject else marker
+        replace(marker, into="") if marker.into == undone.subject else marker
         for marker in rest
         if marker.into in leaving
     )
     released = Cart(1, currency_of(goes.values()), goes, cart.pending, moved, cart.last_now)
     absorbed = tuple(marker for marker in rest if marker.into not in leaving)
-    kept_cart = structs.replace(
-        cart, lines=stays, absorbed=absorbed, currency=currency_of(stays.values())
-    )
+    kept_cart = replace(cart, lines=stays, absorbed=absorbed, currency=currency_of(stays.values()))
     return kept_cart, released
 
 
@@ -167,11 +165,11 @@ def settle(cart: Cart) -> Cart:
         return cart
     lines: dict[LineKey, Line] = {}
     for key, shown in _play(cart).items():
-        dots = tuple(structs.replace(dot, origin="") for dot in shown.adds)
-        sets = () if shown.set_ is None else (structs.replace(shown.set_, origin=""),)
+        dots = tuple(replace(dot, origin="") for dot in shown.adds)
+        sets = () if shown.set_ is None else (replace(shown.set_, origin=""),)
         if dots or sets:
             lines[key] = assemble(key, dots, sets)
-    return structs.replace(cart, lines=lines, absorbed=(), currency=currency_of(lines.values()))
+    return replace(cart, lines=lines, absorbed=(), currency=currency_of(lines.values()))
 
 
 def _play(cart: Cart) -> _Basket:
@@ -264,17 +262,13 @@ def _carried(line: Line, subject: str, mark: Position) -> Line:
     """A guest's line as it arrives: marked, and with its origin."""
     return _each(
         line,
-        lambda dot: structs.replace(
-            dot, positions=(*dot.positions, mark), origin=dot.origin or subject
-        ),
+        lambda dot: replace(dot, positions=(*dot.positions, mark), origin=dot.origin or subject),
     )
 
 
 def _reborn(line: Line, subject: str) -> Line:
     """A line in the cart that its dots came from, whose subject is ``subject``."""
-    return _each(
-        line, lambda dot: structs.replace(dot, origin="") if dot.origin == subject else dot
-    )
+    return _each(line, lambda dot: replace(dot, origin="") if dot.origin == subject else dot)
 
 
 def _united(saved: Line, guest: Line) -> Line:
@@ -290,8 +284,6 @@ def _union(saved: tuple[Dot, ...], guest: tuple[Dot, ...]) -> tuple[Dot, ...]:
         union[dot.event_id] = (
             dot
             if known is None
-            else structs.replace(
-                known, positions=tuple(dict.fromkeys((*known.positions, *dot.positions)))
-            )
+            else replace(known, positions=tuple(dict.fromkeys((*known.positions, *dot.positions))))
         )
     return tuple(union.values())

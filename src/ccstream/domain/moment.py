@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, final
 
-from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
 __all__ = ["Instant", "Moment", "Scope"]
 
@@ -12,7 +14,9 @@ Instant = int
 """Milliseconds since the epoch, UTC."""
 
 
-class Scope(Struct, frozen=True):
+@final
+@dataclass(frozen=True)
+class Scope:
     """The partition that decides: offsets mean something only within one of these.
 
     ``state_id`` is 8 random bytes made when the application's state was first created;
@@ -24,7 +28,10 @@ class Scope(Struct, frozen=True):
     partitions: int
 
 
-class Moment(Struct, frozen=True):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, unsafe_hash=True)
+class Moment:
     """One record's place in the log.
 
     ``now`` is the record's append time, never less than that of the record folded before
@@ -37,9 +44,25 @@ class Moment(Struct, frozen=True):
     cannot once a crash has changed the order in which they are folded.
     """
 
-    now: Instant
-    topic: int
-    offset: int
-    scope: Scope
-    folded: Sequence[int]
-    appended_at: Instant | None = None
+    now: Final[Instant]
+    topic: Final[int]
+    offset: Final[int]
+    scope: Final[Scope]
+    folded: Final[Sequence[int]]
+    appended_at: Final[Instant | None]
+
+    def __init__(
+        self,
+        now: Instant,
+        topic: int,
+        offset: int,
+        scope: Scope,
+        folded: Sequence[int],
+        appended_at: Instant | None = None,
+    ) -> None:
+        self.now = now
+        self.topic = topic
+        self.offset = offset
+        self.scope = scope
+        self.folded = folded
+        self.appended_at = appended_at

@@ -13,11 +13,12 @@ state or with another N: such a token, or one that cannot be read, counts as not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct as Layout
-from typing import Final
+from typing import Final, final
 
-from msgspec import Struct
+from librt.strings import BytesWriter, write_i64_be
 
 from ccstream.domain.limits import TOKEN_TOPICS_MAX
 from ccstream.domain.moment import Moment, Scope
@@ -34,7 +35,9 @@ def _whole(topics: int) -> Layout:
     return Layout(f">B8sHH{topics}q")
 
 
-class Observed(Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class Observed:
     """A token, read. ``offsets[t]`` is the last offset seen of topic number ``t``."""
 
     state_id: bytes
@@ -54,9 +57,11 @@ class Observed(Struct, frozen=True, gc=False):
     @staticmethod
     def encode(scope: Scope, folded: Sequence[int]) -> bytes:
         """The token of a snapshot published when ``folded`` was what is folded."""
-        return _whole(len(folded)).pack(
-            _VERSION, scope.state_id, scope.partitions, scope.partition, *folded
-        )
+        out = BytesWriter()
+        out.write(_HEAD.pack(_VERSION, scope.state_id, scope.partitions, scope.partition))
+        for offset in folded:
+            write_i64_be(out, offset)
+        return out.getvalue()
 
     def is_of(self, scope: Scope) -> bool:
         """Whether its offsets mean anything here: the same state, with as many partitions."""

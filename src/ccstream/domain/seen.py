@@ -13,8 +13,8 @@ topics are folded. It then waits in the row as a `PendingRemoval`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from msgspec import Struct, structs
+from dataclasses import dataclass, replace
+from typing import final
 
 from ccstream.domain.cart_state import Dot, Line, LineKey, PendingRemoval
 from ccstream.domain.events import (
@@ -32,7 +32,9 @@ __all__ = ["Remover", "Seen", "await_unseen", "bounded", "claim", "seen_by", "st
 Remover = CartItemRemoved | CartItemQuantitySet | CartCleared | OrderPlaced
 
 
-class Seen(Struct, frozen=True, gc=False):
+@final
+@dataclass
+class Seen:
     """What one event may consume. ``before`` is set for an author that said nothing."""
 
     names: tuple[str, ...]
@@ -129,7 +131,7 @@ def claim(
         claimants.append(removal)
         names = tuple(name for name in removal.dots if name != dot.event_id)
         if names or removal.token is not None:
-            waiting.append(structs.replace(removal, dots=names, order_id=None))
+            waiting.append(replace(removal, dots=names, order_id=None))
     return tuple(waiting), claimants
 
 
@@ -154,5 +156,5 @@ def still_waiting(pending: tuple[PendingRemoval, ...], at: Moment) -> tuple[Pend
         if token is None or token.reaches_beyond(at):
             waiting.append(removal)
         elif removal.dots:
-            waiting.append(structs.replace(removal, token=None))
+            waiting.append(replace(removal, token=None))
     return tuple(waiting)

@@ -21,9 +21,10 @@ ended before the lookback, or are the oldest of too many) are summed up by chann
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, final
 
-from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
 from ccstream.domain.effects import Effect, Publish
 from ccstream.domain.events import (
@@ -61,41 +62,96 @@ __all__ = [
 ]
 
 
-class TouchLimits(Struct, frozen=True):
+@final
+@dataclass(frozen=True)
+class TouchLimits:
     """How far before the latest touch the path goes back."""
 
     lookback_ms: int = 90 * 24 * 3_600_000
 
 
-class Touch(Struct, frozen=True, gc=False):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, unsafe_hash=True)
+class Touch:
     """One event as a touch. ``kind`` is the event's class; ``detail`` what it was about."""
 
-    event_id: str
-    kind: str
-    channel: str
-    source: str
-    occurred_at: int
-    detail: str
-    campaign: Campaign | None = None
+    event_id: Final[str]
+    kind: Final[str]
+    channel: Final[str]
+    source: Final[str]
+    occurred_at: Final[int]
+    detail: Final[str]
+    campaign: Final[Campaign | None]
+    encoded: bytes = field(init=False, compare=False, repr=False)
+
+    def __init__(
+        self,
+        event_id: str,
+        kind: str,
+        channel: str,
+        source: str,
+        occurred_at: int,
+        detail: str,
+        campaign: Campaign | None = None,
+    ) -> None:
+        self.event_id = event_id
+        self.kind = kind
+        self.channel = channel
+        self.source = source
+        self.occurred_at = occurred_at
+        self.detail = detail
+        self.campaign = campaign
+        self.encoded = b""
 
 
-class Visit(Struct, frozen=True, gc=False):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, unsafe_hash=True)
+class Visit:
     """Touches of one trail without a long silence between them."""
 
-    started_at: int
-    ended_at: int
-    touches: int
+    started_at: Final[int]
+    ended_at: Final[int]
+    touches: Final[int]
+
+    def __init__(
+        self,
+        started_at: int,
+        ended_at: int,
+        touches: int,
+    ) -> None:
+        self.started_at = started_at
+        self.ended_at = ended_at
+        self.touches = touches
 
 
-class Trail(Struct, frozen=True, gc=False):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, unsafe_hash=True)
+class Trail:
     """The visits, in order, of one channel and of the campaign that led there (or "")."""
 
-    channel: str
-    campaign_id: str
-    visits: tuple[Visit, ...]
+    channel: Final[str]
+    campaign_id: Final[str]
+    visits: Final[tuple[Visit, ...]]
+    encoded: bytes = field(init=False, compare=False, repr=False)
+
+    def __init__(
+        self,
+        channel: str,
+        campaign_id: str,
+        visits: tuple[Visit, ...],
+    ) -> None:
+        self.channel = channel
+        self.campaign_id = campaign_id
+        self.visits = visits
+        self.encoded = b""
 
 
-class Earlier(Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class Earlier:
     """The touches of a channel that are no longer in the path."""
 
     channel: str
@@ -108,17 +164,36 @@ Trails = dict[tuple[str, str], Trail]
 """By channel and campaign."""
 
 
-class Touches(Struct, frozen=True):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, unsafe_hash=True)
+class Touches:
     """The row. ``last`` is one of ``last_by_channel``."""
 
-    first: Touch
-    last: Touch
-    last_by_channel: dict[str, Touch]
-    trails: Trails
-    earlier: dict[str, Earlier] = {}
+    first: Final[Touch]
+    last: Final[Touch]
+    last_by_channel: Final[dict[str, Touch]]
+    trails: Final[Trails]
+    earlier: Final[dict[str, Earlier]]
+
+    def __init__(
+        self,
+        first: Touch,
+        last: Touch,
+        last_by_channel: dict[str, Touch],
+        trails: Trails,
+        earlier: dict[str, Earlier],
+    ) -> None:
+        self.first = first
+        self.last = last
+        self.last_by_channel = last_by_channel
+        self.trails = trails
+        self.earlier = earlier
 
 
-class PathEntry(Struct, frozen=True, order=True, gc=False):
+@final
+@dataclass(frozen=True, order=True)
+class PathEntry:
     """A visit as a reader of the path wants it."""
 
     started_at: int
@@ -143,30 +218,32 @@ def step(
         at: its place in the log, which decides nothing here.
         limits: the configured lookback.
     """
-    kind = type(event)
+    kind, about = _KINDS[type(event)]
     channel = event.channel
     when = event.occurred_at
     campaign = event.campaign
-    detail = _DETAILS[kind](event)[:DETAIL_CHARS_MAX]
-    touch = Touch(event.event_id, kind.__name__, channel, event.source, when, detail, campaign)
+    detail = about(event)[:DETAIL_CHARS_MAX]
+    touch = Touch(event.event_id, kind, channel, event.source, when, detail, campaign)
     if campaign is not None:
         campaign_id = campaign.id
     else:
-        campaign_id = detail if kind is CampaignClicked else ""
+        campaign_id = detail if isinstance(event, CampaignClicked) else ""
     key = (channel, campaign_id)
     if state is None:
         trail = Trail(channel, campaign_id, (Visit(when, when, 1),))
-        return Touches(touch, touch, {channel: touch}, {key: trail}), _CHANGED
+        return Touches(touch, touch, {channel: touch}, {key: trail}, {}), _CHANGED
     last_by_channel = state.last_by_channel
     known = last_by_channel.get(channel)
     if known is None or _is_later(touch, known):
-        last_by_channel = {**last_by_channel, channel: touch}
+        last_by_channel = last_by_channel.copy()
+        last_by_channel[channel] = touch
     first = touch if _is_later(state.first, touch) else state.first
     last = touch if _is_later(touch, state.last) else state.last
     known_trail = state.trails.get(key)
     before = known_trail.visits if known_trail is not None else ()
     after = _visited(before, when)
-    trails = {**state.trails, key: Trail(channel, campaign_id, after)}
+    trails = state.trails.copy()
+    trails[key] = Trail(channel, campaign_id, after)
     earlier = state.earlier
     if len(after) > len(before):
         trails, earlier = _shortened(trails, earlier, last.occurred_at - limits.lookback_ms)
@@ -179,7 +256,8 @@ def detail_of(event: Event) -> str:
     Raises:
         KeyError: the event is not a touch.
     """
-    return _DETAILS[type(event)](event)[:DETAIL_CHARS_MAX]
+    _, about = _KINDS[type(event)]
+    return about(event)[:DETAIL_CHARS_MAX]
 
 
 def path(state: Touches) -> tuple[PathEntry, ...]:
@@ -280,3 +358,7 @@ _DETAILS: Final[dict[type[Event], Callable[[Any], str]]] = {
     InteractionLogged: lambda e: e.topic,
 }
 """One entry for each event that is a touch. Of a visit, how the customer came."""
+
+_KINDS: Final[dict[type[Event], tuple[str, Callable[[Any], str]]]] = {
+    kind: (kind.__name__, about) for kind, about in _DETAILS.items()
+}

@@ -22,10 +22,11 @@ a 64-bit BLAKE2b digest of the id. Two of 1,024 ids share a digest with a probab
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final, Literal
+from typing import Final, Literal, final
 
-from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
 from ccstream.domain.limits import (
     RETRY_SPAN_MS,
@@ -53,7 +54,9 @@ _TRIM_ABOVE_BYTES: Final = (WINDOW_IDS_MIN + 16) * ENTRY_BYTES
 _NOTHING: Final = -1
 
 
-class WindowLimits(Struct, frozen=True):
+@final
+@dataclass(frozen=True)
+class WindowLimits:
     """What may be configured: ids a source, and how old an event may be at its arrival."""
 
     ids_max: int = WINDOW_IDS_MAX
@@ -66,12 +69,25 @@ class WindowLimits(Struct, frozen=True):
             raise ValueError(f"horizon_ms is {self.horizon_ms}, not above 0")
 
 
-class SourceWindow(Struct, frozen=True, gc=False):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, unsafe_hash=True)
+class SourceWindow:
     """One source: its horizon, when it was last heard, and its ids (see the module)."""
 
-    horizon: int
-    last_seen: int
-    ids: bytes
+    horizon: Final[int]
+    last_seen: Final[int]
+    ids: Final[bytes]
+
+    def __init__(
+        self,
+        horizon: int,
+        last_seen: int,
+        ids: bytes,
+    ) -> None:
+        self.horizon = horizon
+        self.last_seen = last_seen
+        self.ids = ids
 
     @property
     def newest(self) -> int:
@@ -82,14 +98,25 @@ class SourceWindow(Struct, frozen=True, gc=False):
         return len(self.ids) // ENTRY_BYTES
 
 
-class Window(Struct, frozen=True):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, unsafe_hash=True)
+class Window:
     """All sources of one subject. ``floor`` is the horizon of sources not listed."""
 
-    sources: dict[str, SourceWindow] = {}
-    floor: int = _NOTHING
+    sources: Final[dict[str, SourceWindow]]
+    floor: Final[int]
+
+    def __init__(
+        self,
+        sources: dict[str, SourceWindow],
+        floor: int = _NOTHING,
+    ) -> None:
+        self.sources = sources
+        self.floor = floor
 
 
-_EMPTY: Final = Window()
+_EMPTY: Final = Window({})
 
 
 def admit(
@@ -131,7 +158,9 @@ def admit(
         ids, horizon = _trim(ids, horizon, limits.ids_max)
     changed = SourceWindow(horizon, now, ids)
     if known is not None and now - known.last_seen < WINDOW_SWEEP_MS:
-        return "fresh", Window({**window.sources, source: changed}, window.floor)
+        sources = window.sources.copy()
+        sources[source] = changed
+        return "fresh", Window(sources, window.floor)
     return "fresh", _sweep(window, source, changed, now - limits.horizon_ms)
 
 

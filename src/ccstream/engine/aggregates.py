@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from msgspec import Struct
+from dataclasses import dataclass
+from typing import Any, final
 
 from ccstream.domain import cart, identity, order, profile, touch
 from ccstream.domain.effects import Effect
@@ -13,7 +12,8 @@ from ccstream.domain.events import Event, OrderPlaced
 from ccstream.domain.moment import Moment
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
-from ccstream.wire.rows import ROW_CODECS, Entry
+from ccstream.wire.entry import Entry
+from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.sync import SYNC_CODECS, SyncCodec
 
 __all__ = ["ALIASES", "WINDOWS", "Aggregate", "Rules", "make_plans"]
@@ -26,7 +26,9 @@ _DAY_MS = 24 * 3_600_000
 Step = Callable[[Any, Any, Moment], tuple[Any, tuple[Effect, ...]]]
 
 
-class Rules(Struct, frozen=True):
+@final
+@dataclass(frozen=True)
+class Rules:
     """What of the domain is configured."""
 
     cart_lines_max: int
@@ -43,7 +45,9 @@ class Rules(Struct, frozen=True):
         )
 
 
-class Aggregate(Struct, frozen=True, eq=False):
+@final
+@dataclass(frozen=True, eq=False)
+class Aggregate:
     """One aggregate as the engine sees it.
 
     ``encode_synced`` is None for those that are not published. ``row_suffix`` is what an

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from typing import final
 
 from ccstream.domain.events import Event
 
-__all__ = ["ChunkStatistics"]
+__all__ = ["ChunkStatistics", "Counts", "count"]
+
+Counts = dict[tuple[str, ...], int]
+"""By the values of a metric's labels."""
 
 
+@final
 class ChunkStatistics:
     """What one chunk did, counted as plainly as possible; turned into metrics at its end.
 
     ``times`` are the event times of what was applied, by channel and type of event.
     """
 
-    __slots__ = ("consumed", "mail", "misrouted", "outcomes", "rejected", "times")
-
     def __init__(self, topics: int) -> None:
         self.consumed = [0] * topics
-        self.outcomes: Counter[tuple[str, ...]] = Counter()
-        self.rejected: Counter[tuple[str, ...]] = Counter()
-        self.misrouted: Counter[tuple[str, ...]] = Counter()
-        self.mail: Counter[tuple[str, ...]] = Counter()
-        self.times: defaultdict[tuple[str, type[Event]], list[int]] = defaultdict(list)
+        self.outcomes: Counts = {}
+        self.rejected: Counts = {}
+        self.misrouted: Counts = {}
+        self.mail: Counts = {}
+        self.times: dict[tuple[str, type[Event]], list[int]] = {}
+
+    def applied(self, channel: str, kind: type[Event], occurred_at: int) -> None:
+        """An event of ``channel`` had its effect."""
+        key = (channel, kind)
+        times = self.times.get(key)
+        if times is None:
+            times = self.times[key] = []
+        times.append(occurred_at)
+
+    def ended(self, channel: str, outcome: str) -> None:
+        """An event of ``channel`` came to its ``outcome``."""
+        count(self.outcomes, channel, outcome)
+
+
+def count(counts: Counts, *labels: str) -> None:
+    """One more for these labels."""
+    counts[labels] = counts.get(labels, 0) + 1

@@ -7,13 +7,13 @@ the positions reached are handed to the delivery as one snapshot; folding goes o
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 from msgspec import Struct
 
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.clock import Clock
+from ccstream.engine.collector import Collector
 from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.delivery import ChangelogRecord, Delivery, Snapshot, SourceOffset
 from ccstream.engine.fold import Folder
@@ -37,10 +37,6 @@ _LINGER_ABOVE = 3_000.0
 """Events a second above which the loop waits for fuller chunks: below, every request to the
 broker is affordable and each millisecond is felt; at 5,000 a second it is the broker that
 chokes on one request an event."""
-
-_GC_THRESHOLD = 100_000
-"""Containers made and still held between two collections of the youngest: some thousand events,
-where the default of 700 is some tens."""
 
 _COMMIT_SHARE = 5
 """From the beginning of one commit to the next at least so many times what the last one took:
@@ -84,6 +80,7 @@ class ChunkLoop:
             topic: number for number, topic in enumerate(layout.input_topics_by_number)
         }
         self._committed_at = 0.0
+        self._collector = Collector(clock)
         self._urgent = False
         self._commit_seconds = 0.0
         self._rate = 0.0
@@ -103,11 +100,7 @@ class ChunkLoop:
         self._committed = {n: list(p.folded) for n, p in partitions.items()}
         self._committed_at = self._clock.monotonic()  # by the take-over, all of it
         self._gauges.serving(partitions, waiting)
-        # Rows live long and hold no cycles: the collector, which cost a quarter of a fold, need
-        # neither look at the restored ones again nor come as often as by default.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_GC_THRESHOLD, 50, 50)
+        self._collector.begin()
 
     def end(self, assignment: Assignment, timeout: float) -> dict[int, Partition]:
         """Commit what was folded and let go; the partitions, all their work committed.
@@ -146,9 +139,11 @@ class ChunkLoop:
         if self._delivery.waiting > _WAITING_MAX:
             self._ended(self._delivery.settle(self._pace.commit_timeout))
         self._gauges.turn(self._plane, self.partitions, self._delivery)
+        self._collector.turn()
         self._linger(len(messages))
 
     def close(self) -> None:
+        self._collector.end()
         self._delivery.close()
         self._plane.close()
 

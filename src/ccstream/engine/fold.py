@@ -30,14 +30,14 @@ from ccstream.domain.moment import Moment
 from ccstream.domain.observed import Observed
 from ccstream.domain.window import WindowLimits, admit
 from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
-from ccstream.engine.chunk_statistics import ChunkStatistics
+from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Record, Source, trace_of
 from ccstream.errors import StateError, UndecodableError
+from ccstream.wire.entry import Entry
 from ccstream.wire.mail import HOPS_MAX, Mail, decode_mail
 from ccstream.wire.partition import partition_for
-from ccstream.wire.rows import Entry
 from ccstream.wire.sync import Cause
 from ccstream.wire.validate import validate, validate_origin
 
@@ -121,7 +121,7 @@ class Folder:
             return
         home = partition_for(event.subject.encode(), partition.scope.partitions)
         if home != partition.number:
-            self.statistics.misrouted[(channel,)] += 1
+            count(self.statistics.misrouted, channel)
             self._forward(partition, event.subject, home, event, source)
             return
         self._resolve(partition, topic, event.subject, event, source, offset, appended_at)
@@ -181,8 +181,7 @@ class Folder:
             )
             self._refuse(partition, entity, event, source, refusal, outcome="too_late")
             return
-        memo = known.memo if known is not None else None
-        taken = Entry(admitted, partition.next_version(), memo)
+        taken = Entry(admitted, partition.next_version())
         alias = partition.tables[ALIASES].get(entity)
         if alias is None or type(event) is IdentifiersLinked:
             at = Moment(now, topic, offset, partition.scope, partition.folded, source.appended_at)
@@ -245,12 +244,8 @@ class Folder:
         outputs = []
         for aggregate, key, entry, state, delta in changes:
             version = partition.next_version()
-            if entry is None:
-                after = Entry(state, version)
-                base = 0
-            else:
-                after = Entry(state, version, entry.memo)
-                base = entry.version
+            after = Entry(state, version)
+            base = 0 if entry is None else entry.version
             value = None
             if aggregate.encode_synced is not None and state is not None:
                 token = (
@@ -275,8 +270,8 @@ class Folder:
                 outlet.publish(aggregate, partition, key, after.version, value, appended_at, trace)
         partition.tables[WINDOWS].put(entity, taken)
         statistics = self.statistics
-        statistics.times[event.channel, type(event)].append(event.occurred_at)
-        statistics.outcomes[event.channel, outcome] += 1
+        statistics.applied(event.channel, type(event), event.occurred_at)
+        statistics.ended(event.channel, outcome)
 
     def _publish_unchanged(
         self, partition: Partition, entity: str, event: Event, source: Source, outcome: str
@@ -301,7 +296,7 @@ class Folder:
                 aggregate, partition, key, version, value, cause.appended_at, source.trace
             )
         if outcome != "forwarded":
-            self.statistics.outcomes[event.channel, outcome] += 1
+            self.statistics.ended(event.channel, outcome)
 
     def _refuse(
         self,
@@ -328,11 +323,11 @@ class Folder:
             value=source.value,
             event=event,
         )
-        self.statistics.rejected[(refusal.reason,)] += 1
+        count(self.statistics.rejected, refusal.reason)
         if publish and at_home:
             self._publish_unchanged(partition, entity, event, source, outcome)
         else:
-            self.statistics.outcomes[event.channel, outcome] += 1
+            self.statistics.ended(event.channel, outcome)
 
     def _reject_bytes(self, source: Source, reason: str, detail: str) -> None:
         """Reject what could not be read."""
@@ -348,8 +343,8 @@ class Folder:
             value=source.value,
             event=None,
         )
-        self.statistics.rejected[(reason,)] += 1
-        self.statistics.outcomes["unknown", "rejected"] += 1
+        count(self.statistics.rejected, reason)
+        self.statistics.ended("unknown", "rejected")
 
     def _forward(
         self, partition: Partition, to: str, home: int, event: Event, source: Source
@@ -379,8 +374,8 @@ class Folder:
             ),
             source.trace,
         )
-        self.statistics.mail[("forward",)] += 1
-        self.statistics.outcomes[event.channel, "forwarded"] += 1
+        count(self.statistics.mail, "forward")
+        self.statistics.ended(event.channel, "forwarded")
         return True
 
 

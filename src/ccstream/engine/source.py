@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from operator import methodcaller
-from typing import Protocol
+from typing import Protocol, final
+
+from mypy_extensions import mypyc_attr
 
 from ccstream.wire.headers import TRACEPARENT, header
 
@@ -29,10 +31,10 @@ class Record(Protocol):
     def headers(self) -> list[tuple[str, bytes]] | None: ...
 
 
+@final
+@mypyc_attr(acyclic=True)
 class Source:
     """Where the event being folded came from; for a forwarded one, where it first arrived."""
-
-    __slots__ = ("appended_at", "hops", "key", "offset", "partition", "topic", "trace", "value")
 
     def __init__(
         self,

@@ -60,8 +60,9 @@ class Table:
         self._decoded[key] = entry
         self._dirty[key] = None
 
-    def drain(self) -> Iterator[tuple[str, bytes | None]]:
-        """Encode and yield every dirty row (None: deleted) and forget that it was dirty."""
+    def drain(self) -> list[tuple[str, bytes | None]]:
+        """Encode every dirty row (None: deleted) and forget that it was dirty."""
+        rows: list[tuple[str, bytes | None]] = []
         encode = self._codec.encode_row
         decoded, encoded = self._decoded, self._encoded
         for key in self._dirty:
@@ -69,16 +70,17 @@ class Table:
             if entry.state is None:
                 encoded.pop(key, None)
                 del decoded[key]
-                yield key, None
+                rows.append((key, None))
             else:
                 value = encode(entry)
                 encoded[key] = value
-                yield key, value
+                rows.append((key, value))
         self._dirty.clear()
         excess = len(decoded) - self.decoded_rows_max
         if excess > 0:
             for key in list(_first(decoded, excess)):
                 del decoded[key]
+        return rows
 
     def restore(self, key: str, value: bytes | None) -> None:
         """Take a row as its changelog has it. Only before anything is folded."""

@@ -7,8 +7,7 @@ the row is read, so it costs nothing in the log.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, final
 
 from ccstream.domain.cart_state import (
     Absorbed,
@@ -18,35 +17,30 @@ from ccstream.domain.cart_state import (
     LineKey,
     PendingRemoval,
     Position,
+    line_key,
 )
 from ccstream.domain.events import Money
 from ccstream.domain.lines import assemble, only_dot
-from ccstream.wire.cart_sync import CartMemo, encode_line_key, encode_price
+from ccstream.wire.cart_sync import put_line_key, put_line_keys, put_price
 from ccstream.wire.entry import Entry, RowReader
 from ccstream.wire.framing import single_object_prefix
 from ccstream.wire.primitives import (
-    EMPTY_ARRAY,
     NULL,
-    encode_array,
-    encode_bytes,
-    encode_long,
-    encode_optional_word,
-    encode_text,
-    encode_word,
+    SOME,
+    ZERO,
+    BytesWriter,
+    put_bytes,
+    put_long,
+    put_optional_text,
+    put_text,
 )
 from ccstream.wire.reader import compile_reader
 from ccstream.wire.schemas import SchemaInfo
-from ccstream.wire.spliced import Spliced
 
 __all__ = ["CartRows"]
 
-_MANY_DOTS = 3
-"""A line of fewer is encoded anew when it changes, which costs less than remembering them."""
 
-_NOTHING_WAITS = EMPTY_ARRAY * 3
-"""The end of the array of lines; no pending removal, no merge."""
-
-
+@final
 class CartRows:
     """See `RowCodec`.
 
@@ -56,101 +50,104 @@ class CartRows:
 
     def __init__(self, info: SchemaInfo) -> None:
         self._prefix = single_object_prefix(info)
-        self.decode_row = RowReader(info, compile_reader(info.parsed, _CLASSES))
+        self._read = RowReader(info, compile_reader(info.parsed, _CLASSES))
+
+    def decode_row(self, value: bytes) -> Entry:
+        """See `RowCodec.decode_row`."""
+        return self._read(value)
 
     def encode_row(self, entry: Entry) -> bytes:
         """See `RowCodec.encode_row`."""
         cart: Cart = entry.state
-        parts = [
-            self._prefix,
-            encode_long(entry.version),
-            encode_long(cart.number),
-            encode_optional_word(cart.currency),
-        ]
+        out = BytesWriter()
+        out.write(self._prefix)
+        put_long(out, entry.version)
+        put_long(out, cart.number)
+        put_optional_text(out, cart.currency)
         lines = cart.lines
         if lines:
-            memo = CartMemo.of(entry)
-            parts.append(encode_long(len(lines)))
-            parts += memo.kept.splice(lines.values(), partial(_encode_line, memo.dots))
-            if len(memo.dots) > len(lines):
-                memo.dots = {key: memo.dots[key] for key in lines if key in memo.dots}
-        if cart.pending or cart.absorbed:
-            parts.append(EMPTY_ARRAY)
-            parts.append(encode_array([_encode_pending(removal) for removal in cart.pending]))
-            parts.append(encode_array([_encode_absorbed(marker) for marker in cart.absorbed]))
-        else:
-            parts.append(_NOTHING_WAITS)
-        parts.append(encode_long(cart.last_now))
-        return b"".join(parts)
+            put_long(out, len(lines))
+            for line in lines.values():
+                out.write(line.kept or _kept(line))
+        out.append(ZERO)
+        if cart.pending:
+            put_long(out, len(cart.pending))
+            for removal in cart.pending:
+                _put_pending(out, removal)
+        out.append(ZERO)
+        if cart.absorbed:
+            put_long(out, len(cart.absorbed))
+            for marker in cart.absorbed:
+                _put_absorbed(out, marker)
+        out.append(ZERO)
+        put_long(out, cart.last_now)
+        return out.getvalue()
 
 
-def _encode_line(known: dict[LineKey, Spliced[Dot]], line: Line) -> bytes:
-    dots = line.dots
-    if len(dots) < _MANY_DOTS:
-        encoded = [_encode_dot(dot) for dot in dots]
+def _kept(line: Line) -> bytes:
+    """The record ``CartRowLine``."""
+    out = BytesWriter()
+    put_line_key(out, line.key)
+    _put_dots(out, line.dots)
+    _put_dots(out, line.sets)
+    line.kept = out.getvalue()
+    return line.kept
+
+
+def _put_dots(out: BytesWriter, dots: tuple[Dot, ...]) -> None:
+    if dots:
+        put_long(out, len(dots))
+        for dot in dots:
+            _put_dot(out, dot)
+    out.append(ZERO)
+
+
+def _put_dot(out: BytesWriter, dot: Dot) -> None:
+    put_text(out, dot.event_id)
+    put_text(out, dot.channel)
+    put_text(out, dot.source)
+    put_long(out, dot.quantity)
+    put_long(out, dot.occurred_at)
+    put_long(out, dot.appended_at)
+    if dot.positions:
+        put_long(out, len(dot.positions))
+        for partition, topic, offset in dot.positions:
+            put_long(out, partition)
+            put_long(out, topic)
+            put_long(out, offset)
+    out.append(ZERO)
+    put_price(out, dot.unit_price)
+    put_optional_text(out, dot.name)
+    put_text(out, dot.origin)
+
+
+def _put_pending(out: BytesWriter, removal: PendingRemoval) -> None:
+    put_text(out, removal.event_id)
+    put_long(out, removal.appended_at)
+    if removal.keys is None:
+        out.append(NULL)
     else:
-        encoded = known.setdefault(line.key, Spliced()).splice(dots, _encode_dot)
-    return (
-        encode_line_key(line.key)
-        + encode_array(encoded)
-        + (encode_array([_encode_dot(dot) for dot in line.sets]) if line.sets else EMPTY_ARRAY)
-    )
+        out.append(SOME)
+        put_line_keys(out, removal.keys)
+    if removal.dots:
+        put_long(out, len(removal.dots))
+        for name in removal.dots:
+            put_text(out, name)
+    out.append(ZERO)
+    if removal.token is None:
+        out.append(NULL)
+    else:
+        out.append(SOME)
+        put_bytes(out, removal.token)
+    put_optional_text(out, removal.order_id)
 
 
-def _encode_dot(dot: Dot) -> bytes:
-    return b"".join(
-        (
-            encode_text(dot.event_id),
-            encode_word(dot.channel),
-            encode_word(dot.source),
-            encode_long(dot.quantity),
-            encode_long(dot.occurred_at),
-            encode_long(dot.appended_at),
-            _encode_positions(dot.positions),
-            encode_price(dot.unit_price),
-            encode_optional_word(dot.name),
-            encode_word(dot.origin),
-        )
-    )
-
-
-def _encode_positions(positions: tuple[Position, ...]) -> bytes:
-    if len(positions) == 1:
-        partition, topic, offset = positions[0]
-        return (
-            b"\x02"
-            + encode_long(partition)
-            + encode_long(topic)
-            + encode_long(offset)
-            + EMPTY_ARRAY
-        )
-    numbers = (encode_long(number) for position in positions for number in position)
-    count = encode_long(len(positions)) if positions else b""
-    return count + b"".join(numbers) + EMPTY_ARRAY
-
-
-def _encode_pending(removal: PendingRemoval) -> bytes:
-    keys, token, order_id = removal.keys, removal.token, removal.order_id
-    return b"".join(
-        (
-            encode_text(removal.event_id),
-            encode_long(removal.appended_at),
-            NULL if keys is None else b"\x02" + encode_array([encode_line_key(k) for k in keys]),
-            encode_array([encode_text(dot) for dot in removal.dots]),
-            NULL if token is None else b"\x02" + encode_bytes(token),
-            NULL if order_id is None else b"\x02" + encode_text(order_id),
-        )
-    )
-
-
-def _encode_absorbed(marker: Absorbed) -> bytes:
-    return (
-        encode_text(marker.id)
-        + encode_long(marker.occurred_at)
-        + encode_text(marker.subject)
-        + encode_word(marker.mode)
-        + encode_text(marker.into)
-    )
+def _put_absorbed(out: BytesWriter, marker: Absorbed) -> None:
+    put_text(out, marker.id)
+    put_long(out, marker.occurred_at)
+    put_text(out, marker.subject)
+    put_text(out, marker.mode)
+    put_text(out, marker.into)
 
 
 def _position(partition: int, topic: int, offset: int) -> Position:
@@ -165,7 +162,7 @@ def _line(
     dots: tuple[Dot, ...],
     sets: tuple[Dot, ...],
 ) -> Line:
-    key = LineKey(sku, options_hash, fulfilment, store)
+    key = line_key(sku, options_hash, fulfilment, store)
     return only_dot(key, dots[0]) if len(dots) == 1 and not sets else assemble(key, dots, sets)
 
 

@@ -2,44 +2,60 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass, field
+from typing import Final, final
 
-from ccstream.wire.primitives import encode_long, encode_text, encode_word
+from mypy_extensions import mypyc_attr
+
+from ccstream.wire.primitives import BytesWriter, put_long, put_text
 
 __all__ = ["Cause"]
 
 
-class Cause(Struct, eq=False, gc=False):
-    """The record ``Cause`` of the sync events; one is made for each event folded.
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class Cause:
+    """The record ``Cause`` of the sync events; one is made for each event folded."""
 
-    Its encoding is made once, though several rows are published for it. The first five
-    fields are also those of the touch that the event is: see `head`.
-    """
+    event_id: Final[str]
+    event_type: Final[str]
+    channel: Final[str]
+    source: Final[str]
+    occurred_at: Final[int]
+    appended_at: Final[int]
+    outcome: Final[str]
+    _encoded: bytes = field(init=False, compare=False, repr=False)
 
-    event_id: str
-    event_type: str
-    channel: str
-    source: str
-    occurred_at: int
-    appended_at: int
-    outcome: str
-    _head: bytes = b""
-    _whole: bytes = b""
-
-    def head(self) -> bytes:
-        """The encoded fields from ``event_id`` to ``occurred_at``."""
-        if not self._head:
-            self._head = (
-                encode_text(self.event_id)
-                + encode_word(self.event_type)
-                + encode_word(self.channel)
-                + encode_word(self.source)
-                + encode_long(self.occurred_at)
-            )
-        return self._head
+    def __init__(
+        self,
+        event_id: str,
+        event_type: str,
+        channel: str,
+        source: str,
+        occurred_at: int,
+        appended_at: int,
+        outcome: str,
+    ) -> None:
+        self.event_id = event_id
+        self.event_type = event_type
+        self.channel = channel
+        self.source = source
+        self.occurred_at = occurred_at
+        self.appended_at = appended_at
+        self.outcome = outcome
+        self._encoded = b""
 
     def encoded(self) -> bytes:
-        """The encoded record."""
-        if not self._whole:
-            self._whole = self.head() + encode_long(self.appended_at) + encode_word(self.outcome)
-        return self._whole
+        """The encoded record, made once, though several rows are published for the event."""
+        if not self._encoded:
+            out = BytesWriter()
+            put_text(out, self.event_id)
+            put_text(out, self.event_type)
+            put_text(out, self.channel)
+            put_text(out, self.source)
+            put_long(out, self.occurred_at)
+            put_long(out, self.appended_at)
+            put_text(out, self.outcome)
+            self._encoded = out.getvalue()
+        return self._encoded

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 from fastavro import schemaless_reader, schemaless_writer
+from mypy_extensions import mypyc_attr
 
 from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.cause import Cause
@@ -16,20 +17,14 @@ from ccstream.wire.schemas import SchemaInfo, SchemaSet
 __all__ = ["Entry", "RowCodec", "RowReader", "SyncCodec"]
 
 
+@final
+@mypyc_attr(acyclic=True)
 class Entry:
-    """One decoded row.
+    """One decoded row. ``state`` is the aggregate's record, None where there is no row."""
 
-    ``state`` is the aggregate's record, None where there is no row. ``memo`` belongs to the
-    codecs: encoded parts of states that this row had, each kept with the object that it is
-    the encoding of, so that it may be handed on from one state's entry to the next.
-    """
-
-    __slots__ = ("memo", "state", "version")
-
-    def __init__(self, state: Any, version: int, memo: Any = None) -> None:
+    def __init__(self, state: Any, version: int) -> None:
         self.state = state
         self.version = version
-        self.memo = memo
 
 
 class RowCodec(Protocol):

@@ -85,23 +85,20 @@ class SyncHeaders:
             _CONTENT_TYPE,
         ]
         self._partition = partition
+        self._time_ms = -1
+        self._time = (CE_TIME, b"")
 
     def of(self, version: int, time_ms: int, traceparent: bytes | None = None) -> Headers:
         """The headers of the record with this version, the epoch first."""
-        headers = [
-            *self._fixed,
-            (CE_ID, b"%d-%d" % (self._partition, version)),
-            (CE_TIME, _time_bytes(time_ms)),
-        ]
+        if time_ms != self._time_ms:  # records of one fetch share few append times
+            self._time_ms = time_ms
+            self._time = (CE_TIME, time_text(time_ms).encode())
+        headers = self._fixed.copy()
+        headers.append((CE_ID, f"{self._partition}-{version}".encode()))
+        headers.append(self._time)
         if traceparent is not None:
             headers.append((TRACEPARENT, traceparent))
         return headers
-
-
-@lru_cache(maxsize=1024)
-def _time_bytes(time_ms: int) -> bytes:
-    # Records of one fetch share few append times.
-    return time_text(time_ms).encode()
 
 
 def header(headers: Iterable[tuple[str, bytes | None]] | None, name: str) -> bytes | None:

@@ -1,10 +1,9 @@
-"""LastTouchSynced, and the rows of the table ``touches``, spliced from encoded touches."""
+"""LastTouchSynced, and the rows of the table ``touches``, from touches encoded once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, final
 
 from ccstream.domain.events import Campaign
 from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
@@ -12,68 +11,21 @@ from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry, RowReader
 from ccstream.wire.framing import single_object_prefix
 from ccstream.wire.primitives import (
-    EMPTY_ARRAY,
     NULL,
-    encode_array,
-    encode_long,
-    encode_optional_word,
-    encode_text,
-    encode_word,
+    SOME,
+    ZERO,
+    BytesWriter,
+    put_long,
+    put_optional_text,
+    put_text,
 )
 from ccstream.wire.reader import compile_reader
 from ccstream.wire.schemas import SchemaInfo
-from ccstream.wire.spliced import Spliced
 
-__all__ = ["TouchMemo", "TouchRows", "TouchSync", "encode_campaign"]
-
-
-class TouchMemo:
-    """What is encoded of a row: its touches, its trails, and the visits that grow no more."""
-
-    __slots__ = ("_by_channel", "_channels", "_first", "settled", "trails")
-
-    def __init__(self) -> None:
-        self._first: tuple[Touch | None, bytes] = (None, b"")
-        self._channels: dict[str, tuple[Touch, bytes]] = {}
-        self._by_channel: tuple[dict[str, Touch] | None, bytes, bytes] = (None, b"", b"")
-        self.trails: Spliced[Trail] = Spliced()
-        self.settled: dict[tuple[str, str], tuple[tuple[Visit, ...], bytes]] = {}
-
-    @classmethod
-    def of(cls, entry: Entry) -> TouchMemo:
-        """The entry's memo, made if it has none."""
-        memo = entry.memo
-        if memo is None:
-            memo = entry.memo = cls()
-        assert isinstance(memo, cls)
-        return memo
-
-    def encoded(
-        self, touches: Touches, encode: Callable[[Touch], bytes]
-    ) -> tuple[bytes, bytes, bytes]:
-        """The first touch, the last, and the array of the last of each channel."""
-        first, first_bytes = self._first
-        if first is not touches.first:
-            first = touches.first
-            first_bytes = encode(first)
-            self._first = (first, first_bytes)
-        by_channel, last_bytes, channels_bytes = self._by_channel
-        if by_channel is not touches.last_by_channel:
-            by_channel = touches.last_by_channel
-            channels = self._channels
-            for channel, touch in by_channel.items():
-                known = channels.get(channel)
-                if known is None or known[0] is not touch:
-                    channels[channel] = (touch, encode(touch))
-            if len(channels) != len(by_channel):  # not of this row's past
-                channels = self._channels = {name: channels[name] for name in by_channel}
-            channels_bytes = encode_array([channels[name][1] for name in by_channel])
-            known = channels[touches.last.channel]
-            last_bytes = known[1] if known[0] is touches.last else encode(touches.last)
-            self._by_channel = (by_channel, last_bytes, channels_bytes)
-        return first_bytes, last_bytes, channels_bytes
+__all__ = ["TouchRows", "TouchSync"]
 
 
+@final
 class TouchSync:
     """See `SyncCodec`.
 
@@ -94,18 +46,20 @@ class TouchSync:
         observed: bytes,
     ) -> bytes:
         """See `SyncCodec.encode_synced`; touches have no delta and hand out no token."""
-        return b"".join(
-            (
-                self._prefix,
-                encode_text(subject),
-                encode_long(entry.version),
-                encode_long(base_version),
-                cause.encoded(),
-                *TouchMemo.of(entry).encoded(entry.state, partial(_encode_caused, cause)),
-            )
-        )
+        touches: Touches = entry.state
+        out = BytesWriter()
+        out.write(self._prefix)
+        put_text(out, subject)
+        put_long(out, entry.version)
+        put_long(out, base_version)
+        out.write(cause.encoded())
+        _put_touch(out, touches.first)
+        _put_touch(out, touches.last)
+        _put_by_channel(out, touches)
+        return out.getvalue()
 
 
+@final
 class TouchRows:
     """See `RowCodec`.
 
@@ -115,111 +69,91 @@ class TouchRows:
 
     def __init__(self, info: SchemaInfo) -> None:
         self._prefix = single_object_prefix(info)
-        self.decode_row = RowReader(info, compile_reader(info.parsed, _CLASSES))
+        self._read = RowReader(info, compile_reader(info.parsed, _CLASSES))
+
+    def decode_row(self, value: bytes) -> Entry:
+        """See `RowCodec.decode_row`."""
+        return self._read(value)
 
     def encode_row(self, entry: Entry) -> bytes:
         """See `RowCodec.encode_row`."""
         touches: Touches = entry.state
-        memo = TouchMemo.of(entry)
-        first, _, by_channel = memo.encoded(touches, _encode_touch)
-        encode = partial(_encode_trail, memo.settled)
-        trails = memo.trails.splice(touches.trails.values(), encode)
-        if len(memo.settled) > len(trails):
-            memo.settled = {k: v for k, v in memo.settled.items() if k in touches.trails}
-        earlier = touches.earlier
-        return b"".join(
-            (
-                self._prefix,
-                encode_long(entry.version),
-                first,
-                by_channel,
-                encode_array(trails),
-                encode_array([_encode_earlier(e) for e in earlier.values()])
-                if earlier
-                else EMPTY_ARRAY,
-            )
-        )
+        out = BytesWriter()
+        out.write(self._prefix)
+        put_long(out, entry.version)
+        _put_touch(out, touches.first)
+        _put_by_channel(out, touches)
+        if touches.trails:
+            put_long(out, len(touches.trails))
+            for trail in touches.trails.values():
+                out.write(trail.encoded or _trail(trail))
+        out.append(ZERO)
+        if touches.earlier:
+            put_long(out, len(touches.earlier))
+            for earlier in touches.earlier.values():
+                _put_earlier(out, earlier)
+        out.append(ZERO)
+        return out.getvalue()
 
 
-def encode_campaign(campaign: Campaign | None) -> bytes:
+def _put_by_channel(out: BytesWriter, touches: Touches) -> None:
+    if touches.last_by_channel:
+        put_long(out, len(touches.last_by_channel))
+        for touch in touches.last_by_channel.values():
+            _put_touch(out, touch)
+    out.append(ZERO)
+
+
+def _put_touch(out: BytesWriter, touch: Touch) -> None:
+    out.write(touch.encoded or _touch(touch))
+
+
+def _touch(touch: Touch) -> bytes:
+    """The record ``Touch``."""
+    out = BytesWriter()
+    put_text(out, touch.event_id)
+    put_text(out, touch.kind)
+    put_text(out, touch.channel)
+    put_text(out, touch.source)
+    put_long(out, touch.occurred_at)
+    put_text(out, touch.detail)
+    _put_campaign(out, touch.campaign)
+    touch.encoded = out.getvalue()
+    return touch.encoded
+
+
+def _put_campaign(out: BytesWriter, campaign: Campaign | None) -> None:
     """A union of null and Campaign."""
     if campaign is None:
-        return NULL
-    return (
-        b"\x02"
-        + encode_word(campaign.id)
-        + encode_optional_word(campaign.medium)
-        + encode_optional_word(campaign.content)
-    )
+        out.append(NULL)
+    else:
+        out.append(SOME)
+        put_text(out, campaign.id)
+        put_optional_text(out, campaign.medium)
+        put_optional_text(out, campaign.content)
 
 
-def _encode_touch(touch: Touch) -> bytes:
-    return b"".join(
-        (
-            encode_text(touch.event_id),
-            encode_word(touch.kind),
-            encode_word(touch.channel),
-            encode_word(touch.source),
-            encode_long(touch.occurred_at),
-            encode_word(touch.detail),
-            encode_campaign(touch.campaign),
-        )
-    )
+def _trail(trail: Trail) -> bytes:
+    """The record ``TouchTrail``."""
+    out = BytesWriter()
+    put_text(out, trail.channel)
+    put_text(out, trail.campaign_id)
+    if trail.visits:
+        put_long(out, len(trail.visits))
+        for visit in trail.visits:
+            put_long(out, visit.started_at)
+            put_long(out, visit.ended_at)
+            put_long(out, visit.touches)
+    out.append(ZERO)
+    trail.encoded = out.getvalue()
+    return trail.encoded
 
 
-def _encode_caused(cause: Cause, touch: Touch) -> bytes:
-    """As `_encode_touch`; the touch that an event is begins as the event's cause does."""
-    if (
-        touch.event_id == cause.event_id
-        and touch.occurred_at == cause.occurred_at
-        and touch.source == cause.source
-        and touch.channel == cause.channel
-        and touch.kind == cause.event_type
-    ):
-        return cause.head() + encode_word(touch.detail) + encode_campaign(touch.campaign)
-    return _encode_touch(touch)
-
-
-def _encode_trail(
-    settled: dict[tuple[str, str], tuple[tuple[Visit, ...], bytes]], trail: Trail
-) -> bytes:
-    visits = trail.visits
-    before, last = visits[:-1], visits[-1]
-    encoded = b""
-    if before:
-        key = (trail.channel, trail.campaign_id)
-        known = settled.get(key)
-        if known is not None and known[0] == before:
-            encoded = known[1]
-        else:
-            if known is not None and known[0] == before[:-1]:
-                encoded = known[1] + _encode_visit(before[-1])
-            else:
-                encoded = b"".join([_encode_visit(visit) for visit in before])
-            settled[key] = (before, encoded)
-    return b"".join(
-        (
-            encode_word(trail.channel),
-            encode_word(trail.campaign_id),
-            encode_long(len(visits)),
-            encoded,
-            _encode_visit(last),
-            EMPTY_ARRAY,
-        )
-    )
-
-
-def _encode_visit(visit: Visit) -> bytes:
-    return encode_long(visit.started_at) + encode_long(visit.ended_at) + encode_long(visit.touches)
-
-
-def _encode_earlier(earlier: Earlier) -> bytes:
-    return (
-        encode_word(earlier.channel)
-        + encode_long(earlier.touches)
-        + encode_long(earlier.first_at)
-        + encode_long(earlier.last_at)
-    )
+def _put_earlier(out: BytesWriter, earlier: Earlier) -> None:
+    put_text(out, earlier.channel)
+    put_long(out, earlier.touches)
+    put_long(out, earlier.first_at)
+    put_long(out, earlier.last_at)
 
 
 def _entry(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from ccstream.domain import reasons
 from ccstream.domain.effects import Reject
@@ -72,7 +72,17 @@ _KEY = re.compile(r"[a-z][a-z0-9_]*:[^\s#]{1,200}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 _key_matches = _KEY.fullmatch
-_currency_matches = _CURRENCY.fullmatch
+
+
+_currencies: Final[set[str]] = set()
+"""Those seen; there are no more than 17,576."""
+
+
+def _is_currency(text: str) -> bool:
+    if _CURRENCY.fullmatch(text) is None:
+        return False
+    _currencies.add(text)
+    return True
 
 
 def is_entity_key(text: str) -> bool:
@@ -173,7 +183,7 @@ def _quantity(quantity: int, least: int) -> Reject | None:
 def _money(money: Money | None) -> Reject | None:
     if money is None:
         return None
-    if _currency_matches(money.currency) is None:
+    if money.currency not in _currencies and not _is_currency(money.currency):
         return Reject(reasons.INVALID_MONEY, "the currency is not three capital letters")
     if not -AMOUNT_MINOR_MAX <= money.amount_minor <= AMOUNT_MINOR_MAX:
         return Reject(reasons.INVALID_MONEY, f"an amount is beyond {AMOUNT_MINOR_MAX:,}")

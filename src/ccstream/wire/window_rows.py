@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, final
 
 from ccstream.domain.window import SourceWindow, Window
 from ccstream.wire.entry import Entry, RowReader
 from ccstream.wire.framing import single_object_prefix
-from ccstream.wire.primitives import EMPTY_ARRAY, encode_bytes, encode_long, encode_word
+from ccstream.wire.primitives import ZERO, BytesWriter, put_bytes, put_long, put_text
 from ccstream.wire.reader import compile_reader
 from ccstream.wire.schemas import SchemaInfo
 
 __all__ = ["WindowRows"]
 
 
+@final
 class WindowRows:
     """See `RowCodec`. Nothing is kept from row to row: the ids are bytes already.
 
@@ -24,24 +25,28 @@ class WindowRows:
 
     def __init__(self, info: SchemaInfo) -> None:
         self._prefix = single_object_prefix(info)
-        self.decode_row = RowReader(info, compile_reader(info.parsed, _CLASSES))
+        self._read = RowReader(info, compile_reader(info.parsed, _CLASSES))
+
+    def decode_row(self, value: bytes) -> Entry:
+        """See `RowCodec.decode_row`."""
+        return self._read(value)
 
     def encode_row(self, entry: Entry) -> bytes:
         """See `RowCodec.encode_row`."""
         window: Window = entry.state
-        sources = window.sources
-        parts = [self._prefix, encode_long(entry.version), encode_long(window.floor)]
-        if sources:
-            parts.append(encode_long(len(sources)))
-            for name, known in sources.items():
-                parts += (
-                    encode_word(name),
-                    encode_long(known.horizon),
-                    encode_long(known.last_seen),
-                    encode_bytes(known.ids),
-                )
-        parts.append(EMPTY_ARRAY)
-        return b"".join(parts)
+        out = BytesWriter()
+        out.write(self._prefix)
+        put_long(out, entry.version)
+        put_long(out, window.floor)
+        if window.sources:
+            put_long(out, len(window.sources))
+            for name, known in window.sources.items():
+                put_text(out, name)
+                put_long(out, known.horizon)
+                put_long(out, known.last_seen)
+                put_bytes(out, known.ids)
+        out.append(ZERO)
+        return out.getvalue()
 
 
 def _source(source: str, horizon: int, last_seen: int, ids: bytes) -> tuple[str, SourceWindow]:

@@ -1,0 +1,72 @@
+"""Cyclic garbage is looked for when the engine says so, and by Python again afterwards."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from ccstream.engine.collector import Collector
+
+
+class ManualClock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def now_ms(self) -> int:
+        return int(self.now * 1000)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Knot:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def collector(clock: ManualClock) -> Iterator[Collector]:
+    collector = Collector(clock)
+    collector.begin()
+    yield collector
+    collector.end()
+
+
+def test_python_does_not_collect_by_itself_until_the_end(clock: ManualClock) -> None:
+    collector = Collector(clock)
+    assert gc.isenabled()
+    collector.begin()
+    assert not gc.isenabled()
+    collector.end()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+
+
+def test_garbage_goes_when_it_is_time(collector: Collector, clock: ManualClock) -> None:
+    knot = weakref.ref(Knot())
+    collector.turn()
+    assert knot() is not None
+    clock.now += 301
+    collector.turn()
+    assert knot() is None
+
+
+def test_garbage_of_before_goes_at_the_next_assignment(collector: Collector) -> None:
+    held = Knot()
+    knot = weakref.ref(held)
+    collector.begin()
+    del held
+    assert knot() is not None
+    collector.begin()
+    assert knot() is None

@@ -42,7 +42,11 @@ def top_level_names(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
+GENERATED = ROOT / "src/ccstream/wire/event_readers.py"
+"""Nobody has to hold that in mind; `scripts/generate` makes it."""
+
+
+@pytest.mark.parametrize("path", [m for m in modules() if m != GENERATED], ids=name_of)
 def test_a_module_can_be_held_in_mind(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LINES_MAX
 

@@ -17,8 +17,9 @@ from ccstream.errors import UndecodableError
 from ccstream.wire.catalogue import SYNC_SCHEMAS
 from ccstream.wire.codec import Codec
 from ccstream.wire.framing import SINGLE_OBJECT_PREFIX_BYTES, single_object_prefix
-from ccstream.wire.reader import Malformed, Reader, compile_reader
+from ccstream.wire.reader import Reader, compile_reader
 from ccstream.wire.schemas import schema
+from ccstream.wire.varint import Malformed
 
 __all__ = ["SyncDecoder"]
 

@@ -19,6 +19,7 @@ from ccstream.domain import reasons
 from ccstream.domain.events import Event
 from ccstream.errors import InvalidEventError, SchemaError, UndecodableError
 from ccstream.wire.catalogue import EVENT_TYPES, EVENTS, RECORDS
+from ccstream.wire.event_readers import EVENT_READERS
 from ccstream.wire.framing import (
     SINGLE_OBJECT_PREFIX_BYTES,
     SchemaRegistry,
@@ -26,8 +27,9 @@ from ccstream.wire.framing import (
     single_object_prefix,
     split,
 )
-from ccstream.wire.reader import Malformed, Reader, compile_reader
+from ccstream.wire.reader import Reader, compile_reader
 from ccstream.wire.schemas import SchemaInfo, SchemaSet, default_schemas
+from ccstream.wire.varint import Malformed
 from ccstream.wire.writer import Writer, compile_writer
 
 __all__ = ["Codec"]
@@ -61,7 +63,9 @@ class Codec:
         classes = {**EVENTS, **RECORDS}
         for fullname in EVENTS:
             info = self._schemas.schema(fullname)
-            self._events[single_object_prefix(info)] = compile_reader(info.parsed, classes)
+            self._events[single_object_prefix(info)] = (
+                EVENT_READERS[fullname] if schemas is None else compile_reader(info.parsed, classes)
+            )
 
     def decode_event(self, value: bytes | None) -> Event:
         """The event in a framed value.

@@ -11,8 +11,9 @@ from mypy_extensions import mypyc_attr
 from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.cause import Cause
 from ccstream.wire.framing import SINGLE_OBJECT_PREFIX_BYTES, single_object_prefix, split
-from ccstream.wire.reader import Malformed, Reader
+from ccstream.wire.reader import Reader
 from ccstream.wire.schemas import SchemaInfo, SchemaSet
+from ccstream.wire.varint import Malformed
 
 __all__ = ["Entry", "RowCodec", "RowReader", "SyncCodec"]
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from struct import Struct
-from typing import Any
+from typing import Any, Final
 
 from ccstream.errors import SchemaError
+from ccstream.wire.varint import Malformed, long, long_length
 
-__all__ = ["Malformed", "Reader", "compile_reader"]
+__all__ = ["Reader", "compile_reader", "reader_source"]
 
 Reader = Callable[[bytes, int], Any]
 """``read(data, start)``: the one record that fills ``data`` from ``start`` to its end.
@@ -23,13 +24,6 @@ Reader = Callable[[bytes, int], Any]
 Raises `Malformed`, ``IndexError`` (cut short) or ``UnicodeDecodeError``; all of them mean
 that the bytes are not that record.
 """
-
-VARINT_BYTES_MAX = 10
-"""A 64-bit number in groups of seven bits takes no more."""
-
-
-class Malformed(ValueError):  # noqa: N818 - a finding about bytes, translated at the boundary
-    """The bytes break Avro's binary encoding, or are not this record's."""
 
 
 def compile_reader(
@@ -46,43 +40,85 @@ def compile_reader(
     Raises:
         SchemaError: the schema contains itself, or a type that Avro does not have.
     """
-    return _Compiler(parsed, classes or {}, tuples=classes is not None).compile()
+    aliases = {fullname: f"C{number}" for number, fullname in enumerate(classes or {})}
+    source = _Compiler(parsed, aliases, tuples=classes is not None).source("read")
+    names: dict[str, Any] = {
+        "Malformed": Malformed,
+        "long_length": long_length,
+        "long": long,
+        "float": Struct("<f").unpack_from,
+        "double": Struct("<d").unpack_from,
+        **{aliases[fullname]: cls for fullname, cls in (classes or {}).items()},
+    }
+    # S102: names from the schema enter the source quoted, or are those of our own classes
+    exec(compile(source, f"<reader of {parsed['name']}>", "exec"), names)  # noqa: S102
+    reader: Reader = names["read"]
+    return reader
+
+
+def reader_source(parsed: Mapping[str, Any], classes: Mapping[str, str], name: str) -> str:
+    """The source of such a reader as the typed function ``name``, to be written to a module.
+
+    ``classes`` are the names of the classes to build, by the full names of their records; the
+    module has to import them, and `Malformed`, `long` and `long_length` of ``varint``.
+    """
+    return _Compiler(parsed, classes, tuples=True).source(name)
+
+
+_PRIMITIVES: Final = {
+    "null": "None",
+    "string": "str",
+    "bytes": "bytes",
+    "int": "int",
+    "long": "int",
+    "boolean": "bool",
+    "float": "float",
+    "double": "float",
+}
 
 
 class _Compiler:
     def __init__(
-        self, parsed: Mapping[str, Any], classes: Mapping[str, Callable[..., Any]], *, tuples: bool
+        self, parsed: Mapping[str, Any], classes: Mapping[str, str], *, tuples: bool
     ) -> None:
         self._parsed = parsed
+        self._classes = classes
         self._tuples = tuples
         self._lines: list[str] = []
         self._names = 0
         self._records: dict[str, Mapping[str, Any]] = {}
         self._open: list[str] = []
-        self._globals: dict[str, Any] = {
-            "Malformed": Malformed,
-            "long_length": _long_length,
-            "long": _long,
-            "float": Struct("<f").unpack_from,
-            "double": Struct("<d").unpack_from,
-        }
-        self._classes: dict[str, str] = {}
-        for fullname, cls in classes.items():
-            alias = f"C{len(self._classes)}"
-            self._classes[fullname] = alias
-            self._globals[alias] = cls
 
-    def compile(self) -> Reader:
-        self._emit(0, "def read(b, p):")
+    def source(self, name: str) -> str:
+        """A function of this name, its types declared for whoever compiles it further."""
+        self._emit(0, f"def {name}(b: bytes, p: int) -> {self._type(self._parsed)}:")
         value = self._value(self._parsed, 1)
         self._emit(1, "if p > len(b): raise IndexError('cut short')")
         self._emit(1, "if p < len(b): raise Malformed('bytes are left after the record')")
         self._emit(1, f"return {value}")
-        source = "\n".join(self._lines)
-        # S102: names from the schema enter the source quoted, or are those of our own classes
-        exec(compile(source, f"<reader of {self._parsed['name']}>", "exec"), self._globals)  # noqa: S102
-        reader: Reader = self._globals["read"]
-        return reader
+        return "\n".join(self._lines)
+
+    def _type(self, kind: Any) -> str:
+        """The Python type of what is read, as an annotation."""
+        if isinstance(kind, str):
+            known = self._records.get(kind)
+            return _PRIMITIVES.get(kind, "object") if known is None else self._type(known)
+        if isinstance(kind, list):
+            return " | ".join(map(self._type, kind))
+        match kind["type"]:
+            case "record":
+                return self._classes.get(kind["name"], "dict[str, object]")
+            case "array":
+                items = self._type(kind["items"])
+                return f"tuple[{items}, ...]" if self._tuples else f"list[{items}]"
+            case "map":
+                return f"dict[str, {self._type(kind['values'])}]"
+            case "enum":
+                return "str"
+            case "fixed":
+                return "bytes"
+            case nested:
+                return self._type(nested)
 
     def _emit(self, depth: int, line: str) -> None:
         self._lines.append("    " * depth + line)
@@ -158,6 +194,7 @@ class _Compiler:
         if len(branches) > 63:
             raise SchemaError(f"{self._parsed['name']}: a union of more than 63 types")
         name = self._name()
+        self._emit(depth, f"{name}: {self._type(branches)}")
         self._emit(depth, "n = b[p]; p += 1")
         # the branch that holds something first: null is the quickest to read anyway
         order = sorted(range(len(branches)), key=lambda i: branches[i] == "null")
@@ -187,7 +224,8 @@ class _Compiler:
     def _blocks(self, items: Any, depth: int, *, keyed: bool = False) -> str:
         """An array, or with ``keyed`` a map: blocks of counted items up to an empty one."""
         name, count = self._name(), self._name()
-        self._emit(depth, f"{name} = {'{}' if keyed else '[]'}")
+        held = f"dict[str, {self._type(items)}]" if keyed else f"list[{self._type(items)}]"
+        self._emit(depth, f"{name}: {held} = {'{}' if keyed else '[]'}")
         self._emit(depth, "while b[p]:")
         self._emit(depth + 1, f"{count}, p = long(b, p)")
         self._emit(depth + 1, f"if {count} < 0:")  # a block with its size in bytes in front
@@ -202,27 +240,3 @@ class _Compiler:
             self._emit(depth + 2, f"{name}.append({self._value(items, depth + 2)})")
         self._emit(depth, "p += 1")
         return f"tuple({name})" if self._tuples and not keyed else name
-
-
-def _long(b: bytes, p: int) -> tuple[int, int]:
-    end = p + VARINT_BYTES_MAX
-    n = shift = 0
-    while True:
-        c = b[p]
-        p += 1
-        n |= (c & 0x7F) << shift
-        if c < 128:
-            break
-        if p == end:
-            raise Malformed("a number that does not end")
-        shift += 7
-    if n >> 64:
-        raise Malformed("a number of more than 64 bits")
-    return (n >> 1) ^ -(n & 1), p
-
-
-def _long_length(b: bytes, p: int) -> tuple[int, int]:
-    n, p = _long(b, p)
-    if n < 0:
-        raise Malformed("a negative length")
-    return n, p

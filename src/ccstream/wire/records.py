@@ -15,8 +15,9 @@ from ccstream.domain import reasons
 from ccstream.errors import UndecodableError
 from ccstream.wire.codec import Codec
 from ccstream.wire.framing import SINGLE_OBJECT_PREFIX_BYTES, single_object_prefix
-from ccstream.wire.reader import Malformed, Reader, compile_reader
+from ccstream.wire.reader import Reader, compile_reader
 from ccstream.wire.schemas import SchemaInfo, schema
+from ccstream.wire.varint import Malformed
 from ccstream.wire.writer import Writer, compile_writer
 
 __all__ = ["RecordCodec"]

@@ -247,7 +247,7 @@ class FakeBroker:
         if offsets:
             self.group.check(metadata)
             transaction.offsets.update(offsets)
-            self.group.pending[transaction] = transaction.offsets
+            self.group.send(transaction, transaction.offsets)
 
     def end(self, transactional_id: str, epoch: int, *, commit: bool) -> None:
         """Decide the id's transaction; nobody knows until its markers are written."""

@@ -30,8 +30,16 @@ class Group:
         self.members: dict[str, str | None] = {}
         self.offsets: dict[TopicPartition, int] = {}
         self.pending: dict[Transaction, dict[TopicPartition, int]] = {}
-        self.journal: list[CommittedOffsets] = []
         self._joined = 0
+        self._sent = 0
+        self._facts: dict[int, CommittedOffsets] = {}
+        self._sent_as: dict[Transaction, int] = {}
+        self._applied: dict[TopicPartition, int] = {}
+
+    @property
+    def journal(self) -> list[CommittedOffsets]:
+        """What became facts, in the order in which it was sent: that of the offsets' log."""
+        return [self._facts[sent] for sent in sorted(self._facts)]
 
     def new_member_id(self) -> str:
         self._joined += 1
@@ -80,12 +88,27 @@ class Group:
             return None
         return {at: self.offsets.get(at) for at in asked}
 
+    def send(self, transaction: Transaction, offsets: dict[TopicPartition, int]) -> None:
+        """Offsets are written to the log, and pending."""
+        self._sent += 1
+        self._sent_as[transaction] = self._sent
+        self.pending[transaction] = offsets
+
     def decide(self, transaction: Transaction, *, committed: bool) -> None:
-        """The transaction's marker has reached the group's offsets."""
+        """The transaction's marker has reached the group's offsets.
+
+        Markers of several transactions come in any order; as in Kafka, of two offsets of a
+        partition the one that was sent later is the offset.
+        """
         offsets = self.pending.pop(transaction)
-        if committed:
-            self.offsets.update(offsets)
-            self.journal.append(CommittedOffsets(transaction.owner, dict(offsets)))
+        sent = self._sent_as.pop(transaction)
+        if not committed:
+            return
+        for at, offset in offsets.items():
+            if sent > self._applied.get(at, 0):
+                self._applied[at] = sent
+                self.offsets[at] = offset
+        self._facts[sent] = CommittedOffsets(transaction.owner, dict(offsets))
 
 
 def _parse(metadata: bytes) -> tuple[int, str, str, str | None]:

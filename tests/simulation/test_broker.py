@@ -116,6 +116,23 @@ def test_offsets_of_a_transaction_are_unstable_until_it_is_known(broker: FakeBro
     assert broker.group.stable([AT]) == {AT: 5}
 
 
+def test_of_two_transactions_the_offsets_sent_later_hold_whichever_is_known_first(
+    broker: FakeBroker,
+) -> None:
+    member = assignment(broker.group.rebalance({"m": None}), "m")
+    transactions = []
+    for name, offset in (("tx", 5), ("other", 6)):
+        epoch = broker.initialise(name)
+        broker.send_offsets(name, epoch, "owner", {AT: offset}, member)
+        transactions.append(next(reversed(broker.group.pending)))
+        broker.end(name, epoch, commit=True)
+    for transaction in reversed(transactions):
+        assert broker.group.stable([AT]) is None
+        broker.group.decide(transaction, committed=True)
+    assert broker.group.stable([AT]) == {AT: 6}
+    assert [facts.offsets for facts in broker.group.journal] == [{AT: 5}, {AT: 6}]
+
+
 def test_offsets_of_a_past_generation_are_refused(broker: FakeBroker) -> None:
     epoch = broker.initialise("tx")
     generation = broker.group.rebalance({"m": None})

@@ -12,7 +12,6 @@ from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.owners import Owner, latest_owners, owner_record
 from ccstream.engine.partition import Partition
 from ccstream.engine.takeover import TakeOver, TakeOverCancelled
-from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.errors import (
     BrokerUnavailableError,
     FencedError,
@@ -23,8 +22,15 @@ from ccstream.wire.catalogue import OWNERS_TOPIC
 from ccstream.wire.rows import ROW_CODECS, Entry
 from tests.simulation.broker import FakeBroker
 from tests.simulation.clock import FakeClock
-from tests.simulation.fakes import FakeCluster, FakeProducer, SteppedCommitter
-from tests.simulation.process import APP, INPUTS, make_layout, make_topics, on_fakes
+from tests.simulation.fakes import FakeCluster, SteppedCommitter
+from tests.simulation.process import (
+    APP,
+    INPUTS,
+    make_delivery,
+    make_layout,
+    make_topics,
+    on_fakes,
+)
 
 N = 2
 WEB = INPUTS[0]
@@ -44,9 +50,8 @@ class Candidate:
 
     def __init__(self, broker: FakeBroker, name: str, point: Callable[[str], None]) -> None:
         self.member = broker.group.new_member_id()
-        self.producer = FakeProducer(broker, f"{APP}.{name}.0", name, point)
-        self.delivery = TransactionalDelivery(
-            {}, f"{APP}.{name}.0", producer=self.producer, committer=SteppedCommitter(point)
+        (self.producer, _), self.delivery = make_delivery(
+            broker, f"{APP}.{name}", name, point, SteppedCommitter(point)
         )
         self.delivery.start()
 
@@ -122,7 +127,7 @@ def test_the_owner_is_written_with_its_transactional_ids(place: Place) -> None:
     place.acquire(place.candidate("a"))
     owner = place.owners()[1]
     assert (owner.epoch, owner.partitions) == (1, N)
-    assert owner.transactional_ids == (f"{APP}.a.0",)
+    assert owner.transactional_ids == (f"{APP}.a.0", f"{APP}.a.1")
 
 
 def test_each_owner_has_a_higher_epoch_and_the_same_state(place: Place) -> None:
@@ -137,7 +142,12 @@ def test_an_epoch_that_an_aborted_take_over_wrote_is_not_used_again(place: Place
     place.acquire(place.candidate("a"))
     died = place.candidate("b")
     place.join(died)
-    place.at_point["waiting for a commit"] = died.producer.deliver
+
+    def deliver_the_rows() -> None:
+        """Once they were handed over, and before anything else."""
+        place.at_point["waiting for a commit"] = died.producer.deliver
+
+    place.at_point["waiting for a commit"] = deliver_the_rows
     with pytest.raises(FencedError):
         place.acquire(died, generation=1)
     place.broker.initialise(f"{APP}.b.0")
@@ -229,7 +239,7 @@ def test_a_predecessor_that_died_in_a_transaction_is_fenced(place: Place) -> Non
     place.broker.produce(f"{APP}.a.0", 0, "a", (CARTS, 0), b"k", b"\xc3\x01", None)
     began = place.clock.monotonic()
     taken = place.acquire(place.candidate("b"))
-    assert place.points.count("fence") == 1
+    assert place.points.count("fence") == 2, "both of its producers"
     assert 0.5 < place.clock.monotonic() - began < 1
     assert taken[0].tables["carts"].keys() == set()
 

@@ -75,7 +75,7 @@ class RecordingDelivery:
         self.waiting = 0
         self.queued = 0
         self.settled = 0
-        self.transactional_ids = ("app.me.0",)
+        self.transactional_ids = ("app.me.0", "app.me.1")
 
     def start(self) -> None: ...
 

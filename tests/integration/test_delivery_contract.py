@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.delivery import ChangelogRecord, Delivery, Snapshot, SourceOffset
@@ -97,6 +98,14 @@ class Bench(NamedTuple):
     def values(self, topic: str, isolation: str = "read_committed") -> list[str]:
         return [m.value().decode() for m in read(self.bootstrap, topic, isolation)]
 
+    def ends(self, *, stable: bool) -> list[int]:
+        """Of outputs and rows, with or without what is not decided yet."""
+        level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
+        asked = {TopicPartition(name, 0): OffsetSpec.latest() for name in (self.outputs, self.rows)}
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        found = admin.list_offsets(asked, isolation_level=level, request_timeout=10)
+        return [future.result().offset for future in found.values()]
+
     def keys(self, topic: str) -> list[str]:
         return [m.key().decode() for m in read(self.bootstrap, topic)]
 
@@ -136,7 +145,7 @@ def bench(
         delivery: Delivery
         if transactional:
             config = producer_config(settings, transactional_id=unique, linger_ms=0)
-            delivery = TransactionalDelivery(config, unique)
+            delivery = TransactionalDelivery(config, (f"{unique}.0", f"{unique}.1"))
         else:
             delivery = PlainDelivery(producer_config(settings, linger_ms=0), member.commit_offsets)
         made.append(delivery)
@@ -155,17 +164,20 @@ def put_out(delivery: Delivery, bench: Bench, *values: str) -> None:
         delivery.send(bench.outputs, 0, "key", value.encode(), [("name", b"value")])
 
 
-def settle(delivery: Delivery) -> None:
+def settle(delivery: Delivery, bench: Bench) -> None:
+    """See a commit end, and its markers written: a broker does that once it has answered."""
     assert delivery.settle(20) is not None
     assert not delivery.busy
     assert delivery.waiting == 0
+    if bench.transactional:
+        wait_until(lambda: bench.ends(stable=True) == bench.ends(stable=False), 10)
 
 
 def test_outputs_rows_and_offsets_are_all_there_after_a_commit(bench: Bench) -> None:
     delivery = bench.make()
     put_out(delivery, bench, "a", "b")
     delivery.commit(bench.snapshot("x", "y"))
-    settle(delivery)
+    settle(delivery, bench)
     assert bench.values(bench.outputs) == ["a", "b"]
     assert bench.keys(bench.rows) == ["x", "y"]
     assert bench.committed() == BEFORE + 1
@@ -175,7 +187,7 @@ def test_a_commit_without_outputs_moves_the_offsets(bench: Bench) -> None:
     delivery = bench.make()
     for offset in (BEFORE + 1, BEFORE + 2):
         delivery.commit(bench.snapshot(offset=offset))
-        settle(delivery)
+        settle(delivery, bench)
     assert bench.committed() == BEFORE + 2
 
 
@@ -183,7 +195,7 @@ def test_a_deleted_row_is_a_tombstone(bench: Bench) -> None:
     delivery = bench.make()
     row = ChangelogRecord(bench.rows, 0, "x", None)
     delivery.commit(Snapshot(bench.member.assignment, (row,), bench.snapshot().offsets))
-    settle(delivery)
+    settle(delivery, bench)
     assert [(m.key(), m.value()) for m in read(bench.bootstrap, bench.rows)] == [(b"x", None)]
 
 
@@ -198,8 +210,23 @@ def test_outputs_keep_their_order_also_those_of_the_time_of_a_commit(bench: Benc
         delivery.poll()
     delivery.settle(20)
     delivery.commit(bench.snapshot(offset=BEFORE + 2_000))
-    settle(delivery)
+    settle(delivery, bench)
     assert bench.values(bench.outputs) == expected
+
+
+def test_outputs_of_the_time_of_a_commit_are_seen_live_and_belong_to_the_next(
+    bench: Bench,
+) -> None:
+    delivery = bench.make()
+    put_out(delivery, bench, "a")
+    delivery.commit(bench.snapshot("x"))
+    put_out(delivery, bench, "b")
+    deadline = time.monotonic() + 10
+    while bench.values(bench.outputs, "read_uncommitted") != ["a", "b"]:
+        delivery.poll()
+        assert time.monotonic() < deadline
+    if bench.transactional:
+        assert bench.values(bench.outputs) in ([], ["a"])
 
 
 def test_outputs_are_seen_at_once_by_whoever_wants_them_live(bench: Bench) -> None:
@@ -218,14 +245,14 @@ def test_what_was_not_committed_is_to_be_done_again(bench: Bench) -> None:
     first = bench.make()
     put_out(first, bench, "a")
     first.commit(bench.snapshot("x"))
-    settle(first)
+    settle(first, bench)
     put_out(first, bench, "b")
     first.close()
     second = bench.make()
     assert bench.committed() == BEFORE + 1
     put_out(second, bench, "b")
     second.commit(bench.snapshot("y", offset=BEFORE + 2))
-    settle(second)
+    settle(second, bench)
     found = bench.values(bench.outputs)
     assert found == ["a", "b"] or (not bench.transactional and found == ["a", "b", "b"])
     assert bench.keys(bench.rows) == ["x", "y"]
@@ -249,7 +276,7 @@ def test_a_second_commit_waits_for_the_first(bench: Bench) -> None:
     delivery.commit(bench.snapshot())
     with pytest.raises(DeliveryError):
         delivery.commit(bench.snapshot())
-    settle(delivery)
+    settle(delivery, bench)
 
 
 def test_an_output_that_no_broker_would_take_is_an_error(bench: Bench) -> None:

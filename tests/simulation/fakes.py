@@ -134,7 +134,8 @@ class FakeProducer:
     """A transactional producer; what it is given waits in its queue until :meth:`deliver`.
 
     The next answer about a transaction gets lost if it is ``flaky``; ``sent`` counts what of
-    the present transaction has reached the broker.
+    the present transaction has reached the broker. Once a record was refused, every call that
+    could tell so does.
     """
 
     def __init__(self, broker: FakeBroker, transactional_id: str, owner: str, point: Point) -> None:
@@ -193,6 +194,11 @@ class FakeProducer:
             self.sent += 1
 
     def poll(self, timeout: float) -> int:
+        return 0
+
+    def flush(self, timeout: float) -> int:
+        """As librdkafka's, it does not say whether what it waited for was stored or has failed."""
+        self.deliver()
         return 0
 
     def send_offsets_to_transaction(

@@ -62,24 +62,29 @@ class Publish(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A worker takes up to ``take`` records, ``ms`` after what happened before."""
+    """A worker takes up to ``take`` records, ``ms`` after what happened before.
+
+    Just before the ``step_at``-th output of it, its commit goes a step on.
+    """
 
     worker: int
     take: int
     mix: int
     ms: int
+    step_at: int = 0
 
 
 class Deliver(NamedTuple):
-    """Some of what a worker's producer holds reaches the broker."""
+    """Some of what one of a worker's producers holds reaches the broker."""
 
     worker: int
     count: int
     mix: int
+    producer: int = 0
 
 
 class Step(NamedTuple):
-    """The next half of a worker's commit: its offsets, or its end.
+    """The next third of a worker's commit: its outputs are acknowledged, its offsets, its end.
 
     If ``flaky``, the broker does what it is asked to, but its answer gets lost at first.
     """
@@ -197,7 +202,7 @@ _ACTIONS = {
     "publish": 40,
     "turn": 26,
     "deliver": 8,
-    "step": 14,
+    "step": 20,
     "mark": 6,
     "wait": 2,
     "compact": 1,
@@ -210,11 +215,24 @@ _ACTIONS = {
 _STORM = {**_ACTIONS, "mark": 12, "crash": 6, "rebalance": 18, "restart": 4}
 """Hardly anything but hand-overs: these are where most can go wrong."""
 
+_FLOW = {
+    "publish": 40,
+    "turn": 40,
+    "deliver": 18,
+    "step": 18,
+    "mark": 5,
+    "compact": 1,
+    "crash": 5,
+    "rebalance": 3,
+    "restart": 2,
+}
+"""Commit upon commit of workers that nothing is taken from, so that transactions meet."""
+
 _NESTED = {
     "publish": 3,
     "turn": 8,
     "deliver": 6,
-    "step": 10,
+    "step": 14,
     "mark": 5,
     "wait": 1,
     "crash": 5,
@@ -232,7 +250,7 @@ def generate(seed: int) -> History:
     static = dice.choice((0, 0, 1, 3))
     first = Rebalance(dice.randint(1, (1 << SLOTS) - 1), 7, dice.getrandbits(16))
     length = dice.choice((15, 30, 30, 50))
-    weights = dice.choice((_ACTIONS, _STORM))
+    weights = dice.choice((_ACTIONS, _STORM, _FLOW))
     actions = [first, *(_action(dice, weights) for _ in range(length))]
     return History(partitions, static, tuple(actions))
 
@@ -249,12 +267,13 @@ def _worker(dice: random.Random) -> int:
 def _turn(dice: random.Random) -> Turn:
     take = dice.choice((1, 2, 3, 5, 20))
     mix = _dice(dice) if dice.random() < 0.8 else 0
-    return Turn(_worker(dice), take, mix, dice.choice((0, 0, 0, 10, 50, 700)))
+    ms = dice.choice((0, 0, 0, 10, 50, 700))
+    return Turn(_worker(dice), take, mix, ms, dice.choice((0, 0, 1, 2, 3, 5)))
 
 
 def _deliver(dice: random.Random) -> Deliver:
     mix = _dice(dice) if dice.random() < 0.5 else 0
-    return Deliver(_worker(dice), dice.choice((1, 2, 4, 50)), mix)
+    return Deliver(_worker(dice), dice.choice((1, 2, 4, 50)), mix, dice.randrange(2))
 
 
 def _publish(dice: random.Random) -> Publish:

@@ -14,13 +14,15 @@ from ccstream.engine import assignment as engine_assignment
 from ccstream.engine import restore as engine_restore
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.chunks import ChunkLoop
+from ccstream.engine.committer import Step
 from ccstream.engine.delivery import Snapshot
 from ccstream.engine.fold import Folder
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.wire.catalogue import OWNERS_TOPIC
-from tests.simulation.fakes import FakeCluster
+from tests.simulation.fakes import FakeCluster, SteppedCommitter
 from tests.simulation.process import Parts
+from tests.simulation.simulation import STEPS
 
 __all__ = ["MUTANTS"]
 
@@ -45,13 +47,101 @@ class _OffsetsLeftOut(TransactionalDelivery):
 
 
 class _OutputsIntoTheCommit(TransactionalDelivery):
-    """What is folded during a commit is not held back: it goes with it, its offsets do not."""
+    """What is folded during a commit goes with it, its offsets do not."""
 
     def send(self, topic: str, partition: int, key: Any, value: Any, headers: Any) -> None:
-        if self._committer.busy and self._producer._in_transaction:
-            self._producer.produce(topic, value, key, partition, headers=headers)
+        if self._committer.busy and self._other._producer._in_transaction:
+            self._other.send(topic, partition, key, value, headers)
         else:
             super().send(topic, partition, key, value, headers)
+
+
+class _OutputsNotHeldBack(TransactionalDelivery):
+    """The first outputs of a transaction do not wait for the last ones of that before."""
+
+    def send(self, topic: str, partition: int, key: Any, value: Any, headers: Any) -> None:
+        self._open.send(topic, partition, key, value, headers)
+
+
+class _WaitingOvertaken(TransactionalDelivery):
+    """As soon as outputs need not wait any more, the next one leaves before those that did."""
+
+    def send(self, topic: str, partition: int, key: Any, value: Any, headers: Any) -> None:
+        if self._acknowledged.is_set():
+            self._open.send(topic, partition, key, value, headers)
+        else:
+            super().send(topic, partition, key, value, headers)
+
+
+class _CommitterEach(SteppedCommitter):
+    """As if each producer had a committer of its own: two commits at a time, in any order."""
+
+    def __init__(self, point: Any) -> None:
+        self._jobs: list[list[Step]] = []
+        self._steps_taken = 0
+        super().__init__(point)
+
+    @property
+    def busy(self) -> bool:  # type: ignore[override]
+        """Whether another commit cannot begin."""
+        return len(self._jobs) > 1 or any(len(job) == STEPS for job in self._jobs)
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        pass
+
+    @property
+    def steps_left(self) -> int:
+        return sum(map(len, self._jobs))
+
+    def begin(self, *job: Step) -> None:
+        assert not self.busy
+        self._jobs.append(list(job))
+
+    def step(self) -> None:
+        self._steps_taken += 1
+        for job in sorted(filter(None, self._jobs), key=len, reverse=self._steps_taken % 3 > 0)[:1]:
+            try:
+                job.pop(0)()
+            except Exception as error:  # noqa: BLE001 - handed on, as a thread would
+                self._failure = error
+                job.clear()
+
+    def finished(self) -> float | None:
+        if not self._jobs or self._jobs[0]:
+            return None
+        self._jobs.pop(0)
+        if self._failure is not None:
+            raise self._failure
+        return 0.0
+
+    def wait(self, timeout: float) -> float | None:
+        while self.steps_left:
+            self._point("waiting for a commit")
+            self.step()
+        if self._jobs:
+            self._point("after a commit")
+        seconds = None
+        while self._jobs:
+            seconds = self.finished()
+        return seconds
+
+    def close(self) -> None:
+        self._jobs.clear()
+
+
+class _CommitsOverlap(TransactionalDelivery):
+    """Rows and offsets do not wait until the commit before has succeeded; outputs do."""
+
+    def send(self, topic: str, partition: int, key: Any, value: Any, headers: Any) -> None:
+        if self._committer.busy:
+            self._waiting.append((topic, partition, key, value, headers))
+        else:
+            super().send(topic, partition, key, value, headers)
+
+    def _send_waiting(self) -> None:
+        if not self._committer.busy:
+            super()._send_waiting()
 
 
 class _Unchecked(Assignment, frozen=True, eq=False):
@@ -124,6 +214,11 @@ MUTANTS: dict[str, Parts] = {
     "the epoch is not raised": Parts(takeover=_EpochNotRaised),
     "offsets are left out of the transaction": Parts(delivery=_OffsetsLeftOut),
     "outputs join the transaction that is being committed": Parts(delivery=_OutputsIntoTheCommit),
+    "outputs do not wait for those of the transaction before": Parts(delivery=_OutputsNotHeldBack),
+    "outputs that waited are overtaken": Parts(delivery=_WaitingOvertaken),
+    "a commit does not wait for the one before": Parts(
+        delivery=_CommitsOverlap, committer=_CommitterEach
+    ),
     "offsets name no generation": Parts(assignment=_Unchecked),
     "work of a past assignment is committed under the next": Parts(chunks=_PastWorkKept),
     "duplicates' windows are not restored": Parts(cluster=_WindowsNotRestored),

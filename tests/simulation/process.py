@@ -56,6 +56,7 @@ __all__ = [
     "Parts",
     "Process",
     "SimulatedCrash",
+    "make_delivery",
     "make_layout",
     "make_topics",
     "on_fakes",
@@ -149,10 +150,27 @@ class Parts(Struct, frozen=True):
     takeover: type[TakeOver] = TakeOver
     chunks: type[ChunkLoop] = ChunkLoop
     delivery: type[TransactionalDelivery] = TransactionalDelivery
+    committer: type[SteppedCommitter] = SteppedCommitter
     folder: type[Folder] = Folder
     cluster: type[FakeCluster] = FakeCluster
     assignment: type[Assignment] = Assignment
     isolation: str = "read_committed"
+
+
+def make_delivery(
+    broker: FakeBroker,
+    name: str,
+    owner: str,
+    point: Callable[[str], None],
+    committer: SteppedCommitter,
+    kind: type[TransactionalDelivery] = TransactionalDelivery,
+) -> tuple[tuple[FakeProducer, FakeProducer], TransactionalDelivery]:
+    """A delivery whose transactional ids begin with ``name``, and its producers."""
+    ids = (f"{name}.0", f"{name}.1")
+    first, second = (FakeProducer(broker, one, owner, point) for one in ids)
+    made: Any = (first, second)
+    stepped: Any = committer
+    return (first, second), kind({}, ids, producers=made, committer=stepped)
 
 
 class _ProcessClock(FakeClock):
@@ -209,13 +227,21 @@ class Process:
         self.ended: BaseException | None = None
         self._parts = parts
         clock = _ProcessClock(broker.clock, at)
-        transactional_id = f"{APP}.{instance or name}.0"
-        self.producer = FakeProducer(broker, transactional_id, name, at)
-        self.committer = SteppedCommitter(at)
-        delivery = parts.delivery(
-            {}, transactional_id, producer=self.producer, committer=self.committer
+        self.committer = parts.committer(at)
+        self.producers, delivery = make_delivery(
+            broker, f"{APP}.{instance or name}", name, at, self.committer, parts.delivery
         )
         delivery.start()
+        self._step_at = 0
+        send = delivery.send
+
+        def send_and_step(*output: Any) -> None:
+            self._step_at -= 1
+            if self._step_at == 0:
+                self.committer.step()
+            send(*output)
+
+        delivery.send = send_and_step  # type: ignore[method-assign]
         gauges = FakeGauges()
         cluster = parts.cluster(broker, clock, at)
         takeover = parts.takeover(layout, cluster, delivery, clock, gauges.restoring)
@@ -240,6 +266,12 @@ class Process:
     def serving(self) -> bool:
         return self.alive and self.engine.assignment is not None
 
+    def turn(self, step_at: int) -> None:
+        """One step of the engine; just before its ``step_at``-th output, one of the committer."""
+        self._step_at = step_at
+        self.engine.step()
+        self._step_at = 0
+
     def assign(self) -> None:
         """What the assigned callback does; the next step takes over."""
         assignment = self._parts.assignment(
@@ -252,8 +284,9 @@ class Process:
         self.engine.assign(assignment, lambda: None)
 
     def end(self, why: BaseException | None = None) -> None:
-        """It is gone. What its producer had not sent yet is gone with it."""
+        """It is gone. What its producers had not sent yet is gone with it."""
         self.alive = False
         self.ended = why
-        self.producer.purge()
+        for producer in self.producers:
+            producer.purge()
         self.committer.close()

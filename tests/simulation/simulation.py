@@ -46,11 +46,24 @@ from tests.simulation.process import (
     make_topics,
 )
 
-__all__ = ["Simulation", "Violation"]
+__all__ = ["STEPS", "Simulation", "Violation"]
 
 _SETTLING_ROUNDS = 60
 """Rounds in which everything must be folded once nothing goes wrong any more."""
 
+_SETTLING_ATTEMPTS = SLOTS + 2
+"""Assignments for that: any worker may have been fenced before without having met it yet."""
+
+STEPS = 3
+"""Of a commit, as the committer carries them out."""
+
+_COMMITTING = (
+    "after its commit",
+    "between offsets and end",
+    "before its offsets",
+    "before its outputs are acknowledged",
+)
+"""Where a worker is in its commit, by how many steps are left."""
 
 _SHORT_SLEEPS = 12
 """Sleeps within one rebalance after which the clock runs faster, towards the next time-out."""
@@ -102,16 +115,20 @@ class Simulation:
             case Turn():
                 self._turn(action)
             case Deliver():
-                process = self._pick(action.worker, lambda p: len(p.producer) > 0)
+                process = self._pick(action.worker, lambda p: any(map(len, p.producers)))
                 if process is not None:
-                    process.producer.deliver(action.count, action.mix)
+                    holding = [producer for producer in process.producers if len(producer)]
+                    producer = holding[action.producer % len(holding)]
+                    producer.deliver(action.count, action.mix)
             case Step():
                 process = self._pick(action.worker, lambda p: p.committer.steps_left > 0)
                 if process is not None:
-                    process.producer.flaky = action.flaky
+                    for producer in process.producers:
+                        producer.flaky = action.flaky
                     with self._within(process):
                         process.committer.step()
-                    process.producer.flaky = False
+                    for producer in process.producers:
+                        producer.flaky = False
             case Mark():
                 self.broker.write_markers(action.count, random.Random(action.mix))
             case Wait():
@@ -139,7 +156,7 @@ class Simulation:
             process.consumer.take = action.take
             process.consumer.mix = action.mix
             with self._within(process):
-                process.engine.step()
+                process.turn(action.step_at)
 
     def _compact(self, action: Compact) -> None:
         number = action.partition % self.history.partitions
@@ -319,7 +336,7 @@ class Simulation:
         self.clock.advance(11.0)
         self.broker.expire()
         self.broker.write_markers()
-        for attempt in range(3):
+        for attempt in range(_SETTLING_ATTEMPTS):
             living = sum(1 << i for i, p in enumerate(self._slots) if p is not None and p.alive)
             self._act(Rebalance(living or 1, 7, attempt))
             if self._finish():
@@ -330,8 +347,8 @@ class Simulation:
         for _ in range(_SETTLING_ROUNDS):
             for slot in range(SLOTS):
                 self._act(Turn(slot, 1 << 20, 0, 700))
-                self._act(Step(slot))
-                self._act(Step(slot))
+                for _ in range(STEPS):
+                    self._act(Step(slot))
                 self._act(Turn(slot, 1 << 20, 0, 0))
             self.broker.write_markers()
             serving: set[int] = set()
@@ -346,7 +363,8 @@ class Simulation:
 
     def _finished(self) -> bool:
         broker = self.broker
-        if broker.undecided or any(len(p.producer) for p in self._slots if p and p.alive):
+        living = [p for p in self._slots if p is not None and p.alive]
+        if broker.undecided or any(len(producer) for p in living for producer in p.producers):
             return False
         for at in self.layout.inputs(range(self.history.partitions)):
             log = broker.logs[at]
@@ -358,12 +376,11 @@ class Simulation:
 
 def _where(process: Process) -> str:
     """Where in its commits a worker is that dies between two of its steps."""
-    committer = process.committer
-    if committer.busy:
-        return {2: "before its offsets", 1: "between offsets and end", 0: "after its commit"}[
-            committer.steps_left
-        ]
-    sent, queued = process.producer.sent, len(process.producer)
+    begun = [producer.sent for producer in process.producers if producer.sent]
+    if process.committer.busy:
+        where = _COMMITTING[min(process.committer.steps_left, STEPS)]
+        return f"{where}, the next begun" if len(begun) > 1 else where
+    sent, queued = sum(begun), sum(map(len, process.producers))
     if queued:
         return "after some outputs" if sent else "after a fold"
     return "after all outputs" if sent else "idle"

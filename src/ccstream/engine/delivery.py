@@ -49,19 +49,19 @@ class Delivery(Protocol):
 
     @property
     def transactional_ids(self) -> tuple[str, ...]:
-        """The ids by which a successor can fence this producer; none if it has none."""
+        """The ids by which a successor can fence this worker; none if its producers have none."""
 
     @property
     def busy(self) -> bool:
-        """Whether a commit is on its way; outputs wait in memory meanwhile."""
+        """Whether a commit is on its way."""
 
     @property
     def waiting(self) -> int:
-        """How many outputs wait for a commit to end."""
+        """How many outputs wait in memory for those before them to be acknowledged."""
 
     @property
     def queued(self) -> int:
-        """How many records the producer holds that are not acknowledged yet."""
+        """How many records are held that are not acknowledged yet, the waiting ones included."""
 
     def start(self) -> None:
         """Settle what an earlier life of this worker left open. Before joining the group."""

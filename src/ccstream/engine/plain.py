@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from ccstream.engine.committer import Committer
 from ccstream.engine.delivery import Headers, Snapshot
-from ccstream.engine.transactional import as_delivery_error
+from ccstream.engine.transactional_producer import as_delivery_error
 from ccstream.errors import DeliveryError
 
 __all__ = ["PlainDelivery"]

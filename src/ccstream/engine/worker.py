@@ -212,9 +212,9 @@ class Worker:
         if transactional:
             check_group_metadata_layout(settings.app_id)
             who = settings.group.instance_id or os.urandom(6).hex()
-            name = f"{settings.app_id}.{who}.0"
+            ids = (f"{settings.app_id}.{who}.0", f"{settings.app_id}.{who}.1")
             delivery = TransactionalDelivery(
-                producer_config(settings, transactional_id=name, linger_ms=0), name
+                producer_config(settings, transactional_id=ids[0], linger_ms=0), ids
             )
         else:
             delivery = PlainDelivery(producer_config(settings, linger_ms=0), self._commit_offsets)

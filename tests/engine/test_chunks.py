@@ -131,17 +131,21 @@ def test_a_record_that_changes_no_row_moves_the_position_all_the_same(loop: Loop
     assert snapshot.offsets == (SourceOffset(STORE, 0, 1),)
 
 
-def test_too_many_waiting_outputs_stop_the_fold_until_the_commit_has_ended(
+def test_too_much_folded_during_a_commit_stops_the_fold_until_it_has_ended(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_WAITING_MAX", 3)
-    loop.delivery.busy = True
-    loop.delivery.waiting = 3
+    monkeypatch.setattr(module, "_UNCOMMITTED_MAX", 3)
+    loop.publish(added())
+    loop.turn(later=0.2)
+    assert loop.delivery.busy
+    loop.publish(*[added()] * 3)
+    loop.turn(later=0.2)
+    assert (loop.delivery.settled, loop.world.partition.folded[0]) == (0, 3)
+    loop.publish(added())
+    loop.turn(later=0.2)
+    assert (loop.delivery.settled, loop.delivery.busy) == (1, False)
     loop.turn()
-    assert loop.delivery.settled == 0
-    loop.delivery.waiting = 4
-    loop.turn()
-    assert loop.delivery.settled == 1
+    assert [s.offsets[0].offset for s in loop.delivery.commits] == [1, 5]
 
 
 def test_giving_up_commits_what_was_folded_and_ends_reading(loop: Loop) -> None:

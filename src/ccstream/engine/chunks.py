@@ -28,20 +28,17 @@ _IDLE_POLL = 0.1
 between polls, so this bounds how late a rebalance is noticed."""
 
 _WAITING_POLL = 0.001
-"""Seconds to wait for a record while outputs wait for a commit to end."""
+"""Seconds to wait for a record while outputs wait for those before them to be acknowledged."""
 
-_WAITING_MAX = 100_000
-"""Outputs that may wait for a commit; beyond, folding stops until it has ended."""
+_UNCOMMITTED_MAX = 50_000
+"""Records that may be folded while a commit is on its way; beyond, folding stops until it has
+ended. Their rows are held dirty, their outputs are in one transaction, and after a crash they
+are folded again: a second or so of work."""
 
 _LINGER_ABOVE = 3_000.0
 """Events a second above which the loop waits for fuller chunks: below, every request to the
 broker is affordable and each millisecond is felt; at 5,000 a second it is the broker that
 chokes on one request an event."""
-
-_COMMIT_SHARE = 5
-"""From the beginning of one commit to the next at least so many times what the last one took:
-outputs wait while a commit is on its way, so a slow broker is asked for fewer of them, and four
-events in five leave at once."""
 
 _FULL_CHUNK = 200
 """Records from which on a chunk is full enough not to wait for more."""
@@ -82,7 +79,7 @@ class ChunkLoop:
         self._committed_at = 0.0
         self._collector = Collector(clock)
         self._urgent = False
-        self._commit_seconds = 0.0
+        self._uncommitted = 0
         self._rate = 0.0
         self._turned_at = clock.monotonic()
         self.partitions: dict[int, Partition] = {}
@@ -133,10 +130,11 @@ class ChunkLoop:
                     fold(partition, numbers[message.topic()], message)
             statistics = self._folder.take_statistics()
             self._urgent = self._urgent or bool(statistics.mail)
+            self._uncommitted += len(messages)
             self._gauges.chunk(statistics, len(messages), self._clock.monotonic() - started)
             self._ended(self._delivery.poll())
         self._commit_if_due(assignment)
-        if self._delivery.waiting > _WAITING_MAX:
+        if self._delivery.busy and self._uncommitted > _UNCOMMITTED_MAX:
             self._ended(self._delivery.settle(self._pace.commit_timeout))
         self._gauges.turn(self._plane, self.partitions, self._delivery)
         self._collector.turn()
@@ -157,7 +155,6 @@ class ChunkLoop:
     def _due_in(self) -> float:
         pace = self._pace
         interval = pace.urgent_interval if self._urgent else pace.commit_interval
-        interval = max(interval, _COMMIT_SHARE * self._commit_seconds)
         return self._committed_at + interval - self._clock.monotonic()
 
     def _changed(self) -> bool:
@@ -185,11 +182,11 @@ class ChunkLoop:
             self._committed[number] = list(partition.folded)
         self._delivery.commit(Snapshot(assignment, tuple(rows), tuple(offsets)))
         self._committed_at = self._clock.monotonic()
+        self._uncommitted = 0
         self._urgent = False
 
     def _ended(self, seconds: float | None) -> None:
         if seconds is not None:
-            self._commit_seconds = seconds
             self._gauges.committed(seconds)
 
     def _linger(self, records: int) -> None:

@@ -2,118 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 
 from ccstream.domain.identity import Alias
-from ccstream.engine.assignment import Assignment
-from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.owners import Owner, latest_owners, owner_record
-from ccstream.engine.partition import Partition
-from ccstream.engine.takeover import TakeOver, TakeOverCancelled
-from ccstream.errors import (
-    BrokerUnavailableError,
-    FencedError,
-    StateError,
-    TopicMismatchError,
-)
+from ccstream.engine.takeover import TakeOverCancelled
+from ccstream.errors import FencedError, StateError, TopicMismatchError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from ccstream.wire.rows import ROW_CODECS, Entry
+from tests.engine.takeovers import CARTS, WEB, WINDOWS, N, Place
 from tests.simulation.broker import FakeBroker
 from tests.simulation.clock import FakeClock
-from tests.simulation.fakes import FakeCluster, SteppedCommitter
-from tests.simulation.process import (
-    APP,
-    INPUTS,
-    make_delivery,
-    make_layout,
-    make_topics,
-    on_fakes,
-)
-
-N = 2
-WEB = INPUTS[0]
-CARTS = f"{APP}-carts-changelog"
-WINDOWS = f"{APP}-windows-changelog"
-WORK = "somebody.0"
-
-
-@pytest.fixture(autouse=True)
-def fakes() -> Iterator[None]:
-    with on_fakes():
-        yield
-
-
-class Candidate:
-    """A worker that has joined the group and is to take over."""
-
-    def __init__(self, broker: FakeBroker, name: str, point: Callable[[str], None]) -> None:
-        self.member = broker.group.new_member_id()
-        (self.producer, _), self.delivery = make_delivery(
-            broker, f"{APP}.{name}", name, point, SteppedCommitter(point)
-        )
-        self.delivery.start()
-
-
-class Place:
-    """A cluster with nothing on it, and whoever comes to work there."""
-
-    def __init__(self) -> None:
-        self.layout = make_layout(N)
-        self.clock = FakeClock(self.idle)
-        self.broker = FakeBroker(self.clock, make_topics(self.layout), APP)
-        self.cluster = FakeCluster(self.broker, self.clock, self.point)
-        self.points: list[str] = []
-        self.at_point: dict[str, Callable[[], None]] = {}
-
-    def idle(self) -> None:
-        """What a broker does while somebody sleeps."""
-        self.broker.expire()
-        self.broker.write_markers()
-
-    def point(self, name: str) -> None:
-        self.points.append(name)
-        self.at_point.pop(name, lambda: None)()
-
-    def candidate(self, name: str) -> Candidate:
-        return Candidate(self.broker, name, self.point)
-
-    def join(self, *members: Candidate) -> int:
-        return self.broker.group.rebalance({one.member: None for one in members})
-
-    def acquire(
-        self,
-        who: Candidate,
-        generation: int | None = None,
-        numbers: frozenset[int] = frozenset({0, 1}),
-        retained: dict[int, Partition] | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> dict[int, Partition]:
-        """Take over and see it decided."""
-        if generation is None:
-            generation = self.join(who)
-        takeover = TakeOver(
-            self.layout, self.cluster, who.delivery, self.clock, lambda progress: None
-        )
-        assignment = Assignment(APP, generation, who.member, None, numbers)
-        taken = takeover.acquire(assignment, retained or {}, cancelled)
-        self.broker.write_markers()
-        return taken
-
-    def owners(self) -> dict[int, Owner]:
-        return latest_owners(self.broker.logs[OWNERS_TOPIC, 0].committed(0), APP)
-
-    def open_transaction(self, at: TopicPartitionKey, value: bytes | None = b"\xc3\x01") -> int:
-        """Somebody has written there and not decided yet; the epoch of its producer."""
-        epoch = self.broker.initialise(WORK)
-        self.broker.produce(WORK, epoch, WORK, at, b"k", value, None)
-        return epoch
-
-
-@pytest.fixture
-def place() -> Place:
-    return Place()
+from tests.simulation.fakes import FakeCluster
+from tests.simulation.process import APP, INPUTS, make_layout, make_topics
 
 
 def test_the_first_owner_begins_with_epoch_1_at_the_start_of_each_input(place: Place) -> None:
@@ -217,66 +118,6 @@ def test_offsets_that_somebody_else_moved_are_refused(place: Place) -> None:
     place.broker.group.offsets[WEB, 0] = 1
     with pytest.raises(StateError, match="something else committed"):
         place.acquire(who, retained=held)
-
-
-# predecessors
-
-
-def test_a_predecessor_in_good_health_is_not_fenced(place: Place) -> None:
-    place.acquire(place.candidate("a"))
-    producer, row = f"{APP}.a.0", b"\xc3\x01"
-    place.broker.produce(producer, 0, "a", (CARTS, 0), b"k", row, None)
-    place.broker.end(producer, 0, commit=True)
-    taken = place.acquire(place.candidate("b"))
-    assert "fence" not in place.points
-    assert taken[0].tables["carts"].keys() == {"k"}
-
-
-def test_a_predecessor_that_died_in_a_transaction_is_fenced(place: Place) -> None:
-    dead = place.candidate("a")
-    generation = place.join(dead)
-    place.acquire(dead, generation)
-    place.broker.produce(f"{APP}.a.0", 0, "a", (CARTS, 0), b"k", b"\xc3\x01", None)
-    began = place.clock.monotonic()
-    taken = place.acquire(place.candidate("b"))
-    assert place.points.count("fence") == 2, "both of its producers"
-    assert 0.5 < place.clock.monotonic() - began < 1
-    assert taken[0].tables["carts"].keys() == set()
-
-
-def test_offsets_of_a_dead_predecessor_are_waited_for_until_they_are_stable(place: Place) -> None:
-    dead = place.candidate("a")
-    generation = place.join(dead)
-    place.acquire(dead, generation)
-    metadata = Assignment(APP, generation, dead.member, None, frozenset({0})).group_metadata()
-    place.broker.append((WEB, 0), b"k", b"v")
-    place.broker.send_offsets(f"{APP}.a.0", 0, "a", {(WEB, 0): 1}, metadata)
-    place.broker.end(f"{APP}.a.0", 0, commit=True)
-    taken = place.acquire(place.candidate("b"))
-    assert taken[0].folded[0] == 0, "it had committed, though nobody knew yet"
-
-
-def test_a_transaction_of_nobody_known_is_waited_out(place: Place) -> None:
-    place.acquire(place.candidate("a"))
-    place.open_transaction((WINDOWS, 1))
-    began = place.clock.monotonic()
-    place.acquire(place.candidate("b"))
-    assert place.clock.monotonic() - began > 10
-
-
-def test_a_transaction_that_nobody_ever_ends_is_not_waited_for_for_ever(place: Place) -> None:
-    place.open_transaction((WINDOWS, 1))
-    place.clock._idle = None
-    with pytest.raises(BrokerUnavailableError, match="undecided for 60 s"):
-        place.acquire(place.candidate("b"))
-
-
-def test_a_worker_of_a_past_generation_takes_nothing_over(place: Place) -> None:
-    late = place.candidate("a")
-    generation = place.join(late)
-    place.acquire(place.candidate("b"))
-    with pytest.raises(FencedError):
-        place.acquire(late, generation)
 
 
 # an end to it

@@ -45,9 +45,11 @@ class Place:
         self.cluster = FakeCluster(self.broker, self.clock, self.point)
         self.points: list[str] = []
         self.at_point: dict[str, Callable[[], None]] = {}
+        self.at_sleep: Callable[[], None] = lambda: None
 
     def idle(self) -> None:
         """What a broker does while somebody sleeps."""
+        self.at_sleep()
         self.broker.expire()
         self.broker.write_markers()
 

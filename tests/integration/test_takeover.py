@@ -18,8 +18,14 @@ from ccstream.engine.owners import Owner, owner_record
 from ccstream.engine.status import ExitStatus
 from ccstream.ops.broker import Broker
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import OWNERS_TOPIC, TABLES, changelog_topic, input_topic
-from ccstream.wire.headers import epoch_of
+from ccstream.wire.catalogue import (
+    OWNERS_TOPIC,
+    SYNC_TOPICS,
+    TABLES,
+    changelog_topic,
+    input_topic,
+)
+from ccstream.wire.headers import SyncHeaders, epoch_of
 from ccstream.wire.partition import partition_for
 from tests.integration.harness import (
     PARTITIONS,
@@ -273,8 +279,38 @@ def test_an_owner_that_died_while_it_raised_its_epoch_is_fenced(
     with pytest.raises(KafkaException, match="fenced"):
         dead.commit_transaction(20)
     assert by_hand.epoch(number) == epoch + 2
-    last = [m for m in read(bootstrap, "sync.carts.v1") if m.key() == subject.encode()][-1]
-    assert epoch_of(last.headers()) == epoch + 2
+    wait_until(lambda: synced_epochs(bootstrap, subject)[-1:] == [epoch + 2], 10)
+
+
+def test_an_owner_that_died_with_sync_events_alone_is_fenced(
+    settings: Settings, by_hand: ByHand
+) -> None:
+    """Or readers of committed ones would wait for ten minutes; what others have open may stay."""
+    bootstrap, app_id = settings.kafka.bootstrap, settings.app_id
+    subject = f"customer:{app_id}"
+    number = home(subject)
+    with worker(settings) as first:
+        publish(bootstrap, [added(1, subject)])
+        wait_for_units(settings, [subject], 1)
+        assert first.stop() == ExitStatus.STOPPED
+    epoch = by_hand.epoch(number) + 1
+    name = f"{app_id}.dead.0"
+    by_hand.write_owner(owner(settings, number, epoch, (name,)))
+    dead = by_hand.producer(name, **{"transaction.timeout.ms": 600_000})
+    other = by_hand.producer(f"{app_id}-other")
+    for producer, app, partition in (
+        (dead, app_id, number),
+        (other, "other", (number + 1) % PARTITIONS),
+    ):
+        headers = SyncHeaders(epoch, "sync", partition, app).of(1, 0)
+        producer.produce(SYNC_TOPICS["carts"], None, subject, partition, headers=headers)
+        producer.flush(20)
+    with worker(settings):
+        publish(bootstrap, [added(2, subject)])
+        wait_until(lambda: synced_epochs(bootstrap, subject)[-1:] == [epoch + 1], 20)
+    with pytest.raises(KafkaException, match="fenced"):
+        dead.commit_transaction(20)
+    other.abort_transaction(20)
 
 
 def test_a_transaction_of_nobody_known_is_waited_out(settings: Settings, by_hand: ByHand) -> None:
@@ -300,6 +336,12 @@ def wait_for_units(settings: Settings, subjects: list[str], count: int) -> None:
         return {key: units(rows)[key] for key in subjects if key in rows}
 
     wait_until(lambda: held() == expected, 30)
+
+
+def synced_epochs(bootstrap: str, subject: str) -> list[int | None]:
+    """Those of a subject's carts as readers of committed records see them."""
+    records = read(bootstrap, SYNC_TOPICS["carts"])
+    return [epoch_of(m.headers()) for m in records if m.key() == subject.encode()]
 
 
 def home(subject: str) -> int:

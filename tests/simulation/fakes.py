@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -327,6 +327,11 @@ class FakeCluster:
         return engine_restore.restore(
             config, ranges, table_of, cancelled=cancelled, progress=progress
         )
+
+    def records_at(self, offsets: Mapping[At, int]) -> dict[At, LogRecord]:
+        self._point("records at offsets")
+        logs = self._broker.logs
+        return {at: next(logs[at].uncommitted(offset)) for at, offset in offsets.items()}
 
     def read_all(self, topic: str, partition: int, isolation: str) -> list[LogRecord]:
         self._point(f"{topic} {isolation}")

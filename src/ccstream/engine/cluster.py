@@ -41,6 +41,9 @@ what makes them stable is to fence whoever left a transaction open."""
 _FENCE_TIMEOUT = 20.0
 """Seconds to fence a predecessor: the broker first ends its open transaction."""
 
+_FETCH_BYTES = 1_000
+"""Where one record is wanted: a broker sends no more than the batch that it is in."""
+
 _MOCK_CLUSTER = "mockCluster"
 """How librdkafka's mock cluster, the embedded broker, begins its cluster id."""
 
@@ -180,6 +183,30 @@ class Cluster:
                         return messages
                     elif not error.retriable():
                         raise StateError(f"could not read {topic}: {error.str()}")
+        finally:
+            consumer.close()
+
+    def records_at(
+        self, offsets: Mapping[TopicPartitionKey, int]
+    ) -> dict[TopicPartitionKey, Message]:
+        """The record at each of these offsets, decided or not; those that may be read."""
+        consumer = self._consumer(
+            "read_uncommitted",
+            {"enable.partition.eof": True, "fetch.message.max.bytes": _FETCH_BYTES},
+        )
+        try:
+            consumer.assign([TopicPartition(t, number, o) for (t, number), o in offsets.items()])
+            found: dict[TopicPartitionKey, Message] = {}
+            missing = set(offsets)
+            while missing:
+                for message in _some(consumer):
+                    at: Any = (message.topic(), message.partition())
+                    error = message.error()
+                    if error is None:
+                        found.setdefault(at, message)
+                    if error is None or not error.retriable():
+                        missing.discard(at)
+            return found
         finally:
             consumer.close()
 

@@ -56,6 +56,10 @@ class Layout:
         """Every changelog of these partition numbers."""
         return ((topic, n) for n in numbers for topic in self._table_by_changelog)
 
+    def outputs(self, numbers: Iterable[int]) -> Iterator[TopicPartitionKey]:
+        """What the owners of these partition numbers write there: all but mail."""
+        return ((topic, n) for n in numbers for topic in self._others)
+
     def table_of(self, changelog: str) -> str:
         return self._table_by_changelog[changelog]
 

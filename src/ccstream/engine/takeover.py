@@ -1,7 +1,8 @@
 """Taking over partition numbers: one path for every partition at every assignment.
 
 1. Where the group's offsets are unstable, or a changelog ends in an undecided transaction,
-   that is waited out, and the predecessor is fenced by its transactional ids if it lasts.
+   that is waited out, and the predecessor is fenced by its transactional ids if it lasts. So it
+   is where all that it left open are sync events, lest readers of committed ones wait as well.
 2. Who owned them: the highest epoch that was ever written.
 3. The group's offsets, stable, and the changelogs' ends, open transactions included.
 4. The tables are restored up to those ends.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from ccstream.domain.moment import Scope
 from ccstream.engine.assignment import Assignment
@@ -33,6 +35,7 @@ from ccstream.engine.partition import Partition
 from ccstream.engine.restore import ChangelogRange, RestoreProgress
 from ccstream.errors import BrokerUnavailableError, StateError
 from ccstream.wire.catalogue import OWNERS_TOPIC
+from ccstream.wire.headers import CE_SOURCE, epoch_of, header, sync_source
 
 __all__ = ["TakeOver", "TakeOverCancelled"]
 
@@ -95,9 +98,10 @@ class TakeOver:
         if not numbers:
             return {}
         self._layout.check(self._cluster.partition_counts())
-        for owner in self._owners().values():
+        owners = self._owners()
+        for owner in owners.values():
             self._check_owner(owner)
-        self._settle_predecessors(numbers, cancelled)
+        self._settle_predecessors(numbers, owners, cancelled)
         offsets = self._offsets(numbers)
         # After the offsets: whoever has moved them meanwhile has raised the epoch before.
         owners = self._owners()
@@ -124,22 +128,31 @@ class TakeOver:
                 "count of an application cannot change: use another CCSTREAM_APP_ID and replay"
             )
 
-    def _settle_predecessors(self, numbers: list[int], cancelled: Callable[[], bool]) -> None:
+    def _settle_predecessors(
+        self, numbers: list[int], owners: Mapping[int, Owner], cancelled: Callable[[], bool]
+    ) -> None:
         started = self._clock.monotonic()
-        fenced = set(self._delivery.transactional_ids)
-        while pending := self._undecided(numbers):
+        own = self._delivery.transactional_ids
+        fenced = set(own)
+        left = self._left_open(
+            {n: owners[n] for n in numbers if n in owners and owners[n].transactional_ids != own}
+        )
+        while True:
+            undecided, shown = self._undecided(numbers), self._still_open(left)
+            if not undecided and not shown:
+                return
             waited = self._clock.monotonic() - started
             if waited > _FENCE_AFTER:
-                owners = self._owners()
-                for name in _ids_of(owners, pending):
+                for name in (*_ids_of(self._owners(), undecided), *_ids_of(owners, shown)):
                     if name not in fenced:
                         self._cluster.fence(name)
                         fenced.add(name)
+                left = {}  # nothing here depends on outputs: to fence was all there was to do
             if cancelled():
                 raise TakeOverCancelled
             if waited > _PENDING_DEADLINE:
                 raise BrokerUnavailableError(
-                    f"transactions on partitions {sorted(pending)} stayed undecided for "
+                    f"transactions on partitions {sorted(undecided)} stayed undecided for "
                     f"{_PENDING_DEADLINE:.0f} s; is a transaction coordinator down?"
                 )
             self._clock.sleep(_PENDING_POLL)
@@ -148,10 +161,39 @@ class TakeOver:
         """Partition numbers with unstable offsets or an undecided end of a changelog."""
         if self._cluster.committed(self._layout.inputs(numbers)) is None:
             return set(numbers)
-        changelogs = list(self._layout.changelogs(numbers))
-        ends = self._cluster.high_watermarks(changelogs)
-        stable = self._cluster.last_stable_offsets(changelogs)
-        return {n for topic, n in changelogs if stable[topic, n] < ends[topic, n]}
+        return {number for _, number in self._open_at(self._layout.changelogs(numbers))}
+
+    def _left_open(self, owners: Mapping[int, Owner]) -> dict[TopicPartitionKey, int]:
+        """Outputs that end in a transaction of their number's owner, and where that begins.
+
+        An owner commits them before it gives the number up: one that has not is gone, or they
+        are being decided. Who began a transaction its first record tells, by application and
+        epoch: other applications write to the same topics, and so do zombies. Dead letters do
+        not tell; a transaction of nothing else waits for its time-out, as one of mail does.
+        """
+        open_at = self._open_at(self._layout.outputs(owners))
+        if not open_at:
+            return {}
+        source = sync_source(self._layout.app_id)
+        left = {}
+        for at, record in self._cluster.records_at(open_at).items():
+            headers: Any = record.headers()  # librdkafka's stub allows text, which it never is
+            if header(headers, CE_SOURCE) == source and epoch_of(headers) == owners[at[1]].epoch:
+                left[at] = open_at[at]
+        return left
+
+    def _still_open(self, left: Mapping[TopicPartitionKey, int]) -> set[int]:
+        """Partition numbers of which an output ends in the very transaction that it did."""
+        return {at[1] for at, offset in self._open_at(left).items() if offset == left[at]}
+
+    def _open_at(self, topics: Iterable[TopicPartitionKey]) -> dict[TopicPartitionKey, int]:
+        """Where the first open transaction begins, of those that end in one."""
+        asked = list(topics)
+        if not asked:
+            return {}
+        ends = self._cluster.high_watermarks(asked)
+        stable = self._cluster.last_stable_offsets(asked)
+        return {at: stable[at] for at in asked if stable[at] < ends[at]}
 
     def _offsets(self, numbers: list[int]) -> dict[TopicPartitionKey, int]:
         """The next offset of every input of these numbers, checked against the logs."""

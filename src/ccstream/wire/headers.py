@@ -29,6 +29,7 @@ __all__ = [
     "epoch_of",
     "event_headers",
     "header",
+    "sync_source",
     "time_text",
 ]
 
@@ -81,7 +82,7 @@ class SyncHeaders:
             (EPOCH, b"%d" % epoch),
             _SPECVERSION,
             (CE_TYPE, ce_type.encode()),
-            (CE_SOURCE, f"/ccstream/{quote(app_id, safe='')}".encode()),
+            (CE_SOURCE, sync_source(app_id)),
             _CONTENT_TYPE,
         ]
         self._partition = partition
@@ -99,6 +100,11 @@ class SyncHeaders:
         if traceparent is not None:
             headers.append((TRACEPARENT, traceparent))
         return headers
+
+
+def sync_source(app_id: str) -> bytes:
+    """What an application's sync records name as their source."""
+    return f"/ccstream/{quote(app_id, safe='')}".encode()
 
 
 def header(headers: Iterable[tuple[str, bytes | None]] | None, name: str) -> bytes | None:

@@ -79,6 +79,9 @@ async def test_the_feed_is_not_read_far_ahead_of_a_slow_loop() -> None:
     feed = Numbers(500)
     receiver = Receiver(feed, takes=False)
     await receiver.thread.start()
+    async with asyncio.timeout(10):
+        while feed.at <= AHEAD_BATCHES_MAX:  # noqa: ASYNC110 - what is read is waited for
+            await asyncio.sleep(0.005)
     await asyncio.sleep(0.3)
     assert len(receiver.got) == AHEAD_BATCHES_MAX
     assert feed.at == AHEAD_BATCHES_MAX + 1

@@ -58,10 +58,15 @@ def test_what_was_shown_and_not_committed_is_folded_again_and_shown_by_a_higher_
         assert stored() == {"customer:1": 1}
         first.signal(signal.SIGKILL)
         first.wait_ended(10)
+
+    def epochs_shown() -> list[int | None]:
+        return [epoch_of(m.headers()) for m in read(bootstrap, SYNC_TOPICS["carts"])]
+
     with worker(settings, **PLAIN):
         wait_until(lambda: stored() == {"customer:1": 20}, 20)
+        wait_until(lambda: len(epochs_shown()) >= 20 + 19, 20)
     assert synced_units(bootstrap) == {"customer:1": 20}
-    epochs = [epoch_of(m.headers()) for m in read(bootstrap, SYNC_TOPICS["carts"])]
+    epochs = epochs_shown()
     assert len(epochs) == 20 + 19
     assert epochs == sorted(epochs, key=lambda epoch: epoch or 0)
     assert epochs[19] != epochs[20]

@@ -45,7 +45,7 @@ def test_a_worker_killed_while_folding_loses_nothing_and_repeats_nothing(
             target=lambda: [publish(bootstrap, events(app, 100, i * 100)) for i in range(40)]
         )
         feeding.start()
-        time.sleep(1.0)
+        wait_until(lambda: first.metric("ccstream_events_total") > 300, 30)
         first.signal(signal.SIGKILL)
         with worker(app, **SHORT_SESSION):
             feeding.join()

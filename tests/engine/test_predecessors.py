@@ -95,7 +95,7 @@ def test_a_predecessor_that_died_with_sync_events_alone_is_fenced(place: Place, 
     show(place, dead, (SYNC, 1), synced(1, 1))
     began = place.clock.monotonic()
     place.acquire(place.candidate("b"))
-    assert place.points.count("fence") == 1
+    assert place.points.count("fence") == 2
     assert 0.5 < place.clock.monotonic() - began < 1
     log = place.broker.logs[SYNC, 1]
     assert log.last_stable_offset == log.end, (

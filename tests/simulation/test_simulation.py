@@ -15,11 +15,13 @@ from tests.simulation.explore import Explored, explore, failure_of, first_failur
 from tests.simulation.history import Publish, generate
 from tests.simulation.mutants import MUTANTS
 
-_HISTORIES = int(os.environ.get("CCSTREAM_SIMULATION_HISTORIES", "600"))
+pytestmark = pytest.mark.timeout(180)
+
+_HISTORIES = int(os.environ.get("CCSTREAM_SIMULATION_HISTORIES", "2000"))
 _SEED = int(os.environ.get("CCSTREAM_SIMULATION_SEED", "0"))
 _MANY = 5_000
 
-_SEEDS_TO_FIND_A_MUTANT = 400
+_SEEDS_TO_FIND_A_MUTANT = 2_000
 
 _SECONDS_A_HISTORY = 0.2
 """Ten times what one takes on an idle machine."""
@@ -49,7 +51,7 @@ def test_the_same_holds_for_thousands_of_histories() -> None:
     assert not many.failures, many.failures[0]
 
 
-@pytest.mark.skipif(_HISTORIES < 600, reason="too few histories to meet everything")
+@pytest.mark.skipif(_HISTORIES < 2_000, reason="too few histories to meet everything")
 def test_workers_die_at_every_point_of_a_commit_and_of_a_take_over(explored: Explored) -> None:
     expected = {
         "after a fold",
@@ -74,7 +76,7 @@ def test_workers_die_at_every_point_of_a_commit_and_of_a_take_over(explored: Exp
     assert expected <= explored.deaths.keys(), f"met only {explored.deaths}"
 
 
-@pytest.mark.skipif(_HISTORIES < 600, reason="too few histories to meet everything")
+@pytest.mark.skipif(_HISTORIES < 2_000, reason="too few histories to meet everything")
 def test_events_meet_every_end_there_is(explored: Explored) -> None:
     assert explored.outcomes.keys() == {
         "applied",

@@ -20,7 +20,10 @@ from tests.support.source import ROOT, modules
 SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file())
 RUN = [path for path in SCRIPTS if path.suffix != ".sh"]
 SHELL = shutil.which("dash") or shutil.which("sh") or "sh"
-TOOLS = "cat chmod cksum cmp cp cut dirname find grep mkdir mktemp printf rm sed sh tail touch"
+TOOLS = (
+    "cat cc chmod cksum cmp cp cut dirname find grep mkdir mktemp printf rm sed sh sort tail touch "
+    "xargs"
+)
 
 PYTHON = """\
 #!/bin/sh
@@ -73,8 +76,9 @@ class Tree:
         self.bin.mkdir()
         self.log.touch()
         shutil.copytree(ROOT / "scripts", self.root / "scripts")
-        (self.root / "docs").mkdir()
-        for name in ("pyproject.toml", "uv.lock", "Makefile"):
+        for name in ("docs", "src", "schemas"):
+            (self.root / name).mkdir()
+        for name in ("pyproject.toml", "uv.lock", "Makefile", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, self.root)
         for tool in TOOLS.split():
             found = shutil.which(tool)
@@ -267,8 +271,29 @@ def test_a_script_sets_up_and_hands_its_arguments_on(
 
 def test_all_tests_are_the_quick_ones_and_then_the_long(tree: Tree) -> None:
     tree.python()
-    assert re.findall(r"-m (not long|long)", tree.run("test-all").out) == ["not long", "long"]
-    assert re.findall(r"-m (not long|long)", tree.run("test-all", "--added").out) == ["long"]
+    kinds = re.compile(r"pytest -m (not long tests/domain|not long|long)")
+    compiled = "not long tests/domain"
+    assert kinds.findall(tree.run("test-all").out) == ["not long", compiled, "long"]
+    assert kinds.findall(tree.run("test-all", "--added").out) == [compiled, "long"]
+
+
+def test_without_a_c_compiler_nothing_is_compiled_and_the_long_tests_run_all_the_same(
+    tree: Tree,
+) -> None:
+    tree.python()
+    (tree.bin / "cc").unlink()
+    ended = tree.run("test-all", "--added")
+    assert ended.code == 0, ended.err
+    assert "a C compiler is needed" in ended.err
+    assert re.findall(r"pytest -m (not long|long)", ended.out) == ["long"]
+
+
+def test_what_is_compiled_is_compiled_again_only_when_it_has_changed(tree: Tree) -> None:
+    tree.python()
+    builds = [tree.run("compile").err.count("Compiling") for _ in range(2)]
+    (tree.root / "src/new.py").write_text("new = 1\n")
+    builds.append(tree.run("compile").err.count("Compiling"))
+    assert builds == [1, 0, 1]
 
 
 def test_a_check_that_fails_does_not_hide_the_others(tree: Tree) -> None:

@@ -41,7 +41,8 @@ broker is affordable and each millisecond is felt; at 5,000 a second it is the b
 chokes on one request an event."""
 
 _FULL_CHUNK = 200
-"""Records from which on a chunk is full enough not to wait for more."""
+"""Records from which on a chunk is full enough not to wait for more, and its outputs leave
+together at its end."""
 
 
 class Pace(Struct, frozen=True):
@@ -123,11 +124,14 @@ class ChunkLoop:
             self._gauges.check_alive()
             started = self._clock.monotonic()
             fold, numbers, partitions = self._folder.fold, self._topic_numbers, self.partitions
+            if len(messages) >= _FULL_CHUNK:
+                self._folder.gather()
             message: Any  # librdkafka's stub allows None for what a record always has
             for message in messages:
                 partition = partitions.get(message.partition())
                 if partition is not None:
                     fold(partition, numbers[message.topic()], message)
+            self._folder.release()
             statistics = self._folder.take_statistics()
             self._urgent = self._urgent or bool(statistics.mail)
             self._uncommitted += len(messages)

@@ -82,6 +82,14 @@ class Folder:
         self._append_time = append_time
         self.statistics = ChunkStatistics(len(topics))
 
+    def gather(self) -> None:
+        """Let outputs wait for :meth:`release`; see :class:`Outlet`."""
+        self._outlet.gather()
+
+    def release(self) -> None:
+        """Send the outputs that were gathered."""
+        self._outlet.release()
+
     def take_statistics(self) -> ChunkStatistics:
         """What was counted since the last call."""
         taken, self.statistics = self.statistics, ChunkStatistics(len(self._topics))

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from ccstream.domain.events import Event
 from ccstream.engine.aggregates import Aggregate
-from ccstream.engine.delivery import Delivery
+from ccstream.engine.delivery import Delivery, Headers
 from ccstream.engine.partition import Partition
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, SYNC_TYPES
 from ccstream.wire.headers import TRACEPARENT, SyncHeaders
@@ -22,6 +22,9 @@ _ROOM_FOR_HEADERS = 2_048
 _SURELY_FITS = 4
 """A row is at most about this many times its snapshot; below, it is not encoded to be sure."""
 
+_Output = tuple[str, int, str, bytes | None, Headers | None]
+"""Topic, partition, key, value and headers."""
+
 
 class Outlet:
     """Turns what a fold decides into records of ``delivery``.
@@ -34,9 +37,41 @@ class Outlet:
 
     def __init__(self, delivery: Delivery, app_id: str, message_bytes_max: int) -> None:
         self._delivery = delivery
+        self._gathering = False
+        self._gathered: list[_Output] = []
         self._message_bytes_max = message_bytes_max
         self._bytes_max = message_bytes_max - _ROOM_FOR_HEADERS
         self._app_id = app_id
+
+    def gather(self) -> None:
+        """Keep what is put out until :meth:`release`.
+
+        Under load a record that is sent alone costs the client, the broker and whoever reads
+        several times what it costs among others.
+        """
+        self._gathering = True
+
+    def release(self) -> None:
+        """Send what was gathered, in its order, and from here on at once again."""
+        self._gathering = False
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            send = self._delivery.send
+            for topic, partition, key, value, headers in gathered:
+                send(topic, partition, key, value, headers)
+
+    def _send(
+        self,
+        topic: str,
+        partition: int,
+        key: str,
+        value: bytes | None,
+        headers: Headers | None,
+    ) -> None:
+        if self._gathering:
+            self._gathered.append((topic, partition, key, value, headers))
+        else:
+            self._delivery.send(topic, partition, key, value, headers)
 
     def fits(self, aggregate: Aggregate, entry: Entry, synced: bytes) -> bool:
         """Whether both the sync event and the row are small enough for a record."""
@@ -68,7 +103,7 @@ class Outlet:
                 partition.number,
                 self._app_id,
             )
-        self._delivery.send(
+        self._send(
             aggregate.sync_topic,
             partition.number,
             key,
@@ -79,7 +114,7 @@ class Outlet:
     def mail(self, home: int, mail: Mail, trace: bytes | None) -> None:
         """Send a letter to the partition of its addressee."""
         headers = [(TRACEPARENT, trace)] if trace is not None else None
-        self._delivery.send(MAIL_TOPIC, home, mail.to, encode_mail(mail), headers)
+        self._send(MAIL_TOPIC, home, mail.to, encode_mail(mail), headers)
 
     def reject(
         self,
@@ -111,4 +146,4 @@ class Outlet:
         if letter.value is not None and len(letter.value) > self._bytes_max:
             letter = replace(letter, value=letter.value[: self._bytes_max])
         where = f"{topic}/{source_partition}/{offset}"
-        self._delivery.send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)
+        self._send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)

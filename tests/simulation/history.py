@@ -222,9 +222,9 @@ _FLOW = {
     "step": 18,
     "mark": 5,
     "compact": 1,
-    "crash": 5,
-    "rebalance": 3,
-    "restart": 2,
+    "crash": 2,
+    "rebalance": 1,
+    "restart": 1,
 }
 """Commit upon commit of workers that nothing is taken from, so that transactions meet."""
 
@@ -250,7 +250,9 @@ def generate(seed: int) -> History:
     static = dice.choice((0, 0, 1, 3))
     first = Rebalance(dice.randint(1, (1 << SLOTS) - 1), 7, dice.getrandbits(16))
     length = dice.choice((15, 30, 30, 50))
-    weights = dice.choice((_ACTIONS, _STORM, _FLOW))
+    weights = dice.choice((_ACTIONS, _ACTIONS, _STORM, _STORM, _STORM, _FLOW, _FLOW))
+    if weights is _FLOW:
+        length *= 2
     actions = [first, *(_action(dice, weights) for _ in range(length))]
     return History(partitions, static, tuple(actions))
 

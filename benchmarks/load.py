@@ -1,6 +1,6 @@
 """The events that all throughput subjects are given, and what they must come to.
 
-A web shop's carts: by default 40,000 events of 20,000 customers over 50 SKUs, 90 % adds,
+A web shop's carts: by default 80,000 events of 20,000 customers over 50 SKUs, 90 % adds,
 6 % quantities set, 4 % removals, in an order and with values fixed by the seed. Ids are
 UUIDs of version 7, 36 characters, as the SDK makes them: shorter ones would flatter every
 figure on size. All events go to one input topic, keyed by customer, so each customer's are
@@ -36,7 +36,7 @@ _ADDS, _SETS = 0.90, 0.06
 class Load:
     """How much, of what; ``begins_ms`` is the time of the first event, a millisecond apart."""
 
-    events: int = 40_000
+    events: int = 80_000
     customers: int = 20_000
     skus: int = 50
     seed: int = 1

@@ -57,7 +57,7 @@ Measured = tuple[float, float | None]
 """Events a second, and µs of processor time an event."""
 
 
-def run(*, events: int = 40_000, runs: int = 3, say: Callable[[str], None] = print) -> list[Result]:
+def run(*, events: int = 80_000, runs: int = 3, say: Callable[[str], None] = print) -> list[Result]:
     """Measure all subjects, ``runs`` times each, in turn."""
     load = Load.ending_now(events)
     rates: dict[str, list[float]] = {"ccstream-full": [], "ccstream-plain": [], "faust": []}

@@ -74,6 +74,27 @@ def test_a_whole_fetch_is_folded_and_its_outputs_leave_at_once(loop: Loop) -> No
     assert loop.delivery.commits == []
 
 
+@pytest.mark.parametrize(("events", "first"), [(199, 0), (200, 199)])
+def test_outputs_of_a_full_chunk_leave_together_at_its_end(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, events: int, first: int
+) -> None:
+    folded: list[int] = []
+    send = loop.delivery.send
+
+    def sent(*record: Any) -> None:
+        folded.append(loop.world.partition.folded[0])
+        send(*record)
+
+    monkeypatch.setattr(loop.delivery, "send", sent)
+    loop.publish(*(added(event_id=f"e{number}") for number in range(events)))
+    loop.turn()
+    assert len(folded) == 2 * events
+    assert folded[0] == first
+    assert [record.topic for record in loop.delivery.sent[:2]] == list(
+        dict.fromkeys(record.topic for record in loop.delivery.sent)
+    )
+
+
 def test_a_commit_has_one_row_for_each_that_changed_and_the_positions_reached(loop: Loop) -> None:
     loop.publish(added(), added(event_id="e2"))
     loop.turn()

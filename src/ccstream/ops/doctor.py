@@ -25,6 +25,7 @@ from ccstream.ops.kafka_config import TRANSACTION_TIMEOUT_MS, producer_config
 from ccstream.ops.settings import Settings
 from ccstream.ops.settings_sources import config_file
 from ccstream.ops.topics import Plan, survey
+from ccstream.wire import primitives
 from ccstream.wire.schemas import default_schemas
 
 __all__ = ["Finding", "State", "examine"]
@@ -73,6 +74,7 @@ def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
         yield Finding("settings", "fail", str(problem), "docs/configuration.md lists all settings")
         return
     yield from _settings(settings)
+    yield _hot_path()
     yield from _schemas(settings)
     broker = Broker(settings)
     try:
@@ -113,6 +115,15 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             "kafka.security_protocol is PLAINTEXT, and the brokers are on other machines",
             "customers' data crosses the network unencrypted: use SASL_SSL or SSL",
         )
+
+
+def _hot_path() -> Finding:
+    """Whether this installation was compiled; both forms do the same, at different speeds."""
+    if primitives.__file__.endswith(".py"):
+        found = "interpreted, which is fine for a few thousand events a second; see `make compile`"
+    else:
+        found = "compiled to machine code"
+    return Finding("hot path", "ok", found)
 
 
 def _on_this_machine(address: str) -> bool:

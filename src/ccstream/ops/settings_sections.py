@@ -167,7 +167,7 @@ class ChunkSettings(Section):
     """How much is folded at a time."""
 
     records_max: int = Field(
-        default=2_000, ge=1, le=100_000, description="Most records in one chunk."
+        default=500, ge=1, le=100_000, description="Most records in one chunk."
     )
     linger_ms_max: int = Field(
         default=5,

@@ -288,6 +288,13 @@ def test_without_a_c_compiler_nothing_is_compiled_and_the_long_tests_run_all_the
     assert re.findall(r"pytest -m (not long|long)", ended.out) == ["long"]
 
 
+def test_compiling_takes_no_arguments(tree: Tree) -> None:
+    tree.python()
+    ended = tree.run("compile", "everything")
+    assert ended.code == 1
+    assert "not `everything`" in ended.err
+
+
 def test_what_is_compiled_is_compiled_again_only_when_it_has_changed(tree: Tree) -> None:
     tree.python()
     builds = [tree.run("compile").err.count("Compiling") for _ in range(2)]

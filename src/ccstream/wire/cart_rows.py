@@ -21,7 +21,7 @@ from ccstream.domain.cart_state import (
 )
 from ccstream.domain.events import Money
 from ccstream.domain.lines import assemble, only_dot
-from ccstream.wire.cart_sync import put_line_key, put_line_keys, put_price
+from ccstream.wire.cart_sync import put_line_key, put_line_keys, put_price, put_setting
 from ccstream.wire.entry import Entry, RowReader
 from ccstream.wire.framing import single_object_prefix
 from ccstream.wire.primitives import (
@@ -103,11 +103,7 @@ def _put_dots(out: BytesWriter, dots: tuple[Dot, ...]) -> None:
 
 
 def _put_dot(out: BytesWriter, dot: Dot) -> None:
-    put_text(out, dot.event_id)
-    put_text(out, dot.channel)
-    put_text(out, dot.source)
-    put_long(out, dot.quantity)
-    put_long(out, dot.occurred_at)
+    put_setting(out, dot)
     put_long(out, dot.appended_at)
     if dot.positions:
         put_long(out, len(dot.positions))

@@ -2,7 +2,7 @@
 
 A number is written in groups of seven bits, the lowest first, after zigzag (0, -1, 1, -2, ...
 become 0, 1, 2, 3, ...). These are called some hundred times an event: compiled, each takes
-some ten nanoseconds (see `docs/adr/0009`), interpreted about half a microsecond.
+some twenty nanoseconds (see `docs/adr/0009`), interpreted about half a microsecond.
 """
 
 from __future__ import annotations

@@ -23,7 +23,13 @@ from tests.simulation.fakes import FakeConsumer, FakeGauges
 from tests.simulation.process import INPUTS, make_layout, make_topics, on_fakes
 
 WEB, STORE, MAIL = INPUTS
-PACE = Pace(commit_interval=0.1, urgent_interval=0.02, linger_max=0.005, commit_timeout=5.0)
+PACE = Pace(
+    commit_interval=0.1,
+    urgent_interval=0.02,
+    catch_up_interval=0.5,
+    linger_max=0.005,
+    commit_timeout=5.0,
+)
 HERE = key_living_at(0)
 
 
@@ -106,6 +112,29 @@ def test_a_commit_has_one_row_for_each_that_changed_and_the_positions_reached(lo
         (f"simulated-{table}-changelog", 0, HERE) for table in ("carts", "touches", "windows")
     ]
     assert snapshot.offsets == (SourceOffset(WEB, 0, 2),)
+
+
+def test_a_worker_that_is_behind_commits_less_often_until_it_has_caught_up(loop: Loop) -> None:
+    for chunk in range(3):
+        loop.publish(*(added(event_id=f"e{chunk}-{number}") for number in range(200)))
+        loop.turn(later=0.2)
+    (snapshot,) = loop.delivery.commits
+    assert snapshot.offsets == (SourceOffset(WEB, 0, 600),)
+    loop.delivery.busy = False
+    loop.publish(added(event_id="the last"))
+    loop.turn(later=0.1)
+    assert loop.delivery.commits[1].offsets == (SourceOffset(WEB, 0, 601),)
+
+
+def test_mail_hastens_commits_also_while_behind(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop.chunks, "_urgent", True)
+    for chunk in range(2):
+        loop.publish(*(added(event_id=f"e{chunk}-{number}") for number in range(200)))
+        loop.turn(later=0.05)
+    (snapshot,) = loop.delivery.commits
+    assert snapshot.offsets == (SourceOffset(WEB, 0, 400),)
 
 
 def test_a_commit_waits_for_its_interval(loop: Loop) -> None:

@@ -256,7 +256,13 @@ class Process:
             window_limits=WindowLimits(),
             append_time=True,
         )
-        pace = Pace(commit_interval=0.6, urgent_interval=0.2, linger_max=0.005, commit_timeout=5.0)
+        pace = Pace(
+            commit_interval=0.6,
+            urgent_interval=0.2,
+            catch_up_interval=0.6,
+            linger_max=0.005,
+            commit_timeout=5.0,
+        )
         self.chunks = parts.chunks(plane, folder, delivery, layout, gauges, pace, clock)
         self.engine = Engine(
             takeover, self.chunks, release_timeout=5.0, on_failure=lambda error: None

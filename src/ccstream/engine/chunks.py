@@ -41,8 +41,9 @@ broker is affordable and each millisecond is felt; at 5,000 a second it is the b
 chokes on one request an event."""
 
 _FULL_CHUNK = 200
-"""Records from which on a chunk is full enough not to wait for more, and its outputs leave
-together at its end."""
+"""Records from which on a chunk is full: it does not wait for more, its outputs leave together
+at its end, and the worker counts as behind. Then commits are fewer, too: a transaction costs
+the broker the same however much is in it, and who is behind has nothing to gain from many."""
 
 
 class Pace(Struct, frozen=True):
@@ -50,6 +51,7 @@ class Pace(Struct, frozen=True):
 
     commit_interval: float
     urgent_interval: float
+    catch_up_interval: float
     linger_max: float
     commit_timeout: float
 
@@ -80,6 +82,7 @@ class ChunkLoop:
         self._committed_at = 0.0
         self._collector = Collector(clock)
         self._urgent = False
+        self._behind = False
         self._uncommitted = 0
         self._rate = 0.0
         self._turned_at = clock.monotonic()
@@ -124,7 +127,8 @@ class ChunkLoop:
             self._gauges.check_alive()
             started = self._clock.monotonic()
             fold, numbers, partitions = self._folder.fold, self._topic_numbers, self.partitions
-            if len(messages) >= _FULL_CHUNK:
+            self._behind = len(messages) >= _FULL_CHUNK
+            if self._behind:
                 self._folder.gather()
             message: Any  # librdkafka's stub allows None for what a record always has
             for message in messages:
@@ -137,6 +141,8 @@ class ChunkLoop:
             self._uncommitted += len(messages)
             self._gauges.chunk(statistics, len(messages), self._clock.monotonic() - started)
             self._ended(self._delivery.poll())
+        else:
+            self._behind = False
         self._commit_if_due(assignment)
         if self._delivery.busy and self._uncommitted > _UNCOMMITTED_MAX:
             self._ended(self._delivery.settle(self._pace.commit_timeout))
@@ -158,7 +164,10 @@ class ChunkLoop:
 
     def _due_in(self) -> float:
         pace = self._pace
-        interval = pace.urgent_interval if self._urgent else pace.commit_interval
+        if self._behind:
+            interval = pace.commit_interval if self._urgent else pace.catch_up_interval
+        else:
+            interval = pace.urgent_interval if self._urgent else pace.commit_interval
         return self._committed_at + interval - self._clock.monotonic()
 
     def _changed(self) -> bool:

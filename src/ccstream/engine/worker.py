@@ -261,6 +261,7 @@ class Worker:
         pace = Pace(
             commit_interval=settings.commit.interval_ms / 1000,
             urgent_interval=settings.commit.urgent_interval_ms / 1000,
+            catch_up_interval=settings.commit.catch_up_interval_ms / 1000,
             linger_max=settings.chunk.linger_ms_max / 1000,
             commit_timeout=group.rebalance_timeout_ms / 2000,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 from ccstream.domain import cart, identity, order, profile, touch
 from ccstream.domain.effects import Effect
@@ -18,10 +18,10 @@ from ccstream.wire.sync import SYNC_CODECS, SyncCodec
 
 __all__ = ["ALIASES", "WINDOWS", "Aggregate", "Rules", "make_plans"]
 
-ALIASES = "aliases"
-WINDOWS = "windows"
+ALIASES: Final = "aliases"
+WINDOWS: Final = "windows"
 
-_DAY_MS = 24 * 3_600_000
+_DAY_MS: Final = 24 * 3_600_000
 
 Step = Callable[[Any, Any, Moment], tuple[Any, tuple[Effect, ...]]]
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
@@ -43,7 +43,7 @@ from ccstream.wire.validate import validate, validate_origin
 
 __all__ = ["Folder"]
 
-_DETAIL_CHARS_MAX = 4_000
+_DETAIL_CHARS_MAX: Final = 4_000
 """Of a traceback, its end, which names the place."""
 
 

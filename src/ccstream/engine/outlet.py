@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from ccstream.domain.events import Event
@@ -16,10 +18,10 @@ from ccstream.wire.rows import Entry
 
 __all__ = ["Outlet"]
 
-_ROOM_FOR_HEADERS = 2_048
+_ROOM_FOR_HEADERS: Final = 2_048
 """Bytes of a record that are neither key nor value, as the broker counts them."""
 
-_SURELY_FITS = 4
+_SURELY_FITS: Final = 4
 """A row is at most about this many times its snapshot; below, it is not encoded to be sure."""
 
 _Output = tuple[str, int, str, bytes | None, Headers | None]

@@ -8,6 +8,7 @@ of each input topic, by topic number; together with the rows it is what a commit
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ccstream.domain.moment import Scope
 from ccstream.engine.store import Table
@@ -16,12 +17,12 @@ from ccstream.wire.headers import SyncHeaders
 
 __all__ = ["EPOCH_MAX", "NOTHING_FOLDED", "Partition"]
 
-NOTHING_FOLDED = -1
+NOTHING_FOLDED: Final = -1
 
-EPOCH_MAX = (1 << 21) - 1
+EPOCH_MAX: Final = (1 << 21) - 1
 """An epoch is the high 21 bits of a version, so that versions stay exact in JavaScript."""
 
-_COUNTER_MAX = (1 << 32) - 1
+_COUNTER_MAX: Final = (1 << 32) - 1
 
 
 class Partition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import methodcaller
-from typing import Protocol, final
+from typing import Final, Protocol, final
 
 from mypy_extensions import mypyc_attr
 
@@ -11,11 +11,11 @@ from ccstream.wire.headers import TRACEPARENT, header
 
 __all__ = ["Record", "Source", "trace_of"]
 
-_TRACE_BYTES_MAX = 256
+_TRACE_BYTES_MAX: Final = 256
 """A trace context of today has 55 bytes; one that is longer than this would only make the
 records that it is carried to too big."""
 
-_headers_of = methodcaller("headers")
+_headers_of: Final = methodcaller("headers")
 """Where a header's name is not UTF-8, librdkafka's client returns a list with a hole and raises
 at once. Called this way Python notices; called directly, once its interpreter has specialised
 the call, it does not, and the hole ends the process."""

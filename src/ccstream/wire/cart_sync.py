@@ -8,7 +8,7 @@ hold it to the schema, byte by byte.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 from ccstream.domain.cart_state import Cart, CartDelta, Conflict, Dot, Line, LineKey
 from ccstream.domain.events import Money
@@ -28,7 +28,7 @@ from ccstream.wire.primitives import (
 
 __all__ = ["CartSync", "put_line_key", "put_line_keys", "put_price", "put_setting"]
 
-_NO_CHANGES = bytes((ZERO, ZERO, ZERO, ZERO, NULL))
+_NO_CHANGES: Final = bytes((ZERO, ZERO, ZERO, ZERO, NULL))
 """The end of the array of lines; nothing upserted, removed or in conflict, and no order."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 from urllib.parse import quote
 
 from ccstream.domain.events import Event
@@ -33,25 +34,27 @@ __all__ = [
     "time_text",
 ]
 
-CE_SPECVERSION = "ce_specversion"
-CE_ID = "ce_id"
-CE_TYPE = "ce_type"
-CE_SOURCE = "ce_source"
-CE_TIME = "ce_time"
-CONTENT_TYPE = "content-type"
-TRACEPARENT = "traceparent"
-EPOCH = "ccstream-epoch"
+CE_SPECVERSION: Final = "ce_specversion"
+CE_ID: Final = "ce_id"
+CE_TYPE: Final = "ce_type"
+CE_SOURCE: Final = "ce_source"
+CE_TIME: Final = "ce_time"
+CONTENT_TYPE: Final = "content-type"
+TRACEPARENT: Final = "traceparent"
+EPOCH: Final = "ccstream-epoch"
 
-CONTENT_TYPE_AVRO = "application/avro"
+CONTENT_TYPE_AVRO: Final = "application/avro"
 
 Headers = list[tuple[str, bytes]]
 
-_EPOCH_BYTES_MAX = 7
+_EPOCH_BYTES_MAX: Final = 7
 """An epoch has 21 bits: at most 2,097,151."""
 
-_SPECVERSION: tuple[str, bytes] = (CE_SPECVERSION, b"1.0")
-_CONTENT_TYPE: tuple[str, bytes] = (CONTENT_TYPE, CONTENT_TYPE_AVRO.encode())
-_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+_SPECVERSION: Final[tuple[str, bytes]] = (CE_SPECVERSION, b"1.0")
+_CONTENT_TYPE: Final[tuple[str, bytes]] = (CONTENT_TYPE, CONTENT_TYPE_AVRO.encode())
+_ZERO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECONDS: Final[list[bytes]] = [b".%03dZ" % millisecond for millisecond in range(1000)]
+"""Looked up: formatting them would take a tenth of all that is done for an event."""
 
 
 def event_headers(event: Event, traceparent: bytes | None = None) -> Headers:
@@ -85,7 +88,7 @@ class SyncHeaders:
             (CE_SOURCE, sync_source(app_id)),
             _CONTENT_TYPE,
         ]
-        self._partition = partition
+        self._id = b"%d-" % partition
         self._time_ms = -1
         self._time = (CE_TIME, b"")
 
@@ -93,9 +96,9 @@ class SyncHeaders:
         """The headers of the record with this version, the epoch first."""
         if time_ms != self._time_ms:  # records of one fetch share few append times
             self._time_ms = time_ms
-            self._time = (CE_TIME, time_text(time_ms).encode())
+            self._time = (CE_TIME, _time(time_ms))
         headers = self._fixed.copy()
-        headers.append((CE_ID, f"{self._partition}-{version}".encode()))
+        headers.append((CE_ID, self._id + str(version).encode()))
         headers.append(self._time)
         if traceparent is not None:
             headers.append((TRACEPARENT, traceparent))
@@ -125,16 +128,19 @@ def epoch_of(headers: Iterable[tuple[str, bytes | None]] | None) -> int | None:
 
 def time_text(time_ms: int) -> str:
     """A time as RFC 3339 in UTC, to the millisecond."""
-    seconds, milliseconds = divmod(time_ms, 1000)
-    return f"{_second_text(seconds)}.{milliseconds:03d}Z"
+    return _time(time_ms).decode()
+
+
+def _time(time_ms: int) -> bytes:
+    return _second(time_ms // 1000) + _MILLISECONDS[time_ms % 1000]
 
 
 @lru_cache(maxsize=1024)
-def _second_text(seconds: int) -> str:
+def _second(seconds: int) -> bytes:
     try:
-        return (_ZERO + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+        return (_ZERO + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").encode()
     except OverflowError:  # a time beyond the year 9999 is rejected by whoever validates it
-        return "9999-12-31T23:59:59"
+        return b"9999-12-31T23:59:59"
 
 
 def _headers(ce_id: str, ce_type: str, ce_source: bytes, time_ms: int) -> Headers:
@@ -143,7 +149,7 @@ def _headers(ce_id: str, ce_type: str, ce_source: bytes, time_ms: int) -> Header
         (CE_ID, ce_id.encode()),
         (CE_TYPE, ce_type.encode()),
         (CE_SOURCE, ce_source),
-        (CE_TIME, time_text(time_ms).encode()),
+        (CE_TIME, _time(time_ms)),
         _CONTENT_TYPE,
     ]
 

@@ -7,14 +7,15 @@ that do not set it send keys to other partitions; the worker compares and forwar
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 __all__ = ["murmur2", "partition_for"]
 
-_SEED = 0x9747B28C
-_M = 0x5BD1E995
-_WORD = 0xFFFFFFFF
+_SEED: Final = 0x9747B28C
+_M: Final = 0x5BD1E995
+_WORD: Final = 0xFFFFFFFF
 
-_CACHED_KEYS = 65_536
+_CACHED_KEYS: Final = 65_536
 """Keys come back: a shopper's events share one. About 10 MB at most."""
 
 

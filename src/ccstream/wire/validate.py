@@ -49,29 +49,29 @@ __all__ = [
     "validate_origin",
 ]
 
-ID_CHARS_MAX = 200
+ID_CHARS_MAX: Final = 200
 """Ids are kept in windows and rows; a UUID has 36, a URL with a UUID fits."""
-TEXT_CHARS_MAX = 1_000
+TEXT_CHARS_MAX: Final = 1_000
 """Names, pages, topics: shown to people, who read no more."""
-QUANTITY_MAX = 1_000_000
+QUANTITY_MAX: Final = 1_000_000
 """Above it is a mistake (a bar code scanned into the quantity field), never a basket."""
-AMOUNT_MINOR_MAX = 10**15
+AMOUNT_MINOR_MAX: Final = 10**15
 """So that sums of a thousand lines stay exact in 64 bits and in a JavaScript number."""
-AHEAD_MS_MAX = 24 * 60 * 60 * 1000
+AHEAD_MS_MAX: Final = 24 * 60 * 60 * 1000
 """Clocks go wrong by a time zone; more than a day ahead would win every later conflict."""
-DOTS_MAX = 64_000
+DOTS_MAX: Final = 64_000
 """All additions of the largest cart: 1,000 lines of 64."""
-ORDER_LINES_MAX = 5_000
+ORDER_LINES_MAX: Final = 5_000
 """A restaurant's weekly order has hundreds; above it the record is too big anyway."""
-IDENTIFIERS_MAX = 50
+IDENTIFIERS_MAX: Final = 50
 """A household's cards and devices; more is a shared terminal, which links nobody."""
-TRAITS_MAX = 200
+TRAITS_MAX: Final = 200
 """More is a customer file sent in pieces too large."""
 
-_KEY = re.compile(r"[a-z][a-z0-9_]*:[^\s#]{1,200}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]*:[^\s#]{1,200}")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
-_key_matches = _KEY.fullmatch
+_key_matches: Final = _KEY.fullmatch
 
 
 _currencies: Final[set[str]] = set()
@@ -139,27 +139,20 @@ def _invalid_id(name: str) -> Reject:
     return Reject(reasons.INVALID_ID, f"{name} is empty or longer than {ID_CHARS_MAX} characters")
 
 
-def _ids(event: Any, *names: str) -> Reject | None:
-    for name in names:
-        if not 0 < len(getattr(event, name)) <= ID_CHARS_MAX:
-            return _invalid_id(name)
-    return None
+def _id(text: str, name: str) -> Reject | None:
+    return None if 0 < len(text) <= ID_CHARS_MAX else _invalid_id(name)
 
 
-def _texts(event: Any, *names: str) -> Reject | None:
-    for name in names:
-        text = getattr(event, name)
-        if text is not None and len(text) > TEXT_CHARS_MAX:
-            return Reject(
-                reasons.INVALID_TEXT, f"{name} is longer than {TEXT_CHARS_MAX} characters"
-            )
-    return None
+def _text(text: str | None, name: str) -> Reject | None:
+    if text is None or len(text) <= TEXT_CHARS_MAX:
+        return None
+    return Reject(reasons.INVALID_TEXT, f"{name} is longer than {TEXT_CHARS_MAX} characters")
 
 
 def _campaign(campaign: Campaign) -> Reject | None:
     if not 0 < len(campaign.id) <= ID_CHARS_MAX:
         return _invalid_id("campaign.id")
-    return _texts(campaign, "medium", "content")
+    return _text(campaign.medium, "medium") or _text(campaign.content, "content")
 
 
 def _line(line: Any) -> Reject | None:
@@ -209,7 +202,7 @@ def _added(event: CartItemAdded) -> Reject | None:
         _line(event)
         or _quantity(event.quantity, 1)
         or _money(event.unit_price)
-        or _texts(event, "name")
+        or _text(event.name, "name")
     )
 
 
@@ -222,7 +215,7 @@ def _quantity_set(event: CartItemQuantitySet) -> Reject | None:
         _line(event)
         or _quantity(event.quantity, 0)
         or _money(event.unit_price)
-        or _texts(event, "name")
+        or _text(event.name, "name")
         or _dots(event.dots)
     )
 
@@ -244,7 +237,7 @@ def _ordered(event: OrderPlaced) -> Reject | None:
             return rejection
     if any(line.amount.currency != event.total.currency for line in event.lines):
         return Reject(reasons.INVALID_MONEY, "the order's lines and total differ in currency")
-    return _ids(event, "order_id") or _money(event.total) or _dots(event.dots)
+    return _id(event.order_id, "order_id") or _money(event.total) or _dots(event.dots)
 
 
 def _linked(event: IdentifiersLinked) -> Reject | None:
@@ -252,24 +245,24 @@ def _linked(event: IdentifiersLinked) -> Reject | None:
         return _invalid_list("identifiers", 1, IDENTIFIERS_MAX)
     if not all(map(is_entity_key, event.identifiers)):
         return Reject(reasons.INVALID_KEY, "an identifier is not namespace:value")
-    return _texts(event, "reason")
+    return _text(event.reason, "reason")
 
 
 def _profiled(event: ProfileUpdated) -> Reject | None:
     if not 0 < len(event.traits) <= TRAITS_MAX:
         return _invalid_list("traits", 1, TRAITS_MAX)
     for trait in event.traits:
-        rejection = _ids(trait, "name") or _texts(trait, "value")
+        rejection = _id(trait.name, "name") or _text(trait.value, "value")
         if rejection is not None:
             return rejection
     return None
 
 
 def _tried(event: ProductTried) -> Reject | None:
-    return _ids(event, "sku") or _texts(event, "store")
+    return _id(event.sku, "sku") or _text(event.store, "store")
 
 
-_RULES: dict[type[Event], Callable[[Any], Reject | None]] = {
+_RULES: Final[dict[type[Event], Callable[[Any], Reject | None]]] = {
     CartItemAdded: _added,
     CartItemRemoved: _removed,
     CartItemQuantitySet: _quantity_set,
@@ -277,14 +270,22 @@ _RULES: dict[type[Event], Callable[[Any], Reject | None]] = {
     OrderPlaced: _ordered,
     IdentifiersLinked: _linked,
     ProfileUpdated: _profiled,
-    ChannelVisited: lambda e: _texts(e, "medium", "referrer", "page"),
-    ProductViewed: lambda e: _ids(e, "sku"),
+    ChannelVisited: lambda e: (
+        _text(e.medium, "medium") or _text(e.referrer, "referrer") or _text(e.page, "page")
+    ),
+    ProductViewed: lambda e: _id(e.sku, "sku"),
     ProductTried: _tried,
-    CampaignClicked: lambda e: _ids(e, "campaign_id") or _texts(e, "link"),
-    MessageOpened: lambda e: _ids(e, "message_id"),
-    PostEngaged: lambda e: _ids(e, "network", "post_id") or _texts(e, "action"),
+    CampaignClicked: lambda e: _id(e.campaign_id, "campaign_id") or _text(e.link, "link"),
+    MessageOpened: lambda e: _id(e.message_id, "message_id"),
+    PostEngaged: lambda e: (
+        _id(e.network, "network") or _id(e.post_id, "post_id") or _text(e.action, "action")
+    ),
     InteractionLogged: lambda e: (
-        _ids(e, "interaction_id", "kind") or _texts(e, "topic", "intent", "outcome")
+        _id(e.interaction_id, "interaction_id")
+        or _id(e.kind, "kind")
+        or _text(e.topic, "topic")
+        or _text(e.intent, "intent")
+        or _text(e.outcome, "outcome")
     ),
 }
 """One entry for each type of event; a test compares it with the catalogue."""

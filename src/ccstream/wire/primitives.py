@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import BytesWriter
+from mypy_extensions import i64, u8
 
 __all__ = [
     "NULL",
@@ -28,6 +29,11 @@ SOME: Final = 2
 ZERO: Final = 0
 """The end of an array, and an empty one."""
 
+_ONE_BYTE: Final = 64
+_FITS: Final = 1 << 61
+"""Of a number below, the double fits into a machine word, and the number itself into one of
+mypyc's short integers."""
+
 
 def put_long(out: BytesWriter, value: int) -> None:
     """Avro's ``int`` and ``long``.
@@ -35,6 +41,16 @@ def put_long(out: BytesWriter, value: int) -> None:
     Raises:
         OverflowError: the number has more than 64 bits.
     """
+    if 0 <= value < _ONE_BYTE:  # as nearly every length is
+        out.append(value << 1)
+        return
+    if 0 <= value < _FITS:
+        m = i64(value) << 1
+        while m > 127:
+            out.append(u8(m & 127 | 128))
+            m >>= 7
+        out.append(u8(m))
+        return
     n = (value << 1) ^ (value >> 63)
     if n >> 64:
         raise OverflowError("a number of more than 64 bits")

@@ -13,6 +13,8 @@
     ├── RegistryUnavailableError no schema registry answered, or it refused
     ├── DeliveryError            a record could not be stored by the broker
     ├── StateError               the stored state cannot be trusted or does not fit
+    ├── StoreError               the local store cannot be used: full, locked, unreadable
+    │   └── StoreDamagedError    its files are damaged; it is made anew at the next start
     ├── OutboxError              the outbox file cannot be used, or has no room on disk
     │   └── OutboxFullError      the outbox has reached its bound
     ├── FencedError              another member owns what this one wanted to write
@@ -37,6 +39,8 @@ __all__ = [
     "SchemaError",
     "SettingsError",
     "StateError",
+    "StoreDamagedError",
+    "StoreError",
     "TopicMismatchError",
     "UndecodableError",
 ]
@@ -91,6 +95,14 @@ class DeliveryError(CcstreamError):
 
 class StateError(CcstreamError):
     """The stored state cannot be trusted or does not fit."""
+
+
+class StoreError(CcstreamError):
+    """The local store of rows cannot be used; the changelogs have all that is in it."""
+
+
+class StoreDamagedError(StoreError):
+    """Files of the local store are damaged; it is made anew from the changelogs."""
 
 
 class OutboxError(CcstreamError):

@@ -8,6 +8,8 @@ from ccstream.engine.assignment import Assignment
 from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.owners import Owner, latest_owners
 from ccstream.engine.partition import Partition
+from ccstream.engine.restore import RestoreProgress
+from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from tests.simulation.broker import FakeBroker
@@ -70,13 +72,13 @@ class Place:
         numbers: frozenset[int] = frozenset({0, 1}),
         retained: dict[int, Partition] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        stores: Stores | None = None,
+        progress: Callable[[RestoreProgress], None] = lambda progress: None,
     ) -> dict[int, Partition]:
         """Take over and see it decided."""
         if generation is None:
             generation = self.join(who)
-        takeover = TakeOver(
-            self.layout, self.cluster, who.delivery, self.clock, lambda progress: None
-        )
+        takeover = TakeOver(self.layout, self.cluster, who.delivery, self.clock, progress, stores)
         assignment = Assignment(APP, generation, who.member, None, numbers)
         taken = takeover.acquire(assignment, retained or {}, cancelled)
         self.broker.write_markers()

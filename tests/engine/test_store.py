@@ -1,10 +1,16 @@
-"""Rows of one table, encoded and decoded."""
+"""Rows of one table, encoded and decoded: the same in memory and in RocksDB."""
 
 from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from ccstream.engine.store import Table
+from ccstream.engine.store_folder import StoreFolder
+from ccstream.engine.stores import Header, PartitionStore
 from ccstream.errors import StateError
 from ccstream.wire.rows import Entry
 
@@ -31,9 +37,32 @@ def codec() -> Words:
     return Words()
 
 
+@pytest.fixture(params=["memory", "rocksdb"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PartitionStore | None]:
+    if request.param == "memory":
+        yield None
+        return
+    folder = StoreFolder(tmp_path, "app", 16 << 20)
+    yield PartitionStore(0, folder, Header(1, "app", b"state", 1), ["words", "wordsmore"])
+    folder.close()
+
+
 @pytest.fixture
-def table(codec: Words) -> Table:
-    return Table("words", codec, decoded_rows_max=2)
+def table(codec: Words, store: PartitionStore | None) -> Table:
+    backing = store.backings["words"] if store is not None else None
+    return Table("words", codec, 2, backing)
+
+
+@pytest.fixture
+def restored(store: PartitionStore | None) -> Callable[[], None]:
+    """What a take-over does when rows were restored."""
+    return lambda: None if store is None else store.write_restored({})
+
+
+@pytest.fixture
+def committed(table: Table, store: PartitionStore | None) -> Callable[[], None]:
+    """What the chunk loop does when a commit has ended."""
+    return lambda: None if store is None else store.write_committed({"words": table}, {}, {}, 1)
 
 
 def test_a_row_is_what_was_put_last(table: Table) -> None:
@@ -44,22 +73,29 @@ def test_a_row_is_what_was_put_last(table: Table) -> None:
     assert list(table.drain()) == [("k", b"2:b")]
 
 
-def test_a_restored_row_is_decoded_when_it_is_first_asked_for(table: Table, codec: Words) -> None:
+def test_a_restored_row_is_decoded_when_it_is_first_asked_for(
+    table: Table, codec: Words, restored: Callable[[], None]
+) -> None:
     table.restore("k", b"1:a")
+    restored()
     assert codec.decoded == 0
     assert table.get("k") is table.get("k")
     assert codec.decoded == 1
 
 
-def test_a_damaged_row_is_refused_when_it_is_asked_for(table: Table) -> None:
+def test_a_damaged_row_is_refused_when_it_is_asked_for(
+    table: Table, restored: Callable[[], None]
+) -> None:
     table.restore("k", b"?")
+    restored()
     with pytest.raises(StateError):
         table.get("k")
 
 
-def test_a_tombstone_restores_to_no_row(table: Table) -> None:
+def test_a_tombstone_restores_to_no_row(table: Table, restored: Callable[[], None]) -> None:
     table.restore("k", b"1:a")
     table.restore("k", None)
+    restored()
     assert table.get("k") is None
     assert table.keys() == set()
 
@@ -104,9 +140,12 @@ def test_a_dirty_row_is_never_dropped(table: Table, codec: Words) -> None:
     assert codec.decoded == 0
 
 
-def test_rows_that_are_only_read_are_bounded_too(table: Table, codec: Words) -> None:
+def test_rows_that_are_only_read_are_bounded_too(
+    table: Table, codec: Words, restored: Callable[[], None]
+) -> None:
     for number in range(10):
         table.restore(f"k{number}", b"1:a")
+    restored()
     for _ in range(2):
         for number in range(10):
             table.get(f"k{number}")
@@ -114,12 +153,71 @@ def test_rows_that_are_only_read_are_bounded_too(table: Table, codec: Words) -> 
     assert codec.decoded == 10 + 8
 
 
-def test_keys_count_rows_that_are_not_drained_yet(table: Table) -> None:
+def test_keys_count_rows_that_are_not_drained_yet(
+    table: Table, restored: Callable[[], None]
+) -> None:
     table.restore("a", b"1:a")
     table.restore("b", b"1:b")
+    restored()
     table.put("b", Entry(None, 2))
     table.put("c", Entry("c", 3))
     assert table.keys() == {"a", "c"}
     assert len(table) == 2
     list(table.drain())
     assert len(table) == 2
+
+
+def test_what_is_drained_is_read_the_same_before_and_after_it_is_written(
+    table: Table, committed: Callable[[], None]
+) -> None:
+    for number in range(6):
+        table.put(f"k{number}", Entry("a", number))
+    table.drain()
+    committed()
+    table.put("k0", Entry(None, 7))
+    table.put("k1", Entry("b", 8))
+    table.put("k6", Entry("c", 9))
+    for write in (table.drain, committed, table.drain):
+        write()
+        assert table.get("k0") is None
+        assert table.peek("k0") is None
+        for key, state, version in (("k1", "b", 8), ("k2", "a", 2), ("k6", "c", 9)):
+            for entry in (table.peek(key), table.get(key)):
+                assert entry is not None
+                assert (entry.state, entry.version) == (state, version)
+        assert table.keys() == {f"k{number}" for number in range(1, 7)}
+        assert len(table) == 6
+
+
+def test_rows_are_counted_whatever_becomes_of_them(
+    table: Table, restored: Callable[[], None], committed: Callable[[], None]
+) -> None:
+    steps = random.Random(3)
+    expected: dict[str, int] = {}
+    for number in range(10):
+        table.restore(f"k{number}", None if number % 3 == 0 else b"1:a")
+        table.restore(f"k{number % 5}", b"2:b")
+    restored()
+    expected = {f"k{number}": 1 for number in range(10) if number % 3 or number < 5}
+    assert len(table) == len(expected)
+    for version in range(2_000):
+        key = f"k{steps.randrange(30)}"
+        match steps.randrange(6):
+            case 0:
+                table.put(key, Entry(None, version))
+                expected.pop(key, None)
+            case 1:
+                table.put(key, Entry("x", version))
+                expected[key] = version
+            case 2 | 3:
+                entry = table.get(key)
+                assert (entry is not None) == (key in expected)
+                table.put(key, Entry("y", version))
+                expected[key] = version
+            case 4:
+                table.drain()
+            case 5:
+                table.drain()
+                committed()
+        assert len(table) == len(expected)
+        assert table.keys() == expected.keys()

@@ -12,7 +12,7 @@ from ccstream.domain.profile import Policies
 from ccstream.domain.touch import TouchLimits
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import Aggregate, Rules, make_plans
-from ccstream.engine.delivery import Snapshot
+from ccstream.engine.delivery import Appended, Snapshot
 from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
@@ -82,7 +82,7 @@ class RecordingDelivery:
     def send(self, *output: Any) -> None:
         self.sent.append(Sent(*output))
 
-    def commit(self, snapshot: Snapshot) -> None:
+    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
         assert not self.busy
         self.commits.append(snapshot)
         self.busy = True

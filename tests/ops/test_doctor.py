@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,6 +65,30 @@ def test_plain_text_over_a_network_is_worth_a_word() -> None:
     for bootstrap, warned in (("127.0.0.1:1,localhost:1", False), ("10.0.0.1:1", True)):
         found = findings(kafka__bootstrap=bootstrap, kafka__connect_timeout_ms=100)
         assert ("unencrypted" in said(found, "settings", "warn")) == warned
+
+
+def test_a_folder_that_nothing_can_be_written_to_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for directory, state, words in (
+        (tmp_path / "new" / "folder", "ok", "GB free"),
+        (tmp_path / "file" / "folder", "fail", "Not a directory"),
+    ):
+        found = findings(
+            state__store="rocksdb",
+            state__directory=directory,
+            kafka__bootstrap="127.0.0.1:1",
+            kafka__connect_timeout_ms=100,
+        )
+        assert words in said(found, "store", state)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_little_room_on_disk_is_worth_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "free_bytes", lambda state: 1_000_000)
+    settings = Settings.load(state__store="rocksdb", state__directory=tmp_path)
+    assert doctor._store(settings).state == "warn"
 
 
 def test_a_registry_without_our_schemas_is_a_failure_with_what_to_do() -> None:

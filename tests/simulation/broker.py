@@ -226,13 +226,13 @@ class FakeBroker:
         key: bytes | None,
         value: bytes | None,
         headers: Headers | None,
-    ) -> None:
+    ) -> LogRecord:
         """Store a record within the id's transaction, which begins with its first."""
         transaction = self._transaction(transactional_id, epoch, owner)
         log = self.logs[at]
         if at not in transaction.firsts:
             transaction.firsts[at] = log.open[transaction] = log.end
-        self._append(at, key, value, headers, transaction)
+        return self._append(at, key, value, headers, transaction)
 
     def send_offsets(
         self,

@@ -27,16 +27,16 @@ class Explored(NamedTuple):
     deaths: Counter[str]
 
 
-def explore(seeds: Iterable[int], *, failures_max: int = 1) -> Explored:
-    """Run the histories of these seeds on workers as they are."""
+def explore(seeds: Iterable[int], parts: Parts = _HONEST, *, failures_max: int = 1) -> Explored:
+    """Run the histories of these seeds on workers as they are, or made of these parts."""
     explored = Explored([], Counter(), Counter())
     for seed in seeds:
-        simulation = Simulation(generate(seed), _HONEST)
+        simulation = Simulation(generate(seed), parts)
         outcomes, failure = _outcomes_of(simulation)
         explored.outcomes.update(outcomes)
         explored.deaths.update(simulation.points)
         if failure is not None:
-            explored.failures.append(report(seed))
+            explored.failures.append(report(seed, parts))
             if len(explored.failures) == failures_max:
                 break
     return explored

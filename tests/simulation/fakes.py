@@ -144,7 +144,7 @@ class FakeProducer:
         self._owner = owner
         self._point = point
         self._epoch = -1
-        self._queue: list[tuple[At, bytes | None, bytes | None, Any]] = []
+        self._queue: list[tuple[At, bytes | None, bytes | None, Any, Any]] = []
         self._failure: KafkaException | None = None
         self._in_transaction = False
         self.flaky = False
@@ -169,11 +169,12 @@ class FakeProducer:
         key: bytes | str,
         partition: int,
         headers: Any = None,
+        on_delivery: Callable[[None, Any], None] | None = None,
     ) -> None:
         self._raise_failure()
         assert self._in_transaction, "outside of any transaction"
         made = key.encode() if isinstance(key, str) else key
-        self._queue.append(((topic, partition), made, value, headers))
+        self._queue.append(((topic, partition), made, value, headers, on_delivery))
 
     def deliver(self, count: int = 1 << 30, mix: int = 0) -> None:
         """Let up to ``count`` records reach the broker, in order within each partition."""
@@ -184,14 +185,18 @@ class FakeProducer:
             queue = sorted(queue, key=lambda entry: ranks[order[entry[0]]])
         gone = queue[:count]
         self._queue = queue[count:]
-        for at, key, value, headers in gone:
+        for at, key, value, headers, on_delivery in gone:
             try:
-                self._broker.produce(self._id, self._epoch, self._owner, at, key, value, headers)
+                record = self._broker.produce(
+                    self._id, self._epoch, self._owner, at, key, value, headers
+                )
             except KafkaException as error:
                 self._failure = error
                 self._queue = []
                 return
             self.sent += 1
+            if on_delivery is not None:
+                on_delivery(None, record)
 
     def poll(self, timeout: float) -> int:
         return 0
@@ -309,6 +314,9 @@ class FakeCluster:
 
     def deletes_old_records(self, topic: str) -> bool:
         return False
+
+    def tombstones_kept_ms(self, topic: str) -> int:
+        return 7 * 24 * 3_600_000
 
     def fence(self, transactional_id: str) -> None:
         self._point("fence")

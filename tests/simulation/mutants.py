@@ -15,8 +15,9 @@ from ccstream.engine import restore as engine_restore
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.chunks import ChunkLoop
 from ccstream.engine.committer import Step
-from ccstream.engine.delivery import Snapshot
+from ccstream.engine.delivery import Appended, Snapshot
 from ccstream.engine.fold import Folder
+from ccstream.engine.store_writer import StoreWriter
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.wire.catalogue import OWNERS_TOPIC
@@ -40,10 +41,10 @@ class _EpochNotRaised(TakeOver):
 class _OffsetsLeftOut(TransactionalDelivery):
     """Only take-overs send offsets within their transaction."""
 
-    def commit(self, snapshot: Snapshot) -> None:
+    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
         if all(row.topic != OWNERS_TOPIC for row in snapshot.rows):
             snapshot = structs.replace(snapshot, offsets=())
-        super().commit(snapshot)
+        super().commit(snapshot, appended)
 
 
 class _OutputsIntoTheCommit(TransactionalDelivery):
@@ -161,6 +162,33 @@ class _PastWorkKept(ChunkLoop):
         return {}
 
 
+class _WrittenTooEarly(StoreWriter):
+    """Rows are in the local store before they are facts, as if they already were."""
+
+    def commit(self, folded: Any) -> Any:
+        appended = super().commit(folded)
+        self.committed()
+        return appended
+
+
+class _StoredTooEarly(ChunkLoop):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._stores = _WrittenTooEarly(self._layout.input_topics_by_number, self._clock)
+
+
+class _PositionsAreEnds(TakeOver):
+    """A local store is taken as it is, without what it has missed."""
+
+    def _restore(self, numbers: Any, partitions: Any, cancelled: Any) -> None:
+        ends = self._cluster.high_watermarks(self._layout.changelogs(numbers))
+        for (topic, number), end in ends.items():
+            store = partitions[number].store
+            if topic in store.positions:
+                store.header.positions[topic] = end
+        super()._restore(numbers, partitions, cancelled)
+
+
 class _WindowsNotRestored(FakeCluster):
     """The duplicates' windows begin empty at each take-over."""
 
@@ -222,6 +250,8 @@ MUTANTS: dict[str, Parts] = {
     "offsets name no generation": Parts(assignment=_Unchecked),
     "work of a past assignment is committed under the next": Parts(chunks=_PastWorkKept),
     "duplicates' windows are not restored": Parts(cluster=_WindowsNotRestored),
+    "rows are stored before they are committed": Parts(chunks=_StoredTooEarly, stored=True),
+    "a local store is not brought up to date": Parts(takeover=_PositionsAreEnds, stored=True),
     "pending offsets are ignored": Parts(cluster=_PendingOffsetsIgnored),
     "changelogs are restored to their last stable offset": Parts(cluster=_EndsAreStable),
     "aborted rows are restored": Parts(cluster=_AbortedRowsRestored),

@@ -32,6 +32,7 @@ from ccstream.engine.fold import Folder
 from ccstream.engine.layout import Layout
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.store import Table
+from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.wire.catalogue import MAIL_TOPIC, OWNERS_TOPIC, REJECTED_TOPIC, SYNC_TOPICS, TABLES
@@ -39,6 +40,7 @@ from ccstream.wire.codec import Codec
 from ccstream.wire.rows import ROW_CODECS
 from tests.simulation.broker import FakeBroker
 from tests.simulation.clock import FakeClock
+from tests.simulation.disk import FakeDisk
 from tests.simulation.fakes import (
     FakeCluster,
     FakeConsumer,
@@ -58,6 +60,7 @@ __all__ = [
     "SimulatedCrash",
     "make_delivery",
     "make_layout",
+    "make_stores",
     "make_topics",
     "on_fakes",
 ]
@@ -121,6 +124,17 @@ def make_layout(partitions: int) -> Layout:
     )
 
 
+def make_stores(disk: FakeDisk, partitions: int) -> Stores:
+    """The local stores of a worker on a machine with this disk."""
+    return Stores(
+        disk,
+        APP,
+        partitions,
+        lambda name, backing: Table(name, ROW_CODECS[name], _DECODED_ROWS_MAX, backing),
+        TABLES,
+    )
+
+
 def make_topics(layout: Layout) -> dict[str, int]:
     """The topics of the application and their partition counts."""
     return {**dict.fromkeys(layout.topics, layout.partitions), OWNERS_TOPIC: 1}
@@ -155,6 +169,8 @@ class Parts(Struct, frozen=True):
     cluster: type[FakeCluster] = FakeCluster
     assignment: type[Assignment] = Assignment
     isolation: str = "read_committed"
+    stored: bool = False
+    """Whether rows are kept on the disk of the machine, which its next worker finds."""
 
 
 def make_delivery(
@@ -202,6 +218,7 @@ class Process:
         name: unlike that of any other process of the history.
         instance: the static id that it has, None for a dynamic member.
         point: called with itself and a name wherever others may act.
+        disk: where its rows are kept, if not in memory.
     """
 
     def __init__(
@@ -212,6 +229,7 @@ class Process:
         instance: str | None,
         point: Callable[[Process, str], None],
         parts: Parts,
+        disk: FakeDisk | None = None,
     ) -> None:
         def at(where: str) -> None:
             point(self, where)
@@ -244,7 +262,8 @@ class Process:
         delivery.send = send_and_step  # type: ignore[method-assign]
         gauges = FakeGauges()
         cluster = parts.cluster(broker, clock, at)
-        takeover = parts.takeover(layout, cluster, delivery, clock, gauges.restoring)
+        stores = make_stores(disk, layout.partitions) if disk is not None else None
+        takeover = parts.takeover(layout, cluster, delivery, clock, gauges.restoring, stores)
         plane = DataPlane({"broker": broker, "isolation.level": parts.isolation}, 8_000)
         self.consumer: FakeConsumer = plane._consumer
         folder = parts.folder(

@@ -18,6 +18,7 @@ from ccstream.wire.catalogue import OWNERS_TOPIC
 from tests.simulation.author import Author
 from tests.simulation.broker import FakeBroker
 from tests.simulation.clock import FakeClock
+from tests.simulation.disk import FakeDisk
 from tests.simulation.history import (
     AT_WORK,
     SLOTS,
@@ -87,6 +88,7 @@ class Simulation:
         self._parts = parts
         self._slots: list[Process | None] = [None] * SLOTS
         self._zombies: list[Process] = []
+        self._disks = [FakeDisk() for _ in range(SLOTS)]
         self._started = 0
         self._stack: list[Process] = []
         self._doomed: set[Process] = set()
@@ -161,7 +163,9 @@ class Simulation:
     def _compact(self, action: Compact) -> None:
         number = action.partition % self.history.partitions
         for at in self.layout.changelogs([number]):
-            self.broker.compact(at, tombstones=action.tombstones)
+            # What a machine's disk has missed may be deletions: those stay for days.
+            tombstones = action.tombstones or self._parts.stored
+            self.broker.compact(at, tombstones=tombstones)
         self.broker.compact((OWNERS_TOPIC, 0), tombstones=action.tombstones)
 
     def _crash(self, worker: int) -> None:
@@ -193,10 +197,17 @@ class Simulation:
             f"slot{slot}" if static else None,
             self._point,
             self._parts,
+            self._disk(slot) if self._parts.stored else None,
         )
         process.member = self.broker.group.new_member_id()
         self.lineage.follow(process.name, process.consumer)
         return process
+
+    def _disk(self, slot: int) -> FakeDisk:
+        """That of the worker before; another machine's, if that one may still be running."""
+        if any(zombie.alive for zombie in self._zombies):
+            self._disks[slot] = FakeDisk()
+        return self._disks[slot]
 
     def _rebalance(self, action: Rebalance) -> None:
         changes = self._group_changes

@@ -14,6 +14,7 @@ from ccstream.engine import fold
 from tests.simulation.explore import Explored, explore, failure_of, first_failure, shrink
 from tests.simulation.history import Publish, generate
 from tests.simulation.mutants import MUTANTS
+from tests.simulation.process import Parts
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -42,6 +43,12 @@ def test_every_acknowledged_event_has_its_effect_once_and_every_reader_ends_with
     explored: Explored,
 ) -> None:
     assert not explored.failures, explored.failures[0]
+
+
+@pytest.mark.timeout(60 + _HISTORIES * _SECONDS_A_HISTORY)
+def test_the_same_holds_where_rows_are_kept_on_the_disks_of_machines() -> None:
+    stored = explore(range(_SEED, _SEED + _HISTORIES // 4), Parts(stored=True))
+    assert not stored.failures, stored.failures[0]
 
 
 @pytest.mark.long

@@ -14,6 +14,7 @@ from ccstream.errors import (
     InvalidEventError,
     OutboxError,
     RegistryUnavailableError,
+    StoreError,
     UndecodableError,
 )
 
@@ -29,6 +30,7 @@ class ExitCode(IntEnum):
     DELIVERY = 5
     FENCED = 6
     MISSING_PART = 7
+    STORE = 8
     BUG = 70
     INTERRUPTED = 130
 
@@ -46,6 +48,9 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.FENCED: "Another worker has taken over. Restart, with back-off.",
     ExitCode.MISSING_PART: "Something that this command needs is not there: an optional "
     "dependency, Java, Maven.",
+    ExitCode.STORE: "The local store (state.directory) cannot be used: no room on disk, another "
+    "process has it, or it is damaged. Nothing is lost, the changelogs have it all. Restart, with "
+    "back-off.",
     ExitCode.BUG: "An error in ccstream itself; please report it. A worker that ends so is to "
     "be restarted.",
     ExitCode.INTERRUPTED: "Ended by Ctrl-C.",
@@ -62,6 +67,8 @@ def code_of(error: CcstreamError) -> ExitCode:
         return ExitCode.DELIVERY
     if isinstance(error, FencedError):
         return ExitCode.FENCED
+    if isinstance(error, StoreError):
+        return ExitCode.STORE
     if isinstance(error, DevkitError):
         return ExitCode.MISSING_PART
     return ExitCode.STATE

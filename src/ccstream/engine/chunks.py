@@ -20,6 +20,7 @@ from ccstream.engine.fold import Folder
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
 from ccstream.engine.partition import Partition
+from ccstream.engine.store_writer import StoreWriter
 
 __all__ = ["ChunkLoop", "Pace"]
 
@@ -81,6 +82,7 @@ class ChunkLoop:
         }
         self._committed_at = 0.0
         self._collector = Collector(clock)
+        self._stores = StoreWriter(layout.input_topics_by_number, clock)
         self._urgent = False
         self._behind = False
         self._uncommitted = 0
@@ -100,6 +102,7 @@ class ChunkLoop:
         self.partitions = partitions
         self._committed = {n: list(p.folded) for n, p in partitions.items()}
         self._committed_at = self._clock.monotonic()  # by the take-over, all of it
+        self._stores.begin(partitions)
         self._gauges.serving(partitions, waiting)
         self._collector.begin()
 
@@ -114,6 +117,7 @@ class ChunkLoop:
         if self._changed():
             self._commit(assignment)
             self._ended(self._delivery.settle(max(0.0, deadline - self._clock.monotonic())))
+        self._stores.note_current()
         self._plane.unassign()
         released, self.partitions = self.partitions, {}
         self._gauges.released(released)
@@ -147,6 +151,7 @@ class ChunkLoop:
         if self._delivery.busy and self._uncommitted > _UNCOMMITTED_MAX:
             self._ended(self._delivery.settle(self._pace.commit_timeout))
         self._gauges.turn(self._plane, self.partitions, self._delivery)
+        self._stores.turn()
         self._collector.turn()
         self._linger(len(messages))
 
@@ -180,6 +185,7 @@ class ChunkLoop:
     def _commit(self, assignment: Assignment) -> None:
         rows: list[ChangelogRecord] = []
         offsets: list[SourceOffset] = []
+        changed: dict[int, list[int]] = {}
         for number, partition in self.partitions.items():
             if not partition.changed:
                 continue
@@ -192,8 +198,9 @@ class ChunkLoop:
                 if folded != committed[index]:
                     topic = self._layout.input_topics_by_number[index]
                     offsets.append(SourceOffset(topic, number, folded + 1))
-            self._committed[number] = list(partition.folded)
-        self._delivery.commit(Snapshot(assignment, tuple(rows), tuple(offsets)))
+            changed[number] = self._committed[number] = list(partition.folded)
+        snapshot = Snapshot(assignment, tuple(rows), tuple(offsets))
+        self._delivery.commit(snapshot, self._stores.commit(changed))
         self._committed_at = self._clock.monotonic()
         self._uncommitted = 0
         self._urgent = False
@@ -201,6 +208,7 @@ class ChunkLoop:
     def _ended(self, seconds: float | None) -> None:
         if seconds is not None:
             self._gauges.committed(seconds)
+            self._stores.committed()
 
     def _linger(self, records: int) -> None:
         now = self._clock.monotonic()

@@ -132,13 +132,12 @@ class Cluster:
 
     def deletes_old_records(self, topic: str) -> bool:
         """Whether the topic's cleanup policy may drop records that compaction would keep."""
-        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-        try:
-            (future,) = self._admin.describe_configs([resource], request_timeout=_TIMEOUT).values()
-            policy = future.result()["cleanup.policy"].value
-        except (KafkaException, KeyError):
-            return True
-        return "delete" in str(policy)
+        policy = self._setting(topic, "cleanup.policy")
+        return policy is None or "delete" in policy
+
+    def tombstones_kept_ms(self, topic: str) -> int:
+        """How long a deletion stays in the compacted topic at least; 0 if that is not known."""
+        return int(self._setting(topic, "delete.retention.ms") or 0)
 
     def fence(self, transactional_id: str) -> None:
         """End what the producer of this id has open; it can commit nothing more."""
@@ -212,6 +211,15 @@ class Cluster:
 
     def close(self) -> None:
         self._committed.close()
+
+    def _setting(self, topic: str, name: str) -> str | None:
+        """A topic's setting, None if the broker does not tell."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        try:
+            (future,) = self._admin.describe_configs([resource], request_timeout=_TIMEOUT).values()
+            return str(future.result()[name].value)
+        except (KafkaException, KeyError):
+            return None
 
     def _consumer(self, isolation: str, more: Mapping[str, Any] | None = None) -> Consumer:
         return Consumer(

@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from ccstream.engine.assignment import Assignment
 
-__all__ = ["ChangelogRecord", "Delivery", "Headers", "Snapshot", "SourceOffset"]
+__all__ = ["Appended", "ChangelogRecord", "Delivery", "Headers", "Snapshot", "SourceOffset"]
+
+Appended = dict[tuple[str, int], int]
 
 Headers = list[tuple[str, bytes]]
 
@@ -80,8 +82,14 @@ class Delivery(Protocol):
             DeliveryError: the producer can take no more, or has failed.
         """
 
-    def commit(self, snapshot: Snapshot) -> None:
-        """Begin to commit; not while :attr:`busy`."""
+    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
+        """Begin to commit; not while :attr:`busy`.
+
+        Args:
+            snapshot: what is to become a fact.
+            appended: is filled in, by the time that the commit has ended, with the offset after
+                the last row in each partition of a changelog.
+        """
 
     def poll(self) -> float | None:
         """Serve callbacks. The duration in seconds of a commit that has just ended, or None.

@@ -3,6 +3,7 @@
 All tables of a partition number live and move together. ``folded`` is the last offset folded
 of each input topic, by topic number; together with the rows it is what a commit makes durable.
 ``sync_headers`` are those of the present epoch, by table, made by the outlet.
+``store`` is where the tables' rows are kept in files, None where they are in memory only.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from ccstream.domain.moment import Scope
 from ccstream.engine.store import Table
+from ccstream.engine.stores import PartitionStore
 from ccstream.errors import StateError
 from ccstream.wire.headers import SyncHeaders
 
@@ -36,15 +38,23 @@ class Partition:
         "folded",
         "number",
         "scope",
+        "store",
         "sync_headers",
         "tables",
     )
 
-    def __init__(self, scope: Scope, tables: dict[str, Table], folded: list[int]) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        tables: dict[str, Table],
+        folded: list[int],
+        store: PartitionStore | None = None,
+    ) -> None:
         self.scope = scope
         self.number = scope.partition
         self.tables = tables
         self.folded = folded
+        self.store = store
         self.sync_headers: dict[str, SyncHeaders] = {}
         self.changed = False
         self.epoch = 0

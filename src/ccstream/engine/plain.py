@@ -15,8 +15,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from ccstream.engine.committer import Committer
-from ccstream.engine.delivery import Headers, Snapshot
-from ccstream.engine.transactional_producer import as_delivery_error
+from ccstream.engine.delivery import Appended, Headers, Snapshot
+from ccstream.engine.transactional_producer import as_delivery_error, last_rows, noted_in
 from ccstream.errors import DeliveryError
 
 __all__ = ["PlainDelivery"]
@@ -32,18 +32,21 @@ class PlainDelivery:
     """The strategy ``plain``.
 
     ``commit_offsets`` stores offsets under the group's present generation; it blocks and
-    raises a :class:`~ccstream.errors.CcstreamError` if the group refuses them.
+    raises a :class:`~ccstream.errors.CcstreamError` if the group refuses them. Where rows come to
+    lie is only known with ``reports``, for which every record is reported.
     """
 
     def __init__(
         self,
         config: Mapping[str, Any],
         commit_offsets: Callable[[Snapshot], None],
+        *,
+        reports: bool = False,
     ) -> None:
         self._failure: KafkaError | None = None
         self._commit_offsets = commit_offsets
         self._producer = Producer(
-            {**config, "delivery.report.only.error": True, "on_delivery": self._on_delivery}
+            {**config, "delivery.report.only.error": not reports, "on_delivery": self._on_delivery}
         )
         self._committer = Committer("ccstream-commit", _COMMIT_DEADLINE)
 
@@ -74,10 +77,28 @@ class PlainDelivery:
         value: bytes | None,
         headers: Headers | None,
     ) -> None:
+        self._send(topic, partition, key, value, headers, None)
+
+    def _send(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | str,
+        value: bytes | None,
+        headers: Headers | None,
+        appended: Appended | None,
+    ) -> None:
         deadline = time.monotonic() + _FLUSH_TIMEOUT
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, headers=headers)  # type: ignore[arg-type]
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    partition,
+                    headers=headers,  # type: ignore[arg-type]
+                    on_delivery=self._on_delivery if appended is None else self._noting(appended),
+                )
             except BufferError as error:
                 if time.monotonic() > deadline:
                     raise DeliveryError(
@@ -89,9 +110,11 @@ class PlainDelivery:
             else:
                 return
 
-    def commit(self, snapshot: Snapshot) -> None:
-        for row in snapshot.rows:
-            self.send(row.topic, row.partition, row.key, row.value, None)
+    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
+        last = last_rows(snapshot.rows) if appended is not None else frozenset()
+        for index, row in enumerate(snapshot.rows):
+            noted = appended if index in last else None
+            self._send(row.topic, row.partition, row.key, row.value, None, noted)
         self._committer.begin(lambda: self._end(snapshot))
 
     def poll(self) -> float | None:
@@ -133,6 +156,15 @@ class PlainDelivery:
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and self._failure is None:
             self._failure = error
+
+    def _noting(self, appended: Appended) -> Callable[[KafkaError | None, Message], None]:
+        note = noted_in(appended)
+
+        def noted(error: KafkaError | None, message: Message) -> None:
+            self._on_delivery(error, message)
+            note(error, message)
+
+        return noted
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -50,6 +50,8 @@ class RestoreProgress(Struct):
     seconds: float = 0.0
     remaining_by_table: dict[tuple[str, int], int] = field(default_factory=dict)
     """Offsets still to be read of each changelog partition, by (topic, partition)."""
+    positions: dict[tuple[str, int], int] = field(default_factory=dict)
+    """The next offset to be read of each, however far that was before."""
 
 
 def restore(
@@ -69,7 +71,9 @@ def restore(
     started = time.monotonic()
     positions = {(r.topic, r.partition): r.start for r in ranges if r.end > r.start}
     ends = {(r.topic, r.partition): r.end for r in ranges if r.end > r.start}
-    state = RestoreProgress(remaining=sum(ends[tp] - positions[tp] for tp in ends))
+    state = RestoreProgress(
+        remaining=sum(ends[tp] - positions[tp] for tp in ends), positions=positions
+    )
     if not ends:
         return state
     consumer = Consumer(
@@ -124,6 +128,7 @@ def _read(
                 if error.code() == KafkaError._PARTITION_EOF:
                     if offset >= ends[tp]:
                         open_partitions.discard(tp)
+                        positions[tp] = ends[tp]
                     continue
                 if error.retriable() or error.code() == KafkaError._ALL_BROKERS_DOWN:
                     continue

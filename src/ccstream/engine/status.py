@@ -13,6 +13,7 @@ from ccstream.errors import (
     SchemaError,
     SettingsError,
     StateError,
+    StoreError,
     TopicMismatchError,
 )
 
@@ -29,6 +30,7 @@ class ExitStatus(IntEnum):
     DELIVERY = 5
     FENCED = 6
     MISSING_PART = 7
+    STORE = 8
     FAILED = 70
 
 
@@ -40,6 +42,8 @@ def status_of(error: BaseException) -> ExitStatus:
         return ExitStatus.BROKER_UNAVAILABLE
     if isinstance(error, DeliveryError):
         return ExitStatus.DELIVERY
+    if isinstance(error, StoreError):
+        return ExitStatus.STORE
     if isinstance(error, DevkitError):
         return ExitStatus.MISSING_PART
     if isinstance(error, StateError | TopicMismatchError | SettingsError | SchemaError):

@@ -1,42 +1,88 @@
-"""The rows of one partition number, in memory.
+"""The rows of one table in one partition number.
 
 A row lives in two forms. Every row is kept as its encoded bytes, exactly what its changelog
 holds, which is compact; rows in use are also kept decoded, as :class:`Entry`. A changed row
 is *dirty*: it exists only decoded until :meth:`Table.drain` encodes it for the changelog.
 Decoded rows beyond a bound are dropped again, oldest change first, never a dirty one.
 
+The encoded rows are in memory, or in a :class:`Backing`. Then memory holds, beside the decoded
+rows, those alone that were drained and are not a fact yet: they are *unwritten*, and stay until
+the backing has them. There the oldest use counts, for to read a row again costs more.
+
 One table belongs to one partition and one thread writes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from ccstream.wire.rows import Entry, RowCodec
 
-__all__ = ["Table"]
+__all__ = ["Backing", "Table"]
+
+_DELETED = b""
+"""An unwritten deletion: it hides the row that the backing still has. No row is empty."""
+
+
+class Backing(Protocol):
+    """Where the encoded rows of one table are that are not in memory."""
+
+    rows: int
+    """How many there are, the unwritten ones counted in."""
+
+    def get(self, key: str) -> bytes | None:
+        """The row of ``key`` as it was written last."""
+
+    def keys(self) -> Iterable[str]:
+        """All that have a row there."""
+
+    def restore(self, key: str, value: bytes | None) -> None:
+        """Take a row as its changelog has it."""
 
 
 class Table:
     """One table's rows in one partition; reading decodes on demand."""
 
-    __slots__ = ("_codec", "_decoded", "_dirty", "_encoded", "decoded_rows_max", "name")
+    __slots__ = (
+        "_absent",
+        "_backing",
+        "_codec",
+        "_decoded",
+        "_dirty",
+        "_encoded",
+        "decoded_rows_max",
+        "name",
+    )
 
-    def __init__(self, name: str, codec: RowCodec, decoded_rows_max: int) -> None:
+    def __init__(
+        self, name: str, codec: RowCodec, decoded_rows_max: int, backing: Backing | None = None
+    ) -> None:
         self.name = name
         self.decoded_rows_max = decoded_rows_max
         self._codec = codec
-        self._encoded: dict[str, bytes] = {}
+        self._backing = backing
+        self._encoded: dict[str, bytes] = {}  # with a backing, the unwritten ones
         self._decoded: dict[str, Entry] = {}
         self._dirty: dict[str, None] = {}
+        self._absent: set[str] = set()  # looked for since the last drain; with a backing only
 
     def get(self, key: str) -> Entry | None:
         """The row of ``key``, or None."""
         entry = self._decoded.get(key)
         if entry is not None:
+            if self._backing is not None:
+                del self._decoded[key]
+                self._decoded[key] = entry
             return entry if entry.state is not None else None
         encoded = self._encoded.get(key)
-        if encoded is None:
+        if encoded is None and self._backing is not None:
+            if key in self._absent:
+                return None
+            encoded = self._backing.get(key)
+        if not encoded:
+            if self._backing is not None:
+                self._absent.add(key)
             return None
         entry = self._codec.decode_row(encoded)
         self._decoded[key] = entry
@@ -48,7 +94,9 @@ class Table:
         if entry is not None:
             return entry if entry.state is not None else None
         encoded = self._encoded.get(key)
-        return self._codec.decode_row(encoded) if encoded is not None else None
+        if encoded is None and self._backing is not None:
+            encoded = self._backing.get(key)
+        return self._codec.decode_row(encoded) if encoded else None
 
     def put(self, key: str, entry: Entry) -> None:
         """Store a changed row; it is dirty until the next :meth:`drain`.
@@ -56,7 +104,9 @@ class Table:
         An entry whose state is None is a deletion.
         """
         # Re-inserting moves the row to the young end, from which nothing is dropped.
-        self._decoded.pop(key, None)
+        before = self._decoded.pop(key, None)
+        if before is None and self._backing is not None and self.get(key) is not None:
+            del self._decoded[key]  # looked up only to know whether the row is a new one
         self._decoded[key] = entry
         self._dirty[key] = None
 
@@ -65,10 +115,16 @@ class Table:
         rows: list[tuple[str, bytes | None]] = []
         encode = self._codec.encode_row
         decoded, encoded = self._decoded, self._encoded
+        if self._backing is not None:
+            self._backing.rows += self._dirty_growth()
+            self._absent.clear()
         for key in self._dirty:
             entry = decoded[key]
             if entry.state is None:
-                encoded.pop(key, None)
+                if self._backing is None:
+                    encoded.pop(key, None)
+                else:
+                    encoded[key] = _DELETED
                 del decoded[key]
                 rows.append((key, None))
             else:
@@ -82,16 +138,34 @@ class Table:
                 del decoded[key]
         return rows
 
+    def unwritten(self) -> list[tuple[str, bytes | None]]:
+        """What was drained and is to be written to the backing (None: deleted)."""
+        return [(key, value or None) for key, value in self._encoded.items()]
+
+    def written(self) -> None:
+        """The backing has what was :meth:`unwritten`."""
+        self._encoded.clear()
+
     def restore(self, key: str, value: bytes | None) -> None:
         """Take a row as its changelog has it. Only before anything is folded."""
-        if value is None:
+        if self._backing is not None:
+            self._backing.restore(key, value)
+        elif value is None:
             self._encoded.pop(key, None)
         else:
             self._encoded[key] = value
 
     def keys(self) -> set[str]:
         """All keys with a row, including rows not yet committed."""
-        keys = set(self._encoded)
+        if self._backing is None:
+            keys = set(self._encoded)
+        else:
+            keys = set(self._backing.keys())
+            for key, value in self._encoded.items():
+                if value:
+                    keys.add(key)
+                else:
+                    keys.discard(key)
         for key in self._dirty:
             if self._decoded[key].state is None:
                 keys.discard(key)
@@ -104,7 +178,16 @@ class Table:
         return len(self._dirty)
 
     def __len__(self) -> int:
-        return len(self.keys()) if self._dirty else len(self._encoded)
+        stored = len(self._encoded) if self._backing is None else self._backing.rows
+        return stored + self._dirty_growth()
+
+    def _dirty_growth(self) -> int:
+        """By how many rows there will be more once the dirty ones are drained."""
+        growth = 0
+        for key in self._dirty:
+            known = key in self._encoded if self._backing is None else key not in self._absent
+            growth += (self._decoded[key].state is not None) - known
+        return growth
 
 
 def _first(mapping: dict[str, Entry], count: int) -> Iterator[str]:

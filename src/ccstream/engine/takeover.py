@@ -5,7 +5,8 @@
    is where all that it left open are sync events, lest readers of committed ones wait as well.
 2. Who owned them: the highest epoch that was ever written.
 3. The group's offsets, stable, and the changelogs' ends, open transactions included.
-4. The tables are restored up to those ends.
+4. The tables are restored up to those ends: from the beginning, or from where the local store of
+   the partition number reaches, if it fits.
 5. The epoch is raised in a fenced transaction, before anything is put out.
 
 What does not fit is refused with a sentence, never repaired by forgetting.
@@ -33,6 +34,7 @@ from ccstream.engine.owners import (
 )
 from ccstream.engine.partition import Partition
 from ccstream.engine.restore import ChangelogRange, RestoreProgress
+from ccstream.engine.stores import Stores, misfit
 from ccstream.errors import BrokerUnavailableError, StateError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from ccstream.wire.headers import CE_SOURCE, epoch_of, header, sync_source
@@ -70,12 +72,14 @@ class TakeOver:
         delivery: Delivery,
         clock: Clock,
         progress: Callable[[RestoreProgress], None],
+        stores: Stores | None = None,
     ) -> None:
         self._layout = layout
         self._cluster = cluster
         self._delivery = delivery
         self._clock = clock
         self._progress = progress
+        self._stores = stores
 
     def acquire(
         self,
@@ -95,6 +99,8 @@ class TakeOver:
             FencedError: another member has taken over in the meantime.
         """
         numbers = sorted(assignment.partitions)
+        if self._stores is not None:
+            self._stores.keep(numbers)
         if not numbers:
             return {}
         self._layout.check(self._cluster.partition_counts())
@@ -266,8 +272,10 @@ class TakeOver:
             )
         state_id = owner.state_id if owner is not None else new_state_id()
         scope = Scope(state_id, number, self._layout.partitions)
-        partition = Partition(scope, self._layout.new_tables(), folded)
-        return partition
+        if self._stores is None:
+            return Partition(scope, self._layout.new_tables(), folded)
+        store = self._stores.open(scope, owner.epoch if owner is not None else 0)
+        return Partition(scope, self._stores.tables(store), folded, store)
 
     def _restore(
         self,
@@ -278,13 +286,57 @@ class TakeOver:
         changelogs = list(self._layout.changelogs(numbers))
         starts = self._cluster.starts(changelogs)
         ends = self._cluster.high_watermarks(changelogs)
-        ranges = [ChangelogRange(t, n, starts[t, n], ends[t, n]) for t, n in changelogs]
+        for number in numbers:
+            self._check_store(partitions[number], starts, ends)
+        ranges = [
+            ChangelogRange(t, n, _position(partitions[n], t, starts[t, n]), ends[t, n])
+            for t, n in changelogs
+        ]
+
+        def restored(progress: RestoreProgress) -> None:
+            for number in numbers:
+                self._write_restored(partitions[number], progress.positions)
+            self._progress(progress)
+
+        # What there is nothing to read of, no progress will be told of.
+        known = {(r.topic, r.partition): r.start for r in ranges}
+        for number in numbers:
+            self._write_restored(partitions[number], known)
         self._cluster.restore(
             ranges,
             lambda topic, number: partitions[number].tables[self._layout.table_of(topic)],
             cancelled,
-            self._progress,
+            self._progress if self._stores is None else restored,
         )
+
+    def _check_store(
+        self,
+        partition: Partition,
+        starts: Mapping[TopicPartitionKey, int],
+        ends: Mapping[TopicPartitionKey, int],
+    ) -> None:
+        """A store that does not fit its changelogs is wiped."""
+        store = partition.store
+        if store is None or not store.positions:
+            return
+        changelogs = list(self._layout.changelogs([partition.number]))
+        reason = misfit(
+            store.header,
+            {topic: starts[topic, n] for topic, n in changelogs},
+            {topic: ends[topic, n] for topic, n in changelogs},
+            self._clock.now_ms(),
+            min(self._cluster.tombstones_kept_ms(topic) for topic, _ in changelogs),
+        )
+        if reason is not None:
+            store.wipe(reason)
+
+    def _write_restored(
+        self, partition: Partition, positions: Mapping[TopicPartitionKey, int]
+    ) -> None:
+        if partition.store is not None:
+            number = partition.number
+            reached = {topic: at for (topic, n), at in positions.items() if n == number}
+            partition.store.write_restored(reached)
 
     def _raise_epochs(
         self,
@@ -301,6 +353,9 @@ class TakeOver:
         moved = tuple(SourceOffset(topic, n, offset) for (topic, n), offset in offsets.items())
         self._delivery.commit(Snapshot(assignment, tuple(rows), moved))
         self._delivery.settle(_RAISE_DEADLINE)
+        for partition in partitions.values():
+            if partition.store is not None:
+                partition.store.write_current(self._clock.now_ms(), partition.epoch)
 
     def _owner(self, partition: Partition) -> Owner:
         return Owner(
@@ -313,6 +368,11 @@ class TakeOver:
             member=f"{socket.gethostname()}:{os.getpid()}",
             acquired_at=self._clock.now_ms(),
         )
+
+
+def _position(partition: Partition, changelog: str, start: int) -> int:
+    """Where to read a changelog from."""
+    return start if partition.store is None else partition.store.positions.get(changelog, start)
 
 
 def _ids_of(owners: Mapping[int, Owner], numbers: Iterable[int]) -> list[str]:

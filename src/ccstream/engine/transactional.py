@@ -35,7 +35,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from ccstream.engine.committer import Committer
-from ccstream.engine.delivery import ChangelogRecord, Headers, Snapshot
+from ccstream.engine.delivery import Appended, ChangelogRecord, Headers, Snapshot
 from ccstream.engine.transactional_producer import COMMIT_DEADLINE, TransactionalProducer
 
 __all__ = ["TransactionalDelivery"]
@@ -107,13 +107,13 @@ class TransactionalDelivery:
         else:
             self._open.send(topic, partition, key, value, headers)
 
-    def commit(self, snapshot: Snapshot) -> None:
+    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
         metadata = snapshot.assignment.group_metadata()
         ending = self._open
         ending.begin()
         acknowledged = threading.Event()
         self._committer.begin(
-            lambda: self._hand_over(ending, snapshot.rows, acknowledged),
+            lambda: self._hand_over(ending, snapshot.rows, acknowledged, appended),
             lambda: ending.send_offsets(snapshot.offsets, metadata),
             ending.commit,
         )
@@ -139,10 +139,11 @@ class TransactionalDelivery:
         ending: TransactionalProducer,
         rows: tuple[ChangelogRecord, ...],
         acknowledged: threading.Event,
+        appended: Appended | None,
     ) -> None:
         """In the committer's thread. A producer whose outputs failed takes no rows, and says so."""
         ending.flush()
-        ending.send_rows(rows)
+        ending.send_rows(rows, appended)
         acknowledged.set()
 
     def _after(self, seconds: float | None) -> float | None:

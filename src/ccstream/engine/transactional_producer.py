@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from ccstream.engine.delivery import ChangelogRecord, Headers, SourceOffset
+from ccstream.engine.delivery import Appended, ChangelogRecord, Headers, SourceOffset
 from ccstream.errors import BrokerUnavailableError, DeliveryError, FencedError
 
-__all__ = ["COMMIT_DEADLINE", "TransactionalProducer", "as_delivery_error"]
+__all__ = ["COMMIT_DEADLINE", "TransactionalProducer", "as_delivery_error", "last_rows", "noted_in"]
 
 COMMIT_DEADLINE = 15.0
 """Seconds after which a commit of unknown outcome ends the worker: beyond the transaction
@@ -26,6 +26,8 @@ _START_DEADLINE = 60.0
 
 _QUEUE_FULL_WAIT = 10.0
 """Seconds to wait for room in the producer's queue before giving up."""
+
+DeliveryReport = Callable[[KafkaError | None, Message], None]
 
 _FENCED = frozenset(
     {
@@ -99,10 +101,19 @@ class TransactionalProducer:
         except KafkaException as error:
             raise self._refusal(error.args[0], topic) from error
 
-    def send_rows(self, rows: Iterable[ChangelogRecord]) -> None:
-        """Queue changelog records of the transaction."""
-        for row in rows:
-            self.send(row.topic, row.partition, row.key, row.value, None)
+    def send_rows(self, rows: Sequence[ChangelogRecord], appended: Appended | None = None) -> None:
+        """Queue changelog records of the transaction.
+
+        ``appended`` is filled in with where they end once the transaction has.
+        """
+        last = last_rows(rows) if appended is not None else frozenset()
+        note = noted_in(appended) if appended is not None else None
+        for index, row in enumerate(rows):
+            if index in last:
+                self.begin()
+                self._send_when_room(row.topic, row.partition, row.key, row.value, None, note)
+            else:
+                self.send(row.topic, row.partition, row.key, row.value, None)
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged, or has failed.
@@ -159,13 +170,21 @@ class TransactionalProducer:
         key: bytes | str,
         value: bytes | None,
         headers: Headers | None,
+        on_delivery: DeliveryReport | None = None,
     ) -> None:
         deadline = time.monotonic() + _QUEUE_FULL_WAIT
         while time.monotonic() < deadline:
-            self.serve(0.01)
             try:
-                self._producer.produce(topic, value, key, partition, headers=headers)  # type: ignore[arg-type]
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    partition,
+                    headers=headers,  # type: ignore[arg-type]
+                    on_delivery=on_delivery,
+                )
             except BufferError:
+                self.serve(0.01)
                 continue
             except KafkaException as error:
                 raise self._refusal(error.args[0], topic) from error
@@ -187,6 +206,23 @@ class TransactionalProducer:
             except KafkaException as cause:
                 error = cause.args[0]
         return as_delivery_error(error, f"could not write to {topic}")
+
+
+def last_rows(rows: Sequence[ChangelogRecord]) -> frozenset[int]:
+    """Which of the rows are the last in their partition of a changelog, by index."""
+    return frozenset({(row.topic, row.partition): i for i, row in enumerate(rows)}.values())
+
+
+def noted_in(appended: Appended) -> DeliveryReport:
+    """A delivery report that notes where what comes after the record will be."""
+
+    def note(error: KafkaError | None, message: Message) -> None:
+        offset = message.offset()
+        if error is None and offset is not None and offset >= 0:  # below 0, not told
+            where: Any = (message.topic(), message.partition())
+            appended[where] = offset + 1
+
+    return note
 
 
 def _repeat(call: Callable[[], Any], deadline: float) -> None:

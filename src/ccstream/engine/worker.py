@@ -34,6 +34,7 @@ from ccstream.engine.plain import PlainDelivery
 from ccstream.engine.restore import RestoreProgress
 from ccstream.engine.status import ExitStatus, status_of
 from ccstream.engine.store import Table
+from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.errors import (
@@ -88,6 +89,7 @@ class Worker:
         self._ended: asyncio.Future[BaseException | None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._restoring = RestoreProgress()
+        self._stores: Stores | None = None
         self.app: EngineApp | None = None
         self.engine: Engine | None = None
         self.health = Health(
@@ -113,6 +115,7 @@ class Worker:
         try:
             if not await self._reach_broker(cluster, stopping):
                 return ExitStatus.STOPPED
+            self._stores = self._make_stores()
             delivery = await asyncio.to_thread(self._delivery, cluster)
             self.engine = self._make_engine(cluster, delivery)
             self.app = make_app(self.settings, self._layout, self.engine, self._lost, url)
@@ -127,6 +130,8 @@ class Worker:
         finally:
             stopping.cancel()
             cluster.close()
+            if self._stores is not None:
+                await asyncio.to_thread(self._stores.close)
 
     async def _end(self, starting: asyncio.Future[Any]) -> ExitStatus:
         assert self._ended is not None
@@ -193,7 +198,7 @@ class Worker:
 
     def _make_layout(self) -> None:
         settings = self.settings
-        rows_max = max(64, settings.state.cache_rows_max // settings.kafka.partitions)
+        rows_max = self._rows_max
         self._layout = Layout(
             app_id=settings.app_id,
             partitions=settings.kafka.partitions,
@@ -201,6 +206,28 @@ class Worker:
             tables=TABLES,
             others=(*SYNC_TOPICS.values(), REJECTED_TOPIC),
             new_tables=lambda: {name: Table(name, ROW_CODECS[name], rows_max) for name in TABLES},
+        )
+
+    @property
+    def _rows_max(self) -> int:
+        """Decoded rows of each table of a partition."""
+        settings = self.settings
+        return max(64, settings.state.cache_rows_max // settings.kafka.partitions)
+
+    def _make_stores(self) -> Stores | None:
+        """The local stores, where rows are kept in such."""
+        settings, rows_max = self.settings, self._rows_max
+        if settings.state.store == "memory":
+            return None
+        from ccstream.engine.store_folder import StoreFolder
+
+        state = settings.state
+        return Stores(
+            StoreFolder(state.directory, settings.app_id, state.memory_max_bytes),
+            settings.app_id,
+            settings.kafka.partitions,
+            lambda name, backing: Table(name, ROW_CODECS[name], rows_max, backing),
+            TABLES,
         )
 
     def _delivery(self, cluster: Cluster) -> Delivery:
@@ -217,7 +244,11 @@ class Worker:
                 producer_config(settings, transactional_id=ids[0], linger_ms=0), ids
             )
         else:
-            delivery = PlainDelivery(producer_config(settings, linger_ms=0), self._commit_offsets)
+            delivery = PlainDelivery(
+                producer_config(settings, linger_ms=0),
+                self._commit_offsets,
+                reports=self._stores is not None,
+            )
         self._transactional = transactional
         delivery.start()
         return delivery
@@ -240,6 +271,7 @@ class Worker:
             delivery,
             clock,
             gauges.restoring,
+            self._stores,
         )
         plane = DataPlane(
             consumer_config(settings, isolation="read_committed", role="input"),

@@ -22,6 +22,7 @@ from ccstream import __version__
 from ccstream.errors import CcstreamError, DeliveryError, TopicMismatchError
 from ccstream.ops.broker import Broker, Cluster
 from ccstream.ops.kafka_config import TRANSACTION_TIMEOUT_MS, producer_config
+from ccstream.ops.local_store import FREE_BYTES_SAFE, free_bytes
 from ccstream.ops.settings import Settings
 from ccstream.ops.settings_sources import config_file
 from ccstream.ops.topics import Plan, survey
@@ -75,6 +76,7 @@ def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
         return
     yield from _settings(settings)
     yield _hot_path()
+    yield _store(settings)
     yield from _schemas(settings)
     broker = Broker(settings)
     try:
@@ -124,6 +126,20 @@ def _hot_path() -> Finding:
     else:
         found = "compiled to machine code"
     return Finding("hot path", "ok", found)
+
+
+def _store(settings: Settings) -> Finding:
+    state = settings.state
+    if state.store == "memory":
+        return Finding("store", "ok", "rows in memory, read from the changelogs at each start")
+    try:
+        free = free_bytes(state)
+    except CcstreamError as problem:
+        return Finding("store", "fail", str(problem), "correct its permissions, or state.directory")
+    found = f"rows in files at {state.directory}, with {free / 1e9:.1f} GB free"
+    if free < FREE_BYTES_SAFE:
+        return Finding("store", "warn", found, "make room: a worker ends when there is none")
+    return Finding("store", "ok", found)
 
 
 def _on_this_machine(address: str) -> bool:

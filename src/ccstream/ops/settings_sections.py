@@ -192,11 +192,28 @@ class ChunkSettings(Section):
 class StateSettings(Section):
     """The tables' rows."""
 
+    store: Literal["memory", "rocksdb"] = Field(
+        default="memory",
+        description="Where rows are kept: `memory`, read anew from the changelogs at each start, "
+        "or `rocksdb`, files in `directory`, where only what was missed is read.",
+    )
+    directory: Path = Field(
+        default=Path("ccstream-state"),
+        description="Folder of the store `rocksdb`, one for each worker: two never share one. It "
+        "holds customers' data, as the changelogs do.",
+    )
+    memory_max_bytes: int = Field(
+        default=256 << 20,
+        ge=16 << 20,
+        le=1 << 40,
+        description="Most memory that the store `rocksdb` takes for all its partitions together: "
+        "blocks that were read, and rows that are not in files yet.",
+    )
     cache_rows_max: int = Field(
         default=8_192,
         ge=64,
         le=10_000_000,
-        description="Most decoded rows kept beside the encoded ones.",
+        description="Most decoded rows kept beside the encoded ones, or the files.",
     )
 
 

@@ -1,0 +1,338 @@
+"""The local store: one database for each partition number, which holds rows of all tables.
+
+A store says with its rows how far in each changelog they reach. Both are written in one batch,
+and only of transactions that have been committed, so that a store is at any time what a reader
+of the changelogs had up to there: a process may be killed at any point, and its successor reads
+on from these positions.
+
+A store that does not fit is wiped and made anew from the changelogs, and the log says why: it is
+of another application, of a state that was begun anew, of another partition count or a format
+that is not known here; it is ahead of the changelog, or behind what is still in it; its files are
+damaged; or it was last current so long ago that deletions may have been compacted away since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, Protocol
+
+import structlog
+from msgspec import DecodeError, Struct, field, json
+
+from ccstream.domain.moment import Scope
+from ccstream.engine.store import Backing, Table
+from ccstream.errors import StoreDamagedError
+
+__all__ = ["FORMAT", "Database", "Folder", "Header", "PartitionStore", "Stores", "misfit"]
+
+log = structlog.get_logger(__name__)
+
+FORMAT: Final = 1
+"""Of the keys and the header. Another one is not read but made anew, whichever is the newer."""
+
+_HEADER: Final = b"\0header"
+"""The header's key, before those of all tables."""
+
+_CLOCK_SLACK_MS: Final = 60_000
+"""A store that was current later than this from now was written under a wrong clock."""
+
+
+class Database(Protocol):
+    """What a store is kept in; every method may raise a StoreError."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def write(self, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """All of these, or none; a value of None deletes."""
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """All keys that begin so, in order."""
+
+
+class Folder(Protocol):
+    """Where the databases are."""
+
+    def open(self, number: int) -> Database: ...
+
+    def close_database(self, number: int) -> None: ...
+
+    def remove(self, number: int) -> None:
+        """Close it, if it is open, and forget all that is in it."""
+
+    def close(self) -> None: ...
+
+
+class Header(Struct):
+    """What a store says of itself."""
+
+    format: int
+    app_id: str
+    state_id: bytes
+    partitions: int
+    epoch: int = 0
+    current_at: int = 0
+    """When it was known to have all there was in the changelogs, in ms."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """The offset to read on from, by changelog."""
+    folded: dict[str, int] = field(default_factory=dict)
+    """The next offset of each input with which these rows belong together; for who looks in."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """How many there are, by table."""
+
+
+class TableBacking:
+    """The rows of one table in a store; a :class:`.store.Backing`."""
+
+    def __init__(self, store: PartitionStore, table: str) -> None:
+        self._store = store
+        self._prefix = table.encode() + b"\0"
+        self.name = table
+        self.rows = 0
+        self.restored: dict[str, bytes | None] = {}
+
+    def get(self, key: str) -> bytes | None:
+        return self._store.database.get(self._prefix + key.encode())
+
+    def keys(self) -> Iterator[str]:
+        at = len(self._prefix)
+        return (str(key[at:], "utf-8") for key in self._store.database.keys(self._prefix))
+
+    def restore(self, key: str, value: bytes | None) -> None:
+        self.restored[key] = value
+
+    def named(
+        self, rows: Iterable[tuple[str, bytes | None]]
+    ) -> Iterator[tuple[bytes, bytes | None]]:
+        """Rows under their keys in the database."""
+        prefix = self._prefix
+        return ((prefix + key.encode(), value) for key, value in rows)
+
+    def count_restored(self) -> None:
+        """Count in what is about to be written: whether a row is new, the database knows."""
+        get, prefix = self._store.database.get, self._prefix
+        for key, value in self.restored.items():
+            known = get(prefix + key.encode()) is not None
+            self.rows += (value is not None) - known
+
+
+class PartitionStore:
+    """The store of one partition number.
+
+    Args:
+        number: the partition number.
+        folder: where its database is.
+        header: what it has to say of itself where it is new.
+        tables: their names.
+
+    Raises:
+        StoreError: it cannot be used.
+    """
+
+    def __init__(self, number: int, folder: Folder, header: Header, tables: Iterable[str]) -> None:
+        self.number = number
+        self._folder = folder
+        self.header = header
+        self.backings = {name: TableBacking(self, name) for name in tables}
+        try:
+            self.database = folder.open(number)
+            self._read_header()
+        except StoreDamagedError as error:
+            self.wipe(str(error), header)
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """The offset to read on from, by changelog; none where all has to be read."""
+        return self.header.positions
+
+    def wipe(self, reason: str, header: Header | None = None) -> None:
+        """Begin with nothing, and say so in the log.
+
+        Args:
+            reason: why.
+            header: what it is to say of itself from now on, if not the same as before.
+        """
+        log.warning("local store is made anew", partition=self.number, reason=reason)
+        self._folder.remove(self.number)
+        self.database = self._folder.open(self.number)
+        before = self.header if header is None else header
+        self.header = Header(before.format, before.app_id, before.state_id, before.partitions)
+        for backing in self.backings.values():
+            backing.rows = 0
+        self.forget_restored()
+
+    def forget_restored(self) -> None:
+        """Of what was restored nothing more than is written."""
+        for backing in self.backings.values():
+            backing.restored.clear()
+
+    def write_restored(self, positions: Mapping[str, int], now_ms: int | None = None) -> None:
+        """Write what was restored, which reaches up to ``positions``.
+
+        It is current only where ``now_ms`` says so.
+        """
+        rows: list[tuple[bytes, bytes | None]] = []
+        for backing in self.backings.values():
+            backing.count_restored()
+            rows.extend(backing.named(backing.restored.items()))
+        self._write(rows, positions, now_ms)
+        self.forget_restored()
+
+    def write_committed(
+        self,
+        tables: Mapping[str, Table],
+        positions: Mapping[str, int],
+        folded: Mapping[str, int],
+        now_ms: int,
+    ) -> None:
+        """Write what a commit has made a fact: the tables' unwritten rows."""
+        rows: list[tuple[bytes, bytes | None]] = []
+        for name, table in tables.items():
+            rows.extend(self.backings[name].named(table.unwritten()))
+        self.header.folded.update(folded)
+        self._write(rows, positions, now_ms)
+        for table in tables.values():
+            table.written()
+
+    def write_current(self, now_ms: int, epoch: int | None = None) -> None:
+        """Note that nothing is missing, since this worker is the owner, of this epoch."""
+        if epoch is not None:
+            self.header.epoch = epoch
+        self._write([], {}, now_ms)
+
+    def close(self) -> None:
+        self._folder.close_database(self.number)
+
+    def _read_header(self) -> None:
+        found = self.database.get(_HEADER)
+        if found is not None:
+            try:
+                self.header = json.decode(found, type=Header)
+            except DecodeError as error:
+                raise StoreDamagedError(f"its header cannot be read: {error}") from error
+        for name, backing in self.backings.items():
+            backing.rows = self.header.rows.get(name, 0)
+
+    def _write(
+        self,
+        rows: list[tuple[bytes, bytes | None]],
+        positions: Mapping[str, int],
+        now_ms: int | None,
+    ) -> None:
+        header = self.header
+        header.positions.update(positions)
+        if now_ms is not None:
+            header.current_at = now_ms
+        header.rows = {name: backing.rows for name, backing in self.backings.items()}
+        rows.append((_HEADER, json.encode(header)))
+        self.database.write(rows)
+
+
+def misfit(
+    header: Header,
+    starts: Mapping[str, int],
+    ends: Mapping[str, int],
+    now_ms: int,
+    tombstones_ms: int,
+) -> str | None:
+    """Why a store does not fit the changelogs, or None.
+
+    Args:
+        header: the store's; one without positions fits.
+        starts, ends: the changelogs' first offsets and ends.
+        now_ms: the time.
+        tombstones_ms: how long a deletion stays in a changelog.
+    """
+    if not header.positions:
+        return None
+    if header.positions.keys() != ends.keys():
+        return "it has other tables than this version of ccstream"
+    for changelog, position in header.positions.items():
+        if position > ends[changelog]:
+            return f"it is ahead of {changelog}, which ends at {ends[changelog]}, by {position}"
+        if position < starts[changelog]:
+            return f"it stands at {position} of {changelog}, which begins at {starts[changelog]}"
+    age_ms = now_ms - header.current_at
+    if age_ms < -_CLOCK_SLACK_MS:
+        return "it was last current at a time that is still to come"
+    if age_ms > tombstones_ms // 2:
+        return (
+            f"it was last current {age_ms // 3_600_000} hours ago, and deletions stay in the "
+            f"changelogs for {tombstones_ms // 3_600_000} hours"
+        )
+    return None
+
+
+class Stores:
+    """The stores of one worker.
+
+    Args:
+        folder: where their databases are.
+        app_id: the application that they have to be of.
+        partitions: N.
+        new_table: makes a table's face on its backing.
+        tables: their names.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        app_id: str,
+        partitions: int,
+        new_table: Callable[[str, Backing], Table],
+        tables: tuple[str, ...],
+    ) -> None:
+        self._folder = folder
+        self._app_id = app_id
+        self._partitions = partitions
+        self._new_table = new_table
+        self._tables = tables
+        self._open: dict[int, PartitionStore] = {}
+
+    def open(self, scope: Scope, epoch: int) -> PartitionStore:
+        """The store of a partition number, wiped if it is of another state.
+
+        Args:
+            scope: the number and the state that it has to be of.
+            epoch: the highest that the number ever had.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
+        number = scope.partition
+        fresh = Header(FORMAT, self._app_id, scope.state_id, self._partitions)
+        store = self._open.get(number)
+        if store is None:
+            store = PartitionStore(number, self._folder, fresh, self._tables)
+            self._open[number] = store
+        store.forget_restored()
+        if reason := _mismatch(store.header, fresh, epoch):
+            store.wipe(reason, fresh)
+        return store
+
+    def tables(self, store: PartitionStore) -> dict[str, Table]:
+        """The tables of a partition number, on its store."""
+        return {name: self._new_table(name, b) for name, b in store.backings.items()}
+
+    def keep(self, numbers: Iterable[int]) -> None:
+        """Close the stores of all other partition numbers."""
+        for number in self._open.keys() - set(numbers):
+            self._open.pop(number).close()
+
+    def close(self) -> None:
+        self.keep(())
+        self._folder.close()
+
+
+def _mismatch(found: Header, fresh: Header, epoch: int) -> str | None:
+    """Why a store is of another state, or None."""
+    if found.format != fresh.format:
+        return f"its format is {found.format}, and this version of ccstream has {fresh.format}"
+    if found.app_id != fresh.app_id:
+        return f"it is of application {found.app_id!r}, and this is {fresh.app_id!r}"
+    if found.partitions != fresh.partitions:
+        return f"it was made with {found.partitions} partitions, not {fresh.partitions}"
+    if found.state_id != fresh.state_id:
+        return "it is of a state that was begun anew since"
+    if found.epoch > epoch:
+        return f"it is of epoch {found.epoch}, and the cluster knows of {epoch} at most"
+    return None

@@ -9,6 +9,7 @@ from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.owners import Owner, latest_owners
 from ccstream.engine.partition import Partition
 from ccstream.engine.restore import RestoreProgress
+from ccstream.engine.standbys import Standbys
 from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.wire.catalogue import OWNERS_TOPIC
@@ -73,12 +74,15 @@ class Place:
         retained: dict[int, Partition] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
         stores: Stores | None = None,
+        standbys: Standbys | None = None,
         progress: Callable[[RestoreProgress], None] = lambda progress: None,
     ) -> dict[int, Partition]:
         """Take over and see it decided."""
         if generation is None:
             generation = self.join(who)
-        takeover = TakeOver(self.layout, self.cluster, who.delivery, self.clock, progress, stores)
+        takeover = TakeOver(
+            self.layout, self.cluster, who.delivery, self.clock, progress, stores, standbys
+        )
         assignment = Assignment(APP, generation, who.member, None, numbers)
         taken = takeover.acquire(assignment, retained or {}, cancelled)
         self.broker.write_markers()

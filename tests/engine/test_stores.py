@@ -17,8 +17,9 @@ from ccstream.domain.moment import Scope
 from ccstream.engine import rocks
 from ccstream.engine.rocks import Memory, RocksDatabase
 from ccstream.engine.store import Table
+from ccstream.engine.store_fit import misfit
 from ccstream.engine.store_folder import StoreFolder
-from ccstream.engine.stores import FORMAT, Header, PartitionStore, Stores, misfit
+from ccstream.engine.stores import FORMAT, Header, PartitionStore, Stores
 from ccstream.errors import StoreDamagedError, StoreError
 from ccstream.wire.rows import Entry
 from tests.engine.takeovers import CARTS, WINDOWS, Place

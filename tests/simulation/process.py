@@ -151,6 +151,7 @@ def on_fakes() -> Iterator[None]:
         with (
             patch("ccstream.engine.restore.Consumer", FakeConsumer),
             patch("ccstream.engine.dataplane.Consumer", FakeConsumer),
+            patch("ccstream.engine.standbys.Consumer", FakeConsumer),
             patch("ccstream.engine.collector.gc", collector),
         ):
             yield

@@ -55,7 +55,9 @@ class EngineApp(faust.App):
         assert isinstance(consumer, Consumer)
         return consumer
 
-    def capture_assignment(self, actives: set[tuple[str, int]]) -> Assignment:
+    def capture_assignment(
+        self, actives: set[tuple[str, int]], standbys: set[tuple[str, int]]
+    ) -> Assignment:
         """The group's word, frozen; called once, in the assigned callback."""
         coordinator = self.control.thread._ensure_consumer()._coordinator
         return Assignment(
@@ -65,6 +67,7 @@ class EngineApp(faust.App):
             instance=self.instance_id,
             partitions=self.layout.whole(actives),
             waiting=self.layout.partial(actives),
+            standbys=self.layout.whole(standbys),
         )
 
     def lose(self, error: BaseException) -> None:
@@ -92,7 +95,7 @@ def make_app(
         topic_partitions=layout.partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        table_standby_replicas=0,
+        table_standby_replicas=settings.state.standby_replicas,
         web_enabled=False,
         # A static member is given its last assignment back, which names it by its address.
         canonical_url=f"http://{group.instance_id}" if group.instance_id else url,

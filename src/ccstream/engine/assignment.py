@@ -36,7 +36,8 @@ class Assignment(Struct, frozen=True, eq=False):
 
     ``partitions`` are the numbers that are whole: every input topic and every changelog of the
     number was assigned to this worker. ``waiting`` are those of which it got only a part, as
-    happens while a rolling upgrade adds a topic; nobody folds them.
+    happens while a rolling upgrade adds a topic; nobody folds them. ``standbys`` are those that
+    another worker owns and this one follows.
     """
 
     group: str
@@ -45,6 +46,7 @@ class Assignment(Struct, frozen=True, eq=False):
     instance: str | None
     partitions: frozenset[int]
     waiting: frozenset[int] = frozenset()
+    standbys: frozenset[int] = frozenset()
 
     def group_metadata(self) -> bytes:
         """The bytes that make a transaction's offsets valid only within this generation.

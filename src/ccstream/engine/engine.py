@@ -22,6 +22,7 @@ import structlog
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.chunks import ChunkLoop
 from ccstream.engine.partition import Partition
+from ccstream.engine.standbys import Standbys
 from ccstream.engine.takeover import TakeOver, TakeOverCancelled
 from ccstream.errors import DeliveryError
 
@@ -56,6 +57,7 @@ class Engine:
         chunks: folding and committing of what is held.
         release_timeout: seconds for the last commit before partitions are given up.
         on_failure: called once, in the engine's thread, with what ended it.
+        standbys: what is followed of partitions that others own, if anything is.
     """
 
     def __init__(
@@ -65,11 +67,13 @@ class Engine:
         *,
         release_timeout: float,
         on_failure: Callable[[BaseException], None],
+        standbys: Standbys | None = None,
     ) -> None:
         self._takeover = takeover
         self._chunks = chunks
         self._release_timeout = release_timeout
         self._on_failure = on_failure
+        self._standbys = standbys
         self._commands: queue.SimpleQueue[_Assign | _Release | _Stop] = queue.SimpleQueue()
         self._retained: dict[int, Partition] = {}
         self._retained_generation = -1
@@ -131,6 +135,8 @@ class Engine:
             self._failed.set()
             self._answer_the_rest()
             self._chunks.close()
+            if self._standbys is not None:
+                self._standbys.close()
 
     def _next_command(self) -> _Assign | _Release | _Stop | None:
         try:
@@ -149,6 +155,8 @@ class Engine:
         followed = assignment.generation == self._retained_generation + 1
         retained = self._retained if followed else {}
         self._retained = {}
+        if self._standbys is not None:
+            self._standbys.stop()
         try:
             partitions = self._takeover.acquire(
                 assignment, retained, lambda: not self._commands.empty()
@@ -158,6 +166,8 @@ class Engine:
             return
         self._chunks.begin(partitions, assignment.waiting)
         self.assignment = assignment
+        if self._standbys is not None:
+            self._standbys.follow(assignment.standbys)
         log.info(
             "serving",
             partitions=sorted(partitions),

@@ -119,6 +119,14 @@ class Gauges:
             self._reported_at = now
             self._report(progress)
 
+    def standby(self, changelog: str, number: int, lag: int | None) -> None:
+        """How far a standby is behind; None if it is not followed any more."""
+        labels = (self._layout.table_of(changelog), str(number))
+        if lag is None:
+            self._metrics.remove("ccstream_standby_lag_records", labels)
+        else:
+            self._metrics.set("ccstream_standby_lag_records", labels, lag)
+
     def turn(self, plane: _Ends, partitions: Mapping[int, Partition], delivery: Delivery) -> None:
         """Once a second: lag, store sizes, queues."""
         now = self._clock.monotonic()

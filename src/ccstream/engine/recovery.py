@@ -42,12 +42,13 @@ class Recovery(Service):
         """Returns at once: no heartbeat is sent until the assigned callback is over."""
         app = self.app
         actives = {(tp.topic, tp.partition) for tp in app.assignor.assigned_actives()}
+        standbys = {(tp.topic, tp.partition) for tp in app.assignor.assigned_standbys()}
         loop = asyncio.get_running_loop()
 
         def served() -> None:
             loop.call_soon_threadsafe(lambda: self.add_future(self._finish(generation_id)))
 
-        app.engine.assign(app.capture_assignment(actives), served)
+        app.engine.assign(app.capture_assignment(actives, standbys), served)
 
     async def _finish(self, generation_id: int) -> None:
         app = self.app

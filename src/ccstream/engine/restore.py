@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from ccstream.engine.store import Table
 from ccstream.errors import BrokerUnavailableError, StateError
 
-__all__ = ["ChangelogRange", "RestoreProgress", "restore"]
+__all__ = ["ChangelogRange", "RestoreProgress", "place_of", "restore", "row_of"]
 
 _BATCH = 10_000
 """Records a call; librdkafka's own batches are smaller, so this bounds memory only."""
@@ -121,7 +121,7 @@ def _read(
                 f"{_STALLED_AFTER:.0f} s; are the brokers up?"
             )
         for message in messages:
-            tp, offset = _place(message)
+            tp, offset = place_of(message)
             error = message.error()
             if error is not None:
                 events += 1
@@ -133,13 +133,7 @@ def _read(
                 if error.retriable() or error.code() == KafkaError._ALL_BROKERS_DOWN:
                     continue
                 raise StateError(f"could not restore {tp[0]}[{tp[1]}]: {error.str()}")
-            key, value = _row_key(message), message.value()
-            if key is None or (value is not None and not value.startswith(_FRAME)):
-                raise StateError(
-                    f"{tp[0]}[{tp[1]}] offset {offset} is no row of a ccstream table; "
-                    "something else wrote to the changelog"
-                )
-            tables[tp].restore(key, value)
+            tables[tp].restore(*row_of(message))
             positions[tp] = offset + 1
         if len(messages) > events:
             state.records += len(messages) - events
@@ -153,6 +147,22 @@ def _read(
         progress(state)
 
 
+def row_of(message: Message) -> tuple[str, bytes | None]:
+    """The row in a changelog record, None for a deletion, with its key.
+
+    Raises:
+        StateError: it is none.
+    """
+    key, value = _row_key(message), message.value()
+    if key is None or (value is not None and not value.startswith(_FRAME)):
+        (topic, number), offset = place_of(message)
+        raise StateError(
+            f"{topic}[{number}] offset {offset} is no row of a ccstream table; "
+            "something else wrote to the changelog"
+        )
+    return key, value
+
+
 def _row_key(message: Message) -> str | None:
     """The key as text, or None if it is none: keys of rows are."""
     key: Any = message.key()
@@ -162,7 +172,7 @@ def _row_key(message: Message) -> str | None:
         return None
 
 
-def _place(message: Message) -> tuple[tuple[str, int], int]:
+def place_of(message: Message) -> tuple[tuple[str, int], int]:
     """Topic and partition, and offset, of what the consumer handed over: it always has them."""
     where: Any = (message.topic(), message.partition())
     offset: Any = message.offset()

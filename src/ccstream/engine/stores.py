@@ -23,7 +23,7 @@ from ccstream.domain.moment import Scope
 from ccstream.engine.store import Backing, Table
 from ccstream.errors import StoreDamagedError
 
-__all__ = ["FORMAT", "Database", "Folder", "Header", "PartitionStore", "Stores", "misfit"]
+__all__ = ["FORMAT", "Database", "Folder", "Header", "PartitionStore", "Stores"]
 
 log = structlog.get_logger(__name__)
 
@@ -32,9 +32,6 @@ FORMAT: Final = 1
 
 _HEADER: Final = b"\0header"
 """The header's key, before those of all tables."""
-
-_CLOCK_SLACK_MS: Final = 60_000
-"""A store that was current later than this from now was written under a wrong clock."""
 
 
 class Database(Protocol):
@@ -225,41 +222,6 @@ class PartitionStore:
         header.rows = {name: backing.rows for name, backing in self.backings.items()}
         rows.append((_HEADER, json.encode(header)))
         self.database.write(rows)
-
-
-def misfit(
-    header: Header,
-    starts: Mapping[str, int],
-    ends: Mapping[str, int],
-    now_ms: int,
-    tombstones_ms: int,
-) -> str | None:
-    """Why a store does not fit the changelogs, or None.
-
-    Args:
-        header: the store's; one without positions fits.
-        starts, ends: the changelogs' first offsets and ends.
-        now_ms: the time.
-        tombstones_ms: how long a deletion stays in a changelog.
-    """
-    if not header.positions:
-        return None
-    if header.positions.keys() != ends.keys():
-        return "it has other tables than this version of ccstream"
-    for changelog, position in header.positions.items():
-        if position > ends[changelog]:
-            return f"it is ahead of {changelog}, which ends at {ends[changelog]}, by {position}"
-        if position < starts[changelog]:
-            return f"it stands at {position} of {changelog}, which begins at {starts[changelog]}"
-    age_ms = now_ms - header.current_at
-    if age_ms < -_CLOCK_SLACK_MS:
-        return "it was last current at a time that is still to come"
-    if age_ms > tombstones_ms // 2:
-        return (
-            f"it was last current {age_ms // 3_600_000} hours ago, and deletions stay in the "
-            f"changelogs for {tombstones_ms // 3_600_000} hours"
-        )
-    return None
 
 
 class Stores:

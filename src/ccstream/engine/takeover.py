@@ -34,7 +34,9 @@ from ccstream.engine.owners import (
 )
 from ccstream.engine.partition import Partition
 from ccstream.engine.restore import ChangelogRange, RestoreProgress
-from ccstream.engine.stores import Stores, misfit
+from ccstream.engine.standbys import Standbys
+from ccstream.engine.store_fit import wipe_if_unfit
+from ccstream.engine.stores import Stores
 from ccstream.errors import BrokerUnavailableError, StateError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from ccstream.wire.headers import CE_SOURCE, epoch_of, header, sync_source
@@ -73,6 +75,7 @@ class TakeOver:
         clock: Clock,
         progress: Callable[[RestoreProgress], None],
         stores: Stores | None = None,
+        standbys: Standbys | None = None,
     ) -> None:
         self._layout = layout
         self._cluster = cluster
@@ -80,6 +83,8 @@ class TakeOver:
         self._clock = clock
         self._progress = progress
         self._stores = stores
+        self._standbys = standbys
+        self._followed: dict[int, Mapping[str, int]] = {}
 
     def acquire(
         self,
@@ -99,8 +104,10 @@ class TakeOver:
             FencedError: another member has taken over in the meantime.
         """
         numbers = sorted(assignment.partitions)
+        if self._standbys is not None:
+            self._standbys.keep({*numbers, *assignment.standbys})
         if self._stores is not None:
-            self._stores.keep(numbers)
+            self._stores.keep({*numbers, *assignment.standbys})
         if not numbers:
             return {}
         self._layout.check(self._cluster.partition_counts())
@@ -272,8 +279,11 @@ class TakeOver:
             )
         state_id = owner.state_id if owner is not None else new_state_id()
         scope = Scope(state_id, number, self._layout.partitions)
+        standby = self._standbys.take(number, state_id) if self._standbys is not None else None
         if self._stores is None:
-            return Partition(scope, self._layout.new_tables(), folded)
+            tables = self._layout.new_tables() if standby is None else standby.tables
+            self._followed[number] = {} if standby is None else standby.positions
+            return Partition(scope, tables, folded)
         store = self._stores.open(scope, owner.epoch if owner is not None else 0)
         return Partition(scope, self._stores.tables(store), folded, store)
 
@@ -287,9 +297,9 @@ class TakeOver:
         starts = self._cluster.starts(changelogs)
         ends = self._cluster.high_watermarks(changelogs)
         for number in numbers:
-            self._check_store(partitions[number], starts, ends)
+            self._check_held(partitions[number], starts, ends)
         ranges = [
-            ChangelogRange(t, n, _position(partitions[n], t, starts[t, n]), ends[t, n])
+            ChangelogRange(t, n, self._reached(partitions[n]).get(t, starts[t, n]), ends[t, n])
             for t, n in changelogs
         ]
 
@@ -309,26 +319,30 @@ class TakeOver:
             self._progress if self._stores is None else restored,
         )
 
-    def _check_store(
+    def _check_held(
         self,
         partition: Partition,
         starts: Mapping[TopicPartitionKey, int],
         ends: Mapping[TopicPartitionKey, int],
     ) -> None:
-        """A store that does not fit its changelogs is wiped."""
-        store = partition.store
-        if store is None or not store.positions:
+        """What is there of a partition number and does not fit its changelogs is let go."""
+        number = partition.number
+        changelogs = list(self._layout.changelogs([number]))
+        if partition.store is not None:
+            now_ms = self._clock.now_ms()
+            wipe_if_unfit(partition.store, self._cluster, changelogs, starts, now_ms)
             return
-        changelogs = list(self._layout.changelogs([partition.number]))
-        reason = misfit(
-            store.header,
-            {topic: starts[topic, n] for topic, n in changelogs},
-            {topic: ends[topic, n] for topic, n in changelogs},
-            self._clock.now_ms(),
-            min(self._cluster.tombstones_kept_ms(topic) for topic, _ in changelogs),
-        )
-        if reason is not None:
-            store.wipe(reason)
+        for topic, at in self._reached(partition).items():
+            if not starts[topic, number] <= at <= ends[topic, number]:
+                partition.tables = self._layout.new_tables()
+                self._followed[number] = {}
+                return
+
+    def _reached(self, partition: Partition) -> Mapping[str, int]:
+        """How far in the changelogs reaches what is there already."""
+        if partition.store is not None:
+            return partition.store.positions
+        return self._followed.get(partition.number, {})
 
     def _write_restored(
         self, partition: Partition, positions: Mapping[TopicPartitionKey, int]
@@ -368,11 +382,6 @@ class TakeOver:
             member=f"{socket.gethostname()}:{os.getpid()}",
             acquired_at=self._clock.now_ms(),
         )
-
-
-def _position(partition: Partition, changelog: str, start: int) -> int:
-    """Where to read a changelog from."""
-    return start if partition.store is None else partition.store.positions.get(changelog, start)
 
 
 def _ids_of(owners: Mapping[int, Owner], numbers: Iterable[int]) -> list[str]:

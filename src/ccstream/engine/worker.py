@@ -29,11 +29,11 @@ from ccstream.engine.engine import Engine
 from ccstream.engine.fold import Folder
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
+from ccstream.engine.local_state import make_standbys, make_stores, make_tables
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.plain import PlainDelivery
 from ccstream.engine.restore import RestoreProgress
 from ccstream.engine.status import ExitStatus, status_of
-from ccstream.engine.store import Table
 from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
@@ -56,7 +56,6 @@ from ccstream.wire.catalogue import (
     channel_of,
     topic_numbers,
 )
-from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.sync import sync_codecs
 
 __all__ = ["Worker", "run"]
@@ -115,7 +114,7 @@ class Worker:
         try:
             if not await self._reach_broker(cluster, stopping):
                 return ExitStatus.STOPPED
-            self._stores = self._make_stores()
+            self._stores = make_stores(self.settings)
             delivery = await asyncio.to_thread(self._delivery, cluster)
             self.engine = self._make_engine(cluster, delivery)
             self.app = make_app(self.settings, self._layout, self.engine, self._lost, url)
@@ -198,36 +197,13 @@ class Worker:
 
     def _make_layout(self) -> None:
         settings = self.settings
-        rows_max = self._rows_max
         self._layout = Layout(
             app_id=settings.app_id,
             partitions=settings.kafka.partitions,
             inputs=self._inputs,
             tables=TABLES,
             others=(*SYNC_TOPICS.values(), REJECTED_TOPIC),
-            new_tables=lambda: {name: Table(name, ROW_CODECS[name], rows_max) for name in TABLES},
-        )
-
-    @property
-    def _rows_max(self) -> int:
-        """Decoded rows of each table of a partition."""
-        settings = self.settings
-        return max(64, settings.state.cache_rows_max // settings.kafka.partitions)
-
-    def _make_stores(self) -> Stores | None:
-        """The local stores, where rows are kept in such."""
-        settings, rows_max = self.settings, self._rows_max
-        if settings.state.store == "memory":
-            return None
-        from ccstream.engine.store_folder import StoreFolder
-
-        state = settings.state
-        return Stores(
-            StoreFolder(state.directory, settings.app_id, state.memory_max_bytes),
-            settings.app_id,
-            settings.kafka.partitions,
-            lambda name, backing: Table(name, ROW_CODECS[name], rows_max, backing),
-            TABLES,
+            new_tables=lambda: make_tables(settings),
         )
 
     def _delivery(self, cluster: Cluster) -> Delivery:
@@ -265,6 +241,7 @@ class Worker:
             session_timeout=group.session_timeout_ms / 1000,
             report=self._report_restore,
         )
+        standbys = make_standbys(settings, self._layout, cluster, clock, self._stores, gauges)
         takeover = TakeOver(
             self._layout,
             cluster,
@@ -272,6 +249,7 @@ class Worker:
             clock,
             gauges.restoring,
             self._stores,
+            standbys,
         )
         plane = DataPlane(
             consumer_config(settings, isolation="read_committed", role="input"),
@@ -302,6 +280,7 @@ class Worker:
             ChunkLoop(plane, folder, delivery, self._layout, gauges, pace, clock),
             release_timeout=group.rebalance_timeout_ms / 2000,
             on_failure=self._failed,
+            standbys=standbys,
         )
 
     def _commit_offsets(self, snapshot: Snapshot) -> None:

@@ -171,6 +171,14 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             help="Time from the assignment of partitions to their being served.",
         ),
         MetricSpec(
+            name="ccstream_standby_lag_records",
+            kind="gauge",
+            unit="records",
+            labels=("table", "partition"),
+            help="Changelog offsets that a standby has still to read, of partitions that another "
+            "worker owns.",
+        ),
+        MetricSpec(
             name="ccstream_producer_queue_records",
             kind="gauge",
             unit="records",

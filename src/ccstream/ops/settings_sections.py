@@ -209,6 +209,13 @@ class StateSettings(Section):
         description="Most memory that the store `rocksdb` takes for all its partitions together: "
         "blocks that were read, and rows that are not in files yet.",
     )
+    standby_replicas: int = Field(
+        default=0,
+        ge=0,
+        le=8,
+        description="Workers that follow each partition beside the one that owns it, so as to take "
+        "it over without a restore. The same for all workers.",
+    )
     cache_rows_max: int = Field(
         default=8_192,
         ge=64,

@@ -6,13 +6,16 @@ from hashlib import blake2b
 
 import pytest
 
+from ccstream.domain.events import CartItemRemoved, Event
 from ccstream.domain.limits import RETRY_SPAN_MS, WINDOW_IDS_MIN, WINDOW_SOURCES_MAX
 from ccstream.domain.window import (
+    BY_HAND,
     SourceWindow,
     Verdict,
     Window,
     WindowLimits,
     admit,
+    admit_by_hand,
 )
 
 DAY_MS = 24 * 3_600_000
@@ -163,3 +166,66 @@ def test_a_bound_outside_64_to_1024_ids_is_refused(ids_max: int) -> None:
 def test_a_horizon_that_nothing_could_meet_is_refused() -> None:
     with pytest.raises(ValueError, match="horizon_ms"):
         WindowLimits(horizon_ms=0)
+
+
+# applied by hand
+
+
+def late(event_id: str, at: int, source: str = "7") -> Event:
+    return CartItemRemoved(
+        event_id=event_id,
+        occurred_at=at,
+        channel="till",
+        source=source,
+        subject="customer:1",
+        sku="tea",
+    )
+
+
+def by_hand(heard: Heard, event: Event) -> Verdict:
+    heard.now += 1
+    window = heard.window or Window({})
+    verdict, heard.window = admit_by_hand(window, event, heard.now, heard.limits)
+    return verdict
+
+
+def test_what_is_too_late_is_fresh_by_hand_once() -> None:
+    heard = Heard()
+    event = late("old", NOON - 40 * DAY_MS)
+    assert heard.say("old", event.occurred_at, "till/7", now=NOON) == "too_late"
+    assert by_hand(heard, event) == "fresh"
+    assert by_hand(heard, event) == "duplicate"
+    assert heard.say("old", event.occurred_at, "till/7", now=heard.now) == "too_late"
+
+
+def test_by_hand_the_ids_of_two_sources_are_told_apart() -> None:
+    heard = Heard()
+    assert by_hand(heard, late("1", NOON, source="7")) == "fresh"
+    assert by_hand(heard, late("1", NOON, source="8")) == "fresh"
+
+
+def test_what_was_applied_by_hand_leaves_the_sources_own_window_as_it_is() -> None:
+    heard = Heard()
+    heard.say("a", NOON, "till/7")
+    before = heard.window.sources["till/7"]
+    by_hand(heard, late("old", NOON - 40 * DAY_MS))
+    assert heard.window.sources["till/7"] is before
+
+
+def test_any_number_is_applied_by_hand_oldest_first_and_none_twice_however_long_after() -> None:
+    heard = Heard()
+    events = [late(str(n), NOON - 40 * DAY_MS + n * 3_600_000) for n in range(300)]
+    assert {by_hand(heard, event) for event in events} == {"fresh"}
+    heard.now += 400 * DAY_MS
+    for number in range(3 * WINDOW_SOURCES_MAX):  # all that is idle is forgotten meanwhile
+        heard.say("a", heard.now, f"till/{number}")
+    assert "fresh" not in {by_hand(heard, event) for event in events}
+    assert len(heard.window.sources) == WINDOW_SOURCES_MAX + 1
+    assert len(heard.window.sources[BY_HAND]) <= WINDOW_IDS_MIN + 16
+
+
+def test_what_is_forgotten_even_of_those_applied_by_hand_is_too_late_again() -> None:
+    heard = Heard()
+    for number in range(300):
+        by_hand(heard, late(str(number), NOON - 40 * DAY_MS + number * 3_600_000))
+    assert by_hand(heard, late("older", NOON - 40 * DAY_MS)) == "too_late"

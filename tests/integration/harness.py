@@ -43,10 +43,27 @@ def make_topics(settings: Settings) -> None:
     topics.apply(topics.survey(settings, broker), broker)
 
 
-class Worker:
-    """``ccstream worker`` as a process that a test may hurt; by itself, or with its supervisor."""
+_START = """
+import sys
+from ccstream.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 
-    def __init__(self, settings: Settings, *, supervised: bool = False, **environment: str) -> None:
+
+class Worker:
+    """``ccstream worker`` as a process that a test may hurt; by itself, or with its supervisor.
+
+    ``program``: Python that is run first, in the same process.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *arguments: str,
+        supervised: bool = False,
+        program: str | None = None,
+        **environment: str,
+    ) -> None:
         self.port = free_port()
         self._log = Path(tempfile.mkstemp(prefix="worker-", suffix=".log")[1])
         kafka = settings.kafka
@@ -58,7 +75,8 @@ class Worker:
             "WEB__PORT": str(self.port),
             **environment,
         }
-        command = [sys.executable, "-m", "ccstream", "worker"]
+        start = ["-m", "ccstream"] if program is None else ["-c", f"{program}{_START}"]
+        command = [sys.executable, *start, "worker", *arguments]
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
                 command if supervised else [*command, "--no-restart"],
@@ -119,9 +137,14 @@ class Worker:
 
 @contextmanager
 def worker(
-    settings: Settings, *, ready: bool = True, supervised: bool = False, **environment: str
+    settings: Settings,
+    *arguments: str,
+    ready: bool = True,
+    supervised: bool = False,
+    program: str | None = None,
+    **environment: str,
 ) -> Iterator[Worker]:
-    one = Worker(settings, supervised=supervised, **environment)
+    one = Worker(settings, *arguments, supervised=supervised, program=program, **environment)
     try:
         if ready:
             one.wait_ready()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccstream.domain.events import CartCleared
 from ccstream.domain.limits import WINDOW_SOURCES_MAX
-from ccstream.domain.window import ENTRY_BYTES, Window, WindowLimits, admit
+from ccstream.domain.window import ENTRY_BYTES, Window, WindowLimits, admit, admit_by_hand
 
 HOUR_MS = 3_600_000
 START = 1_760_000_000_000
@@ -39,6 +40,24 @@ def test_no_event_is_ever_fresh_twice(history: list[tuple[int, str, int]]) -> No
             taken.add((source, event))
         elif verdict == "duplicate":
             assert (source, event) in taken
+
+
+@settings(max_examples=150, deadline=None)
+@given(sendings)
+def test_nor_is_any_applied_by_hand_twice(history: list[tuple[int, str, int]]) -> None:
+    window, now, taken = None, START, set()
+    for event, source, pause in history:
+        now += pause
+        at = occurred_at(event)
+        verdict, window = admit(window, str(event), at, f"{source}/1", now, LIMITS)
+        if verdict == "too_late":
+            late = CartCleared(
+                event_id=str(event), occurred_at=at, channel=source, source="1", subject="x:1"
+            )
+            verdict, window = admit_by_hand(window, late, now, LIMITS)
+            if verdict == "fresh":
+                assert (source, event) not in taken
+                taken.add((source, event))
 
 
 @settings(max_examples=60, deadline=None)

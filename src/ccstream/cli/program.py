@@ -36,6 +36,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "publish": Command("ccstream.cli.publish", "Publish events from JSON lines."),
     "tail": Command("ccstream.cli.tail", "Show a topic's records, decoded."),
     "inspect": Command("ccstream.cli.inspect", "Show what is stored about one key."),
+    "rejected": Command(
+        "ccstream.cli.rejected", "Look at dead letters, and send their events again.", group=True
+    ),
     "doctor": Command("ccstream.cli.doctor", "Check brokers, topics, clocks and settings."),
     "dataset": Command("ccstream.cli.dataset", "Play public retail data through it.", group=True),
     "devkit": Command("ccstream.cli.devkit", "Start a Kafka to try things on.", group=True),

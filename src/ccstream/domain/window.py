@@ -28,6 +28,7 @@ from typing import Final, Literal, final
 
 from mypy_extensions import mypyc_attr
 
+from ccstream.domain.events import Event
 from ccstream.domain.limits import (
     RETRY_SPAN_MS,
     WINDOW_IDS_MAX,
@@ -37,17 +38,23 @@ from ccstream.domain.limits import (
 )
 
 __all__ = [
+    "BY_HAND",
     "ENTRY_BYTES",
     "SourceWindow",
     "Verdict",
     "Window",
     "WindowLimits",
     "admit",
+    "admit_by_hand",
 ]
 
 Verdict = Literal["fresh", "duplicate", "too_late"]
 
 ENTRY_BYTES: Final = 16
+BY_HAND: Final = "/by-hand"
+"""Under this name stand the events that were too late and applied by hand; no source has it, as
+each begins with its channel. It is never forgotten, so that none of them is taken twice."""
+
 _TIME_BYTES: Final = 8
 _TRIM_ABOVE_BYTES: Final = (WINDOW_IDS_MIN + 16) * ENTRY_BYTES
 """Ids that may leave do so 16 at a time, which halves what an event costs."""
@@ -164,6 +171,35 @@ def admit(
     return "fresh", _sweep(window, source, changed, now - limits.horizon_ms)
 
 
+def admit_by_hand(
+    window: Window, event: Event, now: int, limits: WindowLimits
+) -> tuple[Verdict, Window]:
+    """Judge an event that :func:`admit` found too late, and that somebody says is to be applied.
+
+    They vouch for its not having been taken when it first came; that it is not applied by hand
+    twice is seen to here, with ids and a horizon of their own, of all sources of the subject.
+
+    Returns:
+        As :func:`admit`: ``too_late`` now means that even the ids of those applied by hand are
+        forgotten for its time.
+    """
+    digest = blake2b(
+        f"{event.channel}/{event.source}/{event.event_id}".encode(), digest_size=8
+    ).digest()
+    known = window.sources.get(BY_HAND)
+    ids, horizon = (b"", _NOTHING) if known is None else (known.ids, known.horizon)
+    if _holds(ids, digest):
+        return "duplicate", window
+    if event.occurred_at <= horizon:
+        return "too_late", window
+    ids = _insert(ids, event.occurred_at.to_bytes(_TIME_BYTES) + digest)
+    if len(ids) > _TRIM_ABOVE_BYTES or len(ids) > limits.ids_max * ENTRY_BYTES:
+        ids, horizon = _trim(ids, horizon, limits.ids_max)
+    sources = window.sources.copy()
+    sources[BY_HAND] = SourceWindow(horizon, now, ids)
+    return "fresh", Window(sources, window.floor)
+
+
 def _holds(ids: bytes, digest: bytes) -> bool:
     at = ids.find(digest, _TIME_BYTES)
     while at != -1 and at % ENTRY_BYTES != _TIME_BYTES:
@@ -214,11 +250,12 @@ def _sweep(window: Window, source: str, changed: SourceWindow, oldest: int) -> W
     sources = {
         name: kept
         for name, kept in window.sources.items()
-        if kept.last_seen >= oldest or kept.newest >= oldest
+        if kept.last_seen >= oldest or kept.newest >= oldest or name == BY_HAND
     }
     sources[source] = changed
     floor = window.floor
-    if len(sources) > WINDOW_SOURCES_MAX:
-        idle = min((s for s in sources if s != source), key=lambda s: (sources[s].last_seen, s))
+    if len(sources) > WINDOW_SOURCES_MAX + (BY_HAND in sources):
+        others = [s for s in sources if s not in {source, BY_HAND}]
+        idle = min(others, key=lambda s: (sources[s].last_seen, s))
         floor = max(floor, sources.pop(idle).newest)
     return Window(sources, floor)

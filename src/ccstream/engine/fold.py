@@ -28,12 +28,12 @@ from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import Event, IdentifiersLinked
 from ccstream.domain.moment import Moment
 from ccstream.domain.observed import Observed
-from ccstream.domain.window import WindowLimits, admit
+from ccstream.domain.window import WindowLimits, admit, admit_by_hand
 from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
-from ccstream.engine.source import Record, Source, trace_of
+from ccstream.engine.source import Record, Source, is_by_hand
 from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.entry import Entry
 from ccstream.wire.mail import HOPS_MAX, Mail, decode_mail
@@ -108,8 +108,7 @@ class Folder:
                 "`ccstream topics apply --alter-config` and restart"
             )
         self.statistics.consumed[topic] += 1
-        trace = trace_of(record)
-        source = Source(name, partition.number, offset, appended_at, key, value, trace)
+        source = Source(name, partition.number, offset, appended_at, key, value, record)
         partition.folded[topic] = offset
         partition.changed = True
         if value is None:
@@ -179,6 +178,8 @@ class Folder:
             now,
             self._window_limits,
         )
+        if verdict == "too_late" and is_by_hand(source.record):
+            verdict, admitted = admit_by_hand(admitted, event, now, self._window_limits)
         if verdict == "duplicate":
             self._publish_unchanged(partition, entity, event, source, verdict)
             return
@@ -319,17 +320,9 @@ class Folder:
     ) -> None:
         """Reject an event that could be read; its subject's rows are published all the same."""
         at_home = partition_for(entity.encode(), partition.scope.partitions) == partition.number
+        to = entity if source.hops else None
         self._outlet.reject(
-            partition.number,
-            reason=refusal.reason,
-            detail=refusal.detail,
-            topic=source.topic,
-            source_partition=source.partition,
-            offset=source.offset,
-            appended_at=source.appended_at,
-            key=source.key,
-            value=source.value,
-            event=event,
+            partition.number, source, refusal.reason, refusal.detail, event=event, to=to
         )
         count(self.statistics.rejected, refusal.reason)
         if publish and at_home:
@@ -339,18 +332,7 @@ class Folder:
 
     def _reject_bytes(self, source: Source, reason: str, detail: str) -> None:
         """Reject what could not be read."""
-        self._outlet.reject(
-            source.partition,
-            reason=reason,
-            detail=detail,
-            topic=source.topic,
-            source_partition=source.partition,
-            offset=source.offset,
-            appended_at=source.appended_at,
-            key=source.key,
-            value=source.value,
-            event=None,
-        )
+        self._outlet.reject(source.partition, source, reason, detail)
         count(self.statistics.rejected, reason)
         self.statistics.ended("unknown", "rejected")
 
@@ -380,7 +362,7 @@ class Folder:
                 origin_appended_at=source.appended_at,
                 value=value,
             ),
-            source.trace,
+            source,
         )
         count(self.statistics.mail, "forward")
         self.statistics.ended(event.channel, "forwarded")

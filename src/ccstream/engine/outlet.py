@@ -10,8 +10,9 @@ from ccstream.domain.events import Event
 from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.delivery import Delivery, Headers
 from ccstream.engine.partition import Partition
+from ccstream.engine.source import Source, is_by_hand
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, SYNC_TYPES
-from ccstream.wire.headers import TRACEPARENT, SyncHeaders
+from ccstream.wire.headers import BY_HAND, TRACEPARENT, SyncHeaders
 from ccstream.wire.mail import Mail, encode_mail
 from ccstream.wire.rejected import encode_rejected, rejected_record
 from ccstream.wire.rows import Entry
@@ -113,39 +114,43 @@ class Outlet:
             headers.of(version, appended_at, trace),
         )
 
-    def mail(self, home: int, mail: Mail, trace: bytes | None) -> None:
-        """Send a letter to the partition of its addressee."""
-        headers = [(TRACEPARENT, trace)] if trace is not None else None
-        self._send(MAIL_TOPIC, home, mail.to, encode_mail(mail), headers)
+    def mail(self, home: int, mail: Mail, source: Source) -> None:
+        """Send a letter to the partition of its addressee, with what its event came with."""
+        headers: Headers = []
+        if source.trace is not None:
+            headers.append((TRACEPARENT, source.trace))
+        if is_by_hand(source.record):
+            headers.append((BY_HAND, b""))
+        self._send(MAIL_TOPIC, home, mail.to, encode_mail(mail), headers or None)
 
     def reject(
         self,
         partition: int,
-        *,
+        source: Source,
         reason: str,
         detail: str,
-        topic: str,
-        source_partition: int,
-        offset: int,
-        appended_at: int,
-        key: bytes | None,
-        value: bytes | None,
-        event: Event | None,
+        *,
+        event: Event | None = None,
+        to: str | None = None,
     ) -> None:
-        """Put out a dead letter; of an original that is too big for one, the beginning."""
+        """Put out a dead letter; of an original that is too big for one, the beginning.
+
+        ``to`` is whom it was sent on to, if it was.
+        """
         letter = rejected_record(
             reason=reason,
             detail=detail,
-            topic=topic,
-            partition=source_partition,
-            offset=offset,
-            appended_at=appended_at,
-            key=key,
-            value=value,
+            topic=source.topic,
+            partition=source.partition,
+            offset=source.offset,
+            appended_at=source.appended_at,
+            key=source.key,
+            value=source.value,
             event=event,
-            rejected_at=appended_at,
+            rejected_at=source.appended_at,
+            to=to,
         )
         if letter.value is not None and len(letter.value) > self._bytes_max:
             letter = replace(letter, value=letter.value[: self._bytes_max])
-        where = f"{topic}/{source_partition}/{offset}"
+        where = f"{source.topic}/{source.partition}/{source.offset}"
         self._send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)

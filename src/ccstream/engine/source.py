@@ -7,9 +7,9 @@ from typing import Final, Protocol, final
 
 from mypy_extensions import mypyc_attr
 
-from ccstream.wire.headers import TRACEPARENT, header
+from ccstream.wire.headers import BY_HAND, TRACEPARENT, header
 
-__all__ = ["Record", "Source", "trace_of"]
+__all__ = ["Record", "Source", "is_by_hand", "trace_of"]
 
 _TRACE_BYTES_MAX: Final = 256
 """A trace context of today has 55 bytes; one that is longer than this would only make the
@@ -44,7 +44,7 @@ class Source:
         appended_at: int,
         key: bytes | None,
         value: bytes | None,
-        trace: bytes | None,
+        record: Record,
     ) -> None:
         self.topic = topic
         self.partition = partition
@@ -52,17 +52,25 @@ class Source:
         self.appended_at = appended_at
         self.key = key
         self.value = value
-        self.trace = trace
+        self.record = record
+        self.trace = trace_of(record)
         self.hops = 0
 
 
 def trace_of(record: Record) -> bytes | None:
-    """The trace context of a record; headers that are damaged or overlong are passed over."""
+    """The trace context of a record; one that is overlong is passed over."""
+    trace = _header(record, TRACEPARENT)
+    return trace if trace is not None and len(trace) <= _TRACE_BYTES_MAX else None
+
+
+def is_by_hand(record: Record) -> bool:
+    """Whether somebody asks for this record to be applied though it is too late."""
+    return _header(record, BY_HAND) is not None
+
+
+def _header(record: Record, name: str) -> bytes | None:
     try:
         headers = _headers_of(record)
     except Exception:  # noqa: BLE001 - a SystemError, where a name is not UTF-8
         return None
-    if not headers:
-        return None
-    trace = header(headers, TRACEPARENT)
-    return trace if trace is not None and len(trace) <= _TRACE_BYTES_MAX else None
+    return header(headers, name) if headers else None

@@ -30,6 +30,9 @@ QUESTION_SECONDS_MAX: Final = 10.0
 SILENCE_SECONDS_MAX: Final = 20.0
 """A reading that is to end, and gets nothing at all for so long, has lost its brokers."""
 
+SPARSE_BYTES: Final = 1_000
+"""A broker sends no more than the batch that the record is in, however large that is."""
+
 REFUSED: Final = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -56,6 +59,7 @@ class TopicReader:
         topic: which topic; it exists.
         isolation: whether records of open and aborted transactions are seen.
         report: told, once in a while, that brokers are away and are waited for.
+        sparse: single records are wanted, far from each other: none is fetched ahead.
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class TopicReader:
         topic: str,
         isolation: Isolation,
         report: Callable[[str], None] = lambda _: None,
+        *,
+        sparse: bool = False,
     ) -> None:
         self._topic = topic
         self._report = report
@@ -72,6 +78,7 @@ class TopicReader:
         self._consumer = Consumer(
             consumer_config(settings, isolation=isolation, role="look")
             | {"error_cb": self._complain}
+            | ({"max.partition.fetch.bytes": SPARSE_BYTES} if sparse else {})
         )
 
     def __enter__(self) -> Self:
@@ -99,6 +106,29 @@ class TopicReader:
             )
         first, end = found
         return Bounds(max(0, first), max(0, end))
+
+    def offset_since(self, partition: int, time_ms: int) -> int:
+        """The first offset of a record of this time or later; the end if there is none."""
+        asked = TopicPartition(self._topic, partition, time_ms)
+        try:
+            (found,) = self._consumer.offsets_for_times([asked], timeout=QUESTION_SECONDS_MAX)
+        except KafkaException as problem:
+            raise broker_error(problem, f"find a time in {self._topic}") from None
+        return found.offset if found.offset >= 0 else self.bounds(partition).end
+
+    def at(self, partition: int, offset: int) -> Message | None:
+        """The record at this offset; None if there is none, or none that may be seen.
+
+        Raises:
+            BrokerUnavailableError: nothing came for long, though there should be something.
+        """
+        bounds = self.bounds(partition)
+        if not bounds.first <= offset < bounds.end:
+            return None
+        for batch in self.read({partition: offset}):
+            if batch:
+                return batch[0] if batch[0].offset() == offset else None
+        return None
 
     def read(self, starts: Mapping[int, int], *, follow: bool = False) -> Iterator[list[Message]]:
         """Records from these offsets on, a batch at a time; empty batches mark the time.

@@ -10,8 +10,9 @@ from msgspec import Struct
 from ccstream.errors import CcstreamError, UndecodableError
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import time_text
+from ccstream.wire.rejected import Rejected
 
-__all__ = ["RAW_BYTES_SHOWN_MAX", "Shown", "show"]
+__all__ = ["RAW_BYTES_SHOWN_MAX", "Shown", "show", "show_dead_letter", "text_of", "type_of"]
 
 RAW_BYTES_SHOWN_MAX: Final = 2_048
 """Of a value that is no record of ours: enough to see what it is."""
@@ -46,8 +47,8 @@ def show(message: Message, codec: Codec) -> Shown:
         partition=message.partition() or 0,
         offset=message.offset() or 0,
         time=_time(milliseconds) if kind else "",
-        key=_text(message.key()),
-        headers={name: _text(value) or "" for name, value in headers},
+        key=text_of(message.key()),
+        headers={name: text_of(value) or "" for name, value in headers},
     )
     value: Any = message.value()
     if value is None:
@@ -66,6 +67,33 @@ def show(message: Message, codec: Codec) -> Shown:
     return shown
 
 
+def show_dead_letter(rejected: Rejected, codec: Codec) -> dict[str, Any]:
+    """What a dead letter says of its event, and the event itself as far as it can be decoded."""
+    fields: dict[str, Any] = {
+        "event_id": rejected.event_id,
+        "appended_at": _time(rejected.appended_at),
+        "key": rejected.key,
+        "to": rejected.to,
+        "value_bytes": rejected.value_bytes,
+        "detail": rejected.detail,
+        "value": rejected.value,
+    }
+    _show_within(fields, "event", codec)
+    held = fields.get("value")
+    if isinstance(held, bytes):
+        fields["value"] = held.hex()
+    fields["key"] = text_of(fields["key"])
+    return fields
+
+
+def type_of(value: bytes | None, codec: Codec) -> str | None:
+    """The name of the record in these bytes; None if they are none."""
+    try:
+        return None if value is None else codec.decode(value)[0]
+    except CcstreamError:
+        return None
+
+
 def _show_within(fields: dict[str, Any], name: str, codec: Codec) -> None:
     """Replace the bytes of the record within by the record, if they are one."""
     held = fields.get("value")
@@ -79,7 +107,7 @@ def _show_within(fields: dict[str, Any], name: str, codec: Codec) -> None:
     del fields["value"]
     fields[name] = {"type": kind, **record}
     if isinstance(fields.get("key"), bytes):
-        fields["key"] = _text(fields["key"])
+        fields["key"] = text_of(fields["key"])
 
 
 def _reason(problem: CcstreamError) -> str:
@@ -93,7 +121,7 @@ def _time(milliseconds: int) -> str:
         return str(milliseconds)
 
 
-def _text(raw: str | bytes | None) -> str | None:
+def text_of(raw: str | bytes | None) -> str | None:
     """UTF-8 text as it is, other bytes as ``0x…``."""
     if raw is None or isinstance(raw, str):
         return raw

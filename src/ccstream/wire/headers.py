@@ -16,6 +16,7 @@ from ccstream.domain.events import Event
 from ccstream.wire.catalogue import event_type
 
 __all__ = [
+    "BY_HAND",
     "CE_ID",
     "CE_SOURCE",
     "CE_SPECVERSION",
@@ -24,6 +25,7 @@ __all__ = [
     "CONTENT_TYPE",
     "CONTENT_TYPE_AVRO",
     "EPOCH",
+    "RETRY_OF",
     "TRACEPARENT",
     "Headers",
     "SyncHeaders",
@@ -42,6 +44,12 @@ CE_TIME: Final = "ce_time"
 CONTENT_TYPE: Final = "content-type"
 TRACEPARENT: Final = "traceparent"
 EPOCH: Final = "ccstream-epoch"
+
+RETRY_OF: Final = "ccstream-retry-of"
+"""On an event that was rejected and is sent again: where its dead letter is, as ``3@17``."""
+
+BY_HAND: Final = "ccstream-by-hand"
+"""On such an event: apply it although it is too late. Its value says nothing."""
 
 CONTENT_TYPE_AVRO: Final = "application/avro"
 

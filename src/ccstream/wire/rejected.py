@@ -42,6 +42,7 @@ class Rejected(Struct, frozen=True, kw_only=True, gc=False):
     event_id: str | None = None
     channel: str | None = None
     rejected_at: int
+    to: str | None = None
 
 
 _codec = RecordCodec("Rejected", Rejected)
@@ -59,12 +60,14 @@ def rejected_record(
     value: bytes | None,
     event: Event | None,
     rejected_at: int,
+    to: str | None = None,
 ) -> Rejected:
     """The dead letter of a record, key and value cut to what is kept.
 
     Args:
         event: the event, where the value could be decoded.
         rejected_at: the append time by which it was judged.
+        to: whom it had been sent on to, where it came as a letter.
     """
     return Rejected(
         reason=reason,
@@ -79,6 +82,7 @@ def rejected_record(
         event_id=event.event_id if event is not None else None,
         channel=event.channel if event is not None else None,
         rejected_at=rejected_at,
+        to=to,
     )
 
 

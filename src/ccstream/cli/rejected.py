@@ -1,0 +1,285 @@
+"""``ccstream rejected``: look at dead letters, and send their events again."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from ccstream.cli.exits import ExitCode
+from ccstream.cli.options import Bootstrap, Json
+
+if TYPE_CHECKING:
+    from ccstream.ops.dead_letters import DeadLetter, Place, Wanted
+    from ccstream.ops.retry import Outcome
+    from ccstream.wire.codec import Codec
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Look at dead letters, and send their events again.")
+
+SINCE: Final = "24h"
+SHOWN: Final = 100
+RETRIED: Final = 1_000
+"""So many at a time unless told otherwise: what a filter takes in by mistake stays bounded."""
+
+COLUMNS: Final = ["place", "time", "reason", "origin", "channel", "event"]
+
+UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+Since = Annotated[
+    str,
+    typer.Option(
+        metavar="WHEN", help="30m, 24h or 7d back, a time as 2026-11-26T20:00Z, or beginning."
+    ),
+]
+Reason = Annotated[
+    list[str] | None, typer.Option(help="Only with this reason; may be given several times.")
+]
+Channel = Annotated[
+    list[str] | None, typer.Option(help="Only of this channel; may be given several times.")
+]
+
+
+@app.command("list")
+def list_letters(
+    since: Since = SINCE,
+    reason: Reason = None,
+    channel: Channel = None,
+    limit: Annotated[int, typer.Option(min=1, help="The latest so many.")] = SHOWN,
+    show_keys: Annotated[
+        bool, typer.Option("--show-keys", help="Also show whose events they are.")
+    ] = False,
+    bootstrap: Bootstrap = None,
+    json: Json = False,
+) -> int:
+    """List the dead letters, the latest last: place, time, reason, origin and type of event.
+
+    For example:
+
+        ccstream rejected list --since 7d --reason too_late
+        ccstream rejected list --json | jq -r .place
+    """
+    from ccstream.cli.console import data, say, table
+    from ccstream.ops.codecs import codec_of
+    from ccstream.ops.dead_letters import dead_letters
+    from ccstream.ops.settings import Settings
+
+    settings = Settings.load(kafka__bootstrap=bootstrap)
+    found = list(dead_letters(settings, _wanted(since, reason, channel), say))
+    shown = _latest(found, limit)
+    codec = codec_of(settings)
+    records = (_as_record(letter, codec, show_keys=show_keys) for letter in shown)
+    if json:
+        for record in records:
+            data(record)
+    else:
+        columns = [*COLUMNS, "key"] if show_keys else COLUMNS
+        rows = ([_printable(str(one[name] or "-")) for name in columns] for one in records)
+        table(columns, rows)
+    more = f" of {len(found):,}; --limit shows more" if len(found) > len(shown) else ""
+    say(f"{_letters(len(shown))}{more}")
+    return ExitCode.OK
+
+
+@app.command()
+def show(
+    place: Annotated[
+        str, typer.Argument(metavar="PARTITION@OFFSET", help="As listed.", show_default=False)
+    ],
+    bootstrap: Bootstrap = None,
+    json: Json = False,
+) -> int:
+    """Show all of one dead letter, its event decoded if it can be; exit code 1 if there is none.
+
+    For example:
+
+        ccstream rejected show 3@17
+    """
+    from ccstream.cli.console import as_json, data, line, say
+    from ccstream.ops.codecs import codec_of
+    from ccstream.ops.dead_letters import letters_at
+    from ccstream.ops.records import show_dead_letter
+    from ccstream.ops.settings import Settings
+
+    at = _place(place)
+    settings = Settings.load(kafka__bootstrap=bootstrap)
+    letter = letters_at(settings, [at], say).get(at)
+    if letter is None:
+        say(f"there is no dead letter at {at}")
+        return ExitCode.NEGATIVE
+    codec = codec_of(settings)
+    fields = _as_record(letter, codec) | show_dead_letter(letter.rejected, codec)
+    if json:
+        data(fields)
+        return ExitCode.OK
+    detail = fields.pop("detail")
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            line(f"{name}:")
+            for text in as_json(value, indent=True).splitlines():
+                line(f"  {text}")
+        elif value is not None:
+            line(f"{name}: {_printable(str(value))}")
+    line("detail:")
+    for text in detail.splitlines():
+        line(f"  {_printable(text)}")
+    return ExitCode.OK
+
+
+@app.command()
+def retry(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PARTITION@OFFSET…", help="As listed.", show_default=False),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="All since then; as for list.")
+    ] = None,
+    reason: Reason = None,
+    channel: Channel = None,
+    limit: Annotated[
+        int, typer.Option(min=1, help="The latest so many, of those chosen by options.")
+    ] = RETRIED,
+    late: Annotated[
+        bool,
+        typer.Option("--late", help="Apply them although they are too late. See below."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do it, where options chose; else it only tells.")
+    ] = False,
+    bootstrap: Bootstrap = None,
+    json: Json = False,
+) -> int:
+    """Send events again as they were, to where they came from, and wait until they are stored.
+
+    An event takes effect once however often it is retried. What is rejected again is a new
+    dead letter. The same event in several dead letters is sent once.
+
+    `--late` also applies events that are too late: older than what duplicates can be told from.
+    Whether such an event had been applied when it first came, nobody knows any more: you do.
+    By hand, too, it takes effect once.
+
+    For example, after a mistake was mended, or for what a till found in a drawer:
+
+        ccstream rejected retry --reason failed --since 7d --yes
+        ccstream rejected retry --late 3@17 3@18
+    """
+    from ccstream.cli.console import data, say
+    from ccstream.ops.dead_letters import dead_letters, letters_at
+    from ccstream.ops.retry import prepare, send
+    from ccstream.ops.settings import Settings
+
+    by_options = bool(since or reason or channel)
+    if bool(places) == by_options:
+        raise typer.BadParameter(
+            "give either places, as 3@17, or options that choose: --since, --reason, --channel"
+        )
+    settings = Settings.load(kafka__bootstrap=bootstrap)
+    asked = [_place(text) for text in places or ()]
+    if places:
+        at = letters_at(settings, asked, say)
+        letters = list(at.values())
+        missing = [place for place in asked if place not in at]
+    else:
+        wanted = _wanted(since or SINCE, reason, channel)
+        letters, missing = _latest(dead_letters(settings, wanted, say), limit), []
+    if by_options and not yes:
+        for name, count in sorted(Counter(one.rejected.reason for one in letters).items()):
+            say(f"{count:,} {_printable(name)}")
+        say(f"{_letters(len(letters))} would be retried; nothing was done: --yes does it")
+        return ExitCode.USAGE
+    retries, passed_over = prepare(settings, letters, by_hand=late, report=say)
+    outcome = send(settings, retries)
+    outcome.passed_over = passed_over | dict.fromkeys(missing, "there is no dead letter")
+    return _tell(outcome, data if json else None)
+
+
+def _tell(outcome: Outcome, data: Any) -> int:
+    from ccstream.cli.console import say
+
+    for place, why in {**outcome.passed_over, **outcome.failed}.items():
+        say(f"{place} was not sent: {_printable(why)}")
+    sent = len(outcome.sent)
+    say(f"sent {sent:,} {'event' if sent == 1 else 'events'}")
+    if data is not None:
+        data(
+            {
+                "sent": sent,
+                "places": [str(place) for one in outcome.sent for place in one.places],
+                "passed_over": {str(place): why for place, why in outcome.passed_over.items()},
+                "failed": {str(place): why for place, why in outcome.failed.items()},
+            }
+        )
+    if outcome.failed:
+        return ExitCode.DELIVERY
+    return ExitCode.NEGATIVE if outcome.passed_over else ExitCode.OK
+
+
+def _wanted(since: str, reasons: list[str] | None, channels: list[str] | None) -> Wanted:
+    from ccstream.ops.dead_letters import Wanted
+
+    return Wanted(
+        since_ms=_since(since), reasons=tuple(reasons or ()), channels=tuple(channels or ())
+    )
+
+
+def _since(text: str) -> int | None:
+    if text == "beginning":
+        return None
+    if back := re.fullmatch(r"(\d{1,9})([smhd])", text):
+        return int((time.time() - int(back[1]) * UNITS[back[2]]) * 1000)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither 30m, 24h or 7d, nor a time as 2026-11-26T20:00Z, nor beginning"
+        ) from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _place(text: str) -> Place:
+    from ccstream.ops.dead_letters import Place
+
+    found = re.fullmatch(r"(\d{1,9})@(\d{1,18})", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no PARTITION@OFFSET, as 3@17 is")
+    return Place(int(found[1]), int(found[2]))
+
+
+def _latest(letters: Iterable[DeadLetter], limit: int) -> list[DeadLetter]:
+    ordered = sorted(letters, key=lambda one: (one.time_ms, one.place))
+    return list(deque(ordered, maxlen=limit))
+
+
+def _as_record(letter: DeadLetter, codec: Codec, *, show_keys: bool = False) -> dict[str, Any]:
+    """What of a letter tells nothing of a customer; more, if it is asked for."""
+    from ccstream.ops.records import text_of, type_of
+    from ccstream.wire.headers import time_text
+
+    rejected = letter.rejected
+    record = {
+        "place": str(letter.place),
+        "time": time_text(letter.time_ms),
+        "reason": rejected.reason,
+        "origin": f"{rejected.topic}/{rejected.partition}/{rejected.offset}",
+        "channel": rejected.channel,
+        "event": type_of(rejected.value, codec),
+    }
+    if show_keys:  # a channel may have made its ids of keys
+        record |= {"key": text_of(rejected.key), "event_id": rejected.event_id}
+    return record
+
+
+def _letters(count: int) -> str:
+    return f"{count:,} dead letter" if count == 1 else f"{count:,} dead letters"
+
+
+def _printable(text: str) -> str:
+    """Nothing that was in an event steers the terminal."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -1,0 +1,240 @@
+"""Sends rejected events again: to where they came from, as they were.
+
+The record is read from its own topic, with its headers, as long as it is there; after that, what
+the dead letter keeps of it must do. An event that had been sent on when it was rejected goes to
+the entity it had been sent to, as a letter again: on its own topic it would count as a duplicate
+by what it left on its way.
+
+A retry is an event with an old id, so that it cannot take effect twice: the worker's duplicate
+windows know the id once it has, also if it is sent again and again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from operator import methodcaller
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from msgspec import Struct
+
+from ccstream.errors import CcstreamError, DeliveryError, UndecodableError
+from ccstream.ops.broker import Broker
+from ccstream.ops.codecs import codec_of
+from ccstream.ops.dead_letters import DeadLetter, Place
+from ccstream.ops.kafka_config import producer_config
+from ccstream.ops.reading import TopicReader
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import MAIL_TOPIC
+from ccstream.wire.codec import Codec
+from ccstream.wire.headers import BY_HAND, RETRY_OF, TRACEPARENT, Headers, event_headers
+from ccstream.wire.mail import FORWARD, Mail, encode_mail
+from ccstream.wire.rejected import KEPT_KEY_BYTES_MAX, Rejected
+
+__all__ = ["Outcome", "Retry", "prepare", "send"]
+
+SEND_SECONDS_MAX: Final = 30.0
+"""For what is handed over to be acknowledged, counted from the last sign of progress."""
+
+OURS: Final = frozenset({RETRY_OF, BY_HAND})
+
+_headers_of = methodcaller("headers")
+"""As `ccstream.engine.source`: a name that is not UTF-8 must be an exception, not the end."""
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """A record to send, and the dead letters that it is for: the same event may have several."""
+
+    places: tuple[Place, ...]
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    occurred_at: int
+
+
+class Outcome(Struct, kw_only=True):
+    """What came of it. ``passed_over`` tells why, by the dead letter's place."""
+
+    sent: list[Retry] = []
+    failed: dict[Place, str] = {}
+    passed_over: dict[Place, str] = {}
+
+
+def prepare(
+    settings: Settings,
+    letters: Iterable[DeadLetter],
+    *,
+    by_hand: bool,
+    report: Callable[[str], None],
+) -> tuple[list[Retry], dict[Place, str]]:
+    """The records that these letters stand for, oldest event first, and what cannot be sent.
+
+    The order matters to those applied by hand: of these too, what leaves memory leaves a
+    horizon behind.
+    """
+    topics = Broker(settings).cluster().topics
+    codec = codec_of(settings)
+    retries: dict[Any, Retry] = {}
+    passed_over = {}
+    with ExitStack() as stack:
+        readers: dict[str, TopicReader] = {}
+        for letter in letters:
+            rejected = letter.rejected
+            original = None
+            if rejected.topic in topics and rejected.partition < topics[rejected.topic].partitions:
+                reader = readers.get(rejected.topic)
+                if reader is None:
+                    reader = TopicReader(
+                        settings, rejected.topic, "read_committed", report, sparse=True
+                    )
+                    readers[rejected.topic] = stack.enter_context(reader)
+                original = _original(rejected, reader)
+            try:
+                retry = _retry(letter, original, codec, by_hand=by_hand)
+            except UndecodableError as problem:
+                passed_over[letter.place] = problem.detail
+                continue
+            same = (rejected.topic, rejected.to, retry.key, rejected.value)
+            known = retries.get(same)
+            places = retry.places if known is None else (*known.places, *retry.places)
+            retries[same] = Retry(
+                places=places,
+                topic=retry.topic,
+                key=retry.key,
+                value=retry.value,
+                headers=retry.headers,
+                occurred_at=retry.occurred_at,
+            )
+    return sorted(retries.values(), key=lambda one: (one.occurred_at, one.places)), passed_over
+
+
+def send(settings: Settings, retries: Sequence[Retry], producer: Producer | None = None) -> Outcome:
+    """Send them, in their order, and wait until every one is acknowledged or has failed.
+
+    Raises:
+        DeliveryError: neither, for a long time; those acknowledged until then are sent.
+    """
+    if producer is None:
+        producer = Producer(producer_config(settings, role="retry"))
+    outcome = Outcome()
+    for retry in retries:
+        _produce(producer, retry, partial(_done, outcome, retry))
+    left, last_sign = len(producer), time.monotonic()
+    while left:
+        producer.poll(0.2)
+        if len(producer) < left:
+            left, last_sign = len(producer), time.monotonic()
+        elif time.monotonic() - last_sign > SEND_SECONDS_MAX:
+            producer.purge()
+            raise DeliveryError(
+                f"{left} of {len(retries)} records were not acknowledged within "
+                f"{SEND_SECONDS_MAX:.0f} s; it does no harm to retry all of them again"
+            )
+    return outcome
+
+
+def _original(rejected: Rejected, reader: TopicReader) -> Message | None:
+    """The record in its own topic, if it still is there and is the same."""
+    message: Any = reader.at(rejected.partition, rejected.offset)
+    if message is None:
+        return None
+    key, value, kept = message.key(), message.value(), rejected.value
+    if key is not None:
+        key = key[:KEPT_KEY_BYTES_MAX]
+    if kept is None or value is None or len(value) != rejected.value_bytes:
+        return None
+    # Of a letter its dead letter has the event within, and whose it is.
+    same = value.startswith(kept) and (key == rejected.key or rejected.to is not None)
+    return message if same else None
+
+
+def _retry(letter: DeadLetter, original: Message | None, codec: Codec, *, by_hand: bool) -> Retry:
+    rejected = letter.rejected
+    value: Any = rejected.value if original is None else original.value()
+    if value is None:
+        raise UndecodableError("", "its value was null, which never is an event")
+    if len(value) < rejected.value_bytes:
+        raise UndecodableError(
+            "", f"its value was cut when it was kept, and the record is gone from {rejected.topic}"
+        )
+    headers = _headers(original)
+    occurred_at = rejected.appended_at
+    try:
+        event = codec.decode_event(value)
+    except CcstreamError:
+        pass  # whether it is one now, the worker will say: a schema may have come since
+    else:
+        occurred_at = event.occurred_at
+        headers = headers if headers is not None else event_headers(event)
+    marks = [(RETRY_OF, str(letter.place).encode()), *([(BY_HAND, b"")] if by_hand else ())]
+    topic, key = rejected.topic, rejected.key if original is None else original.key()
+    if rejected.to is not None:
+        letter_to = Mail(
+            mail_id=f"{rejected.topic}/{rejected.partition}/{rejected.offset}/{letter.place}",
+            hops=1,
+            to=rejected.to,
+            kind=FORWARD,
+            origin_topic=rejected.topic,
+            origin_partition=rejected.partition,
+            origin_offset=rejected.offset,
+            origin_appended_at=rejected.appended_at,
+            value=value,
+        )
+        topic, key, value = MAIL_TOPIC, rejected.to.encode(), encode_mail(letter_to)
+        headers = [one for one in headers or () if one[0] == TRACEPARENT]
+    return Retry(
+        places=(letter.place,),
+        topic=topic,
+        key=key,
+        value=value,
+        headers=[*(headers or ()), *marks],
+        occurred_at=occurred_at,
+    )
+
+
+def _headers(original: Message | None) -> Headers | None:
+    """The record's headers without those of an earlier retry; None if they cannot be had."""
+    if original is None:
+        return None
+    try:
+        found = _headers_of(original)
+    except Exception:  # noqa: BLE001 - a SystemError, where a name is not UTF-8
+        return None
+    return [(name, value) for name, value in found or () if name not in OURS]
+
+
+def _produce(producer: Producer, retry: Retry, done: Callable[..., None]) -> None:
+    deadline = time.monotonic() + SEND_SECONDS_MAX
+    while True:
+        try:
+            producer.produce(
+                retry.topic,
+                retry.value,
+                retry.key,
+                headers=list(retry.headers),
+                on_delivery=done,
+            )
+        except BufferError:
+            if time.monotonic() > deadline:
+                raise DeliveryError(
+                    f"nothing was acknowledged for {SEND_SECONDS_MAX:.0f} s; it does no harm to "
+                    "retry all of them again"
+                ) from None
+            producer.poll(0.1)
+        except KafkaException as problem:
+            done(problem.args[0], None)
+            return
+        else:
+            producer.poll(0)
+            return
+
+
+def _done(outcome: Outcome, retry: Retry, error: KafkaError | None, _message: object) -> None:
+    if error is None:
+        outcome.sent.append(retry)
+    else:
+        outcome.failed.update(dict.fromkeys(retry.places, error.str()))

@@ -1,0 +1,219 @@
+"""Dead letters on the command line. That a retry takes effect once, tests/integration shows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ccstream.devkit.embedded import EmbeddedKafka
+from ccstream.domain.events import CartItemAdded
+from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, input_topic
+from ccstream.wire.codec import Codec
+from ccstream.wire.headers import BY_HAND, RETRY_OF, event_headers
+from ccstream.wire.mail import decode_mail
+from ccstream.wire.rejected import encode_rejected, rejected_record
+from tests.cli.conftest import Ended
+from tests.integration.harness import read
+from tests.support.produce import Sent, produce
+
+Run = Callable[..., Ended]
+
+CODEC = Codec()
+WEB = input_topic("web")
+
+
+@pytest.fixture
+def kafka() -> Iterator[str]:
+    with EmbeddedKafka() as broker:
+        yield broker.bootstrap
+
+
+def added(number: int = 1, **fields: Any) -> CartItemAdded:
+    whole: dict[str, Any] = {
+        "event_id": f"e{number}",
+        "occurred_at": 1_700_000_000_000 + number,
+        "channel": "web",
+        "source": "shop",
+        "subject": "customer:42",
+        "sku": "mug",
+        "quantity": number,
+    }
+    return CartItemAdded(**(whole | fields))
+
+
+def dead(value: bytes | None, **fields: Any) -> Sent:
+    whole: dict[str, Any] = {
+        "reason": "too_late",
+        "detail": "so late",
+        "topic": WEB,
+        "partition": 3,
+        "offset": 99,
+        "appended_at": 1_700_000_000_000,
+        "key": b"customer:42",
+        "value": value,
+        "event": None,
+        "rejected_at": 2,
+    }
+    letter = encode_rejected(rejected_record(**(whole | fields)))
+    return Sent(REJECTED_TOPIC, None, letter, partition=0)
+
+
+@pytest.fixture
+def rejected(ccstream: Run, kafka: str) -> Callable[..., Ended]:
+    def run(*arguments: str) -> Ended:
+        return ccstream("rejected", *arguments, "--bootstrap", kafka)
+
+    return run
+
+
+def records(ended: Ended) -> list[Any]:
+    assert ended.code == 0, ended.err
+    return [json.loads(line) for line in ended.out.splitlines()]
+
+
+EVENT = CODEC.encode_event(added())
+
+
+def test_a_list_names_no_customer_unless_it_is_told_to(rejected: Run, kafka: str) -> None:
+    produce(kafka, [dead(EVENT, event=added()), dead(b"junk", reason="not_avro")])
+    ended = rejected("list")
+    assert "customer" not in ended.out
+    first, second = ended.out.splitlines()[1:]
+    assert first.split()[0] == "0@0"
+    assert "too_late" in first
+    assert f"{WEB}/3/99" in first
+    assert "CartItemAdded" in first
+    assert "not_avro" in second
+    assert "customer:42" in rejected("list", "--show-keys").out
+    assert "customer" not in rejected("list", "--json").out
+    shown = records(rejected("list", "--json", "--show-keys"))
+    assert [(one["key"], one["event_id"]) for one in shown] == [
+        ("customer:42", "e1"),
+        ("customer:42", None),
+    ]
+
+
+def test_a_list_has_the_latest_of_what_is_chosen(rejected: Run, kafka: str) -> None:
+    produce(kafka, [dead(EVENT, event=added(), offset=n) for n in range(3)])
+    produce(kafka, [dead(EVENT, reason="failed", event=added(channel="app"))])
+
+    def listed(*options: str) -> list[str]:
+        return [one["place"] for one in records(rejected("list", "--json", *options))]
+
+    assert listed() == ["0@0", "0@1", "0@2", "0@3"]
+    assert listed("--limit", "2") == ["0@2", "0@3"]
+    assert "2 dead letters of 4" in rejected("list", "--limit", "2").err
+    assert listed("--reason", "failed") == ["0@3"]
+    assert listed("--reason", "failed", "--reason", "too_late", "--limit", "1") == ["0@3"]
+    assert listed("--channel", "app") == ["0@3"]
+    assert listed("--channel", "store") == []
+    time.sleep(1.1)
+    assert listed("--since", "1s") == []
+    assert listed("--since", "beginning") == listed("--since", "2023-01-01T00:00Z") == listed()
+    assert rejected("list", "--since", "yesterday").code == 2
+
+
+def test_one_is_shown_with_its_event_and_the_traceback_and_cannot_steer_the_terminal(
+    rejected: Run, kafka: str
+) -> None:
+    detail = "Traceback (most recent call last):\n  File x\nValueError: \x1b[2J"
+    produce(kafka, [dead(EVENT, reason="failed", detail=detail), dead(b"\x1bjunk")])
+    ended = rejected("show", "0@0")
+    assert ended.code == 0
+    assert '  "quantity": 1' in "\n".join(ended.out.splitlines())
+    assert "  ValueError: " in ended.out
+    assert "\x1b" not in ended.out
+    (shown,) = records(rejected("show", "0@0", "--json"))
+    assert shown["event"]["subject"] == "customer:42"
+    (junk,) = records(rejected("show", "0@1", "--json"))
+    assert junk["value"] == b"\x1bjunk".hex()
+
+
+@pytest.mark.parametrize("place", ["0@7", "900@0"])
+def test_a_letter_that_is_not_there_is_said_so(rejected: Run, kafka: str, place: str) -> None:
+    produce(kafka, [dead(EVENT)])
+    ended = rejected("show", place)
+    assert (ended.code, ended.out) == (1, "")
+    assert place in ended.err
+    assert rejected("retry", place).code == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["0-7"], ["0@7", "--since", "1h"]])
+def test_a_retry_wants_places_or_a_choice(rejected: Run, arguments: list[str]) -> None:
+    assert rejected("retry", *arguments).code == 2
+
+
+def test_a_retry_is_the_record_as_it_was_as_long_as_its_topic_has_it(
+    rejected: Run, kafka: str
+) -> None:
+    headers = ((RETRY_OF, b"9@9"), ("mine", b"1"))
+    produce(kafka, [Sent(WEB, "customer:42", EVENT, headers, partition=1)])
+    produce(kafka, [dead(EVENT, partition=1, offset=0)])
+    assert rejected("retry", "0@0").code == 0
+    (sent,) = [m for m in read(kafka, WEB) if m.partition() != 1 or m.offset() > 0]
+    assert sent.headers() == [("mine", b"1"), (RETRY_OF, b"0@0")]
+    assert (sent.key(), sent.value()) == (b"customer:42", EVENT)
+
+
+def test_later_it_is_what_the_dead_letter_keeps_with_headers_made_anew(
+    rejected: Run, kafka: str
+) -> None:
+    produce(kafka, [Sent(WEB, "customer:7", CODEC.encode_event(added(7)), partition=1)])
+    produce(kafka, [dead(EVENT, partition=1, offset=0)])  # of a topic that was made anew since
+    assert rejected("retry", "0@0", "--late").code == 0
+    (sent,) = [m for m in read(kafka, WEB) if m.key() == b"customer:42"]
+    assert sent.headers() == [*event_headers(added()), (RETRY_OF, b"0@0"), (BY_HAND, b"")]
+    assert sent.value() == EVENT
+
+
+def test_what_cannot_be_sent_is_told_and_the_rest_is_sent(rejected: Run, kafka: str) -> None:
+    produce(kafka, [dead(None), dead(b"x" * 600_000), dead(EVENT), dead(EVENT)])
+    ended = rejected("retry", "0@0", "0@1", "0@2", "0@3", "--json")
+    assert ended.code == 1
+    told = json.loads(ended.out)
+    assert told["sent"] == 1, "one event, however many letters it has"
+    assert told["places"] == ["0@2", "0@3"]
+    assert "null" in told["passed_over"]["0@0"]
+    assert "was cut" in told["passed_over"]["0@1"]
+    assert len(read(kafka, WEB)) == 1
+
+
+def test_what_was_cut_in_its_letter_is_sent_whole_while_its_topic_has_it(
+    rejected: Run, kafka: str
+) -> None:
+    whole = b"x" * 600_000
+    produce(kafka, [Sent(WEB, "customer:42", whole, partition=0)])
+    produce(kafka, [dead(whole, partition=0, offset=0)])
+    assert rejected("retry", "0@0").code == 0
+    assert [m.value() for m in read(kafka, WEB)] == [whole, whole]
+
+
+def test_an_event_rejected_as_a_letter_is_a_letter_again(rejected: Run, kafka: str) -> None:
+    produce(kafka, [dead(EVENT, to="customer:7", reason="too_many_hops")])
+    assert rejected("retry", "0@0").code == 0
+    (sent,) = read(kafka, MAIL_TOPIC)
+    letter = decode_mail(sent.value())
+    assert sent.key() == b"customer:7"
+    assert (letter.to, letter.hops, letter.value) == ("customer:7", 1, EVENT)
+    assert (letter.origin_topic, letter.origin_partition, letter.origin_offset) == (WEB, 3, 99)
+    assert read(kafka, WEB) == []
+
+
+def test_events_are_sent_oldest_first(rejected: Run, kafka: str) -> None:
+    events = [CODEC.encode_event(added(number)) for number in (3, 1, 2)]
+    produce(kafka, [dead(value, offset=n) for n, value in enumerate(events)])
+    told = records(rejected("retry", "--since", "beginning", "--yes", "--json"))
+    assert told[0]["places"] == ["0@1", "0@2", "0@0"]
+
+
+def test_a_choice_without_yes_only_tells(rejected: Run, kafka: str) -> None:
+    produce(kafka, [dead(EVENT), dead(EVENT, reason="failed")])
+    ended = rejected("retry", "--since", "1h")
+    assert ended.code == 2
+    assert "1 failed" in ended.err
+    assert "2 dead letters would be retried" in ended.err
+    assert read(kafka, WEB) == []

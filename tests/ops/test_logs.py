@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException
 
+from ccstream.errors import StateError
 from ccstream.ops.logs import PERSONAL, REDACTED, REPEAT_SECONDS, configure, logger
 from ccstream.ops.settings import LogSettings
 
@@ -95,6 +97,39 @@ def test_the_trace_of_an_exception_shows_no_local_variables(style: str) -> None:
     text = stream.getvalue().replace('fold("customer:4711")', "")
     assert "RuntimeError" in text
     assert "4711" not in text
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_what_an_error_of_ours_or_of_a_library_quotes_stays_out_of_the_log(style: str) -> None:
+    stream, _ = logged(format=style)
+    rows: dict[str, int] = {}
+    key = "customer:4711"
+    try:
+        try:
+            rows[key]
+        except KeyError as error:
+            error.add_note(f"while folding {key}")
+            raise RuntimeError(f"no row of {key}") from error
+    except RuntimeError:
+        logger("t").exception("stopped")
+        logging.getLogger("aiokafka").exception("and so did a library")
+    try:
+        raise ExceptionGroup(f"of {key}", [ValueError(key)])
+    except ExceptionGroup:
+        logger("t").exception("stopped in a group")
+    text = stream.getvalue()
+    for name in "KeyError", "RuntimeError", "ExceptionGroup", "ValueError":
+        assert name in text
+    assert "test_logs.py" in text
+    assert "4711" not in text.replace('"customer:4711"', "")
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.parametrize("error", [StateError("no"), OSError(2, "no"), KafkaException("no")])
+def test_what_errors_say_that_speak_of_no_customer_is_logged(style: str, error: Exception) -> None:
+    stream, _ = logged(format=style)
+    logger("t").error("stopped", exc_info=error)
+    assert str(error) in stream.getvalue()
 
 
 LOG_CALLS = {"debug", "info", "warning", "error", "exception", "critical"}

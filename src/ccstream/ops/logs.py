@@ -15,6 +15,7 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from ccstream.ops import tracebacks
 from ccstream.ops.settings import LogSettings
 
 __all__ = ["configure", "logger"]
@@ -101,18 +102,15 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
     ]
-    # Both renderers would show the local variables of each frame unless told not to.
     last: list[Processor] = (
         [
             structlog.dev.ConsoleRenderer(
-                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+                colors=stream.isatty(), exception_formatter=tracebacks.write_plain
             )
         ]
         if console
         else [
-            structlog.processors.ExceptionRenderer(
-                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-            ),
+            structlog.processors.ExceptionRenderer(tracebacks.as_records),
             structlog.processors.JSONRenderer(),
         ]
     )

@@ -12,6 +12,7 @@
     ├── BrokerRefusedError       the broker answered, and refused
     ├── RegistryUnavailableError no schema registry answered, or it refused
     ├── DeliveryError            a record could not be stored by the broker
+    ├── StalledError             records wait and nothing folds them
     ├── StateError               the stored state cannot be trusted or does not fit
     ├── StoreError               the local store cannot be used: full, locked, unreadable
     │   └── StoreDamagedError    its files are damaged; it is made anew at the next start
@@ -38,6 +39,7 @@ __all__ = [
     "RegistryUnavailableError",
     "SchemaError",
     "SettingsError",
+    "StalledError",
     "StateError",
     "StoreDamagedError",
     "StoreError",
@@ -91,6 +93,10 @@ class BrokerRefusedError(CcstreamError):
 
 class DeliveryError(CcstreamError):
     """A record could not be stored by the broker."""
+
+
+class StalledError(CcstreamError):
+    """Records wait and nothing folds them."""
 
 
 class StateError(CcstreamError):

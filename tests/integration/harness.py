@@ -97,7 +97,7 @@ class Worker:
         except OSError:
             return False
 
-    def wait_ready(self, timeout: float = 45.0) -> None:
+    def wait_ready(self, timeout: float = 90.0) -> None:
         wait_until(lambda: self.ready() or self.process.poll() is not None, timeout)
         assert self.process.poll() is None, self.log[-3000:]
 

@@ -14,6 +14,7 @@ from ccstream.errors import (
     InvalidEventError,
     OutboxError,
     RegistryUnavailableError,
+    StalledError,
     StoreError,
     UndecodableError,
 )
@@ -31,6 +32,7 @@ class ExitCode(IntEnum):
     FENCED = 6
     MISSING_PART = 7
     STORE = 8
+    STALLED = 9
     BUG = 70
     INTERRUPTED = 130
 
@@ -51,6 +53,8 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.STORE: "The local store (state.directory) cannot be used: no room on disk, another "
     "process has it, or it is damaged. Nothing is lost, the changelogs have it all. Restart, with "
     "back-off.",
+    ExitCode.STALLED: "A worker had records to fold and folded none for `engine.stall_timeout_ms`. "
+    "Restart it; the reason says where it was stuck.",
     ExitCode.BUG: "An error in ccstream itself; please report it. A worker that ends so is to "
     "be restarted.",
     ExitCode.INTERRUPTED: "Ended by Ctrl-C.",
@@ -69,6 +73,8 @@ def code_of(error: CcstreamError) -> ExitCode:
         return ExitCode.FENCED
     if isinstance(error, StoreError):
         return ExitCode.STORE
+    if isinstance(error, StalledError):
+        return ExitCode.STALLED
     if isinstance(error, DevkitError):
         return ExitCode.MISSING_PART
     return ExitCode.STATE

@@ -90,6 +90,11 @@ class ChunkLoop:
         self._turned_at = clock.monotonic()
         self.partitions: dict[int, Partition] = {}
 
+    @property
+    def committing(self) -> bool:
+        """Whether a commit is on its way."""
+        return self._delivery.busy
+
     def begin(self, partitions: dict[int, Partition], waiting: frozenset[int]) -> None:
         """Serve these partitions from their positions on."""
         self._plane.assign(

@@ -100,6 +100,48 @@ class Cluster:
         """The end of what is decided in each log: before the first open transaction."""
         return self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
 
+    def readable_ends(
+        self, partitions: Iterable[TopicPartitionKey]
+    ) -> dict[TopicPartitionKey, int]:
+        """As :meth:`last_stable_offsets`, of those partitions of which a broker tells it."""
+        asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in partitions}
+        futures = self._admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT
+        )
+        ends: dict[TopicPartitionKey, int] = {}
+        for one, future in futures.items():
+            try:
+                ends[one.topic, one.partition] = future.result().offset
+            except KafkaException:
+                continue  # its leader is away
+        return ends
+
+    def next_record(self, topic: str, partition: int, offset: int) -> int | None:
+        """The offset of the first record from this one on that a reader of committed ones gets.
+
+        Returns None if there is none: a log may end in the markers of transactions.
+
+        Raises:
+            BrokerUnavailableError: no answer in time.
+        """
+        consumer = self._consumer(
+            "read_committed",
+            {"enable.partition.eof": True, "fetch.message.max.bytes": _FETCH_BYTES},
+        )
+        try:
+            consumer.assign([TopicPartition(topic, partition, offset)])
+            while True:
+                for message in _some(consumer):
+                    error = message.error()
+                    if error is None:
+                        return message.offset()
+                    if error.code() == KafkaError._PARTITION_EOF:
+                        return None
+                    if not error.retriable():
+                        raise BrokerUnavailableError(f"{topic} cannot be read: {error.str()}")
+        finally:
+            consumer.close()
+
     def committed(
         self, partitions: Iterable[TopicPartitionKey]
     ) -> dict[TopicPartitionKey, int | None] | None:

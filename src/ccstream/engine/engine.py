@@ -12,10 +12,14 @@ what was committed.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
+from enum import StrEnum
+from pathlib import Path
 
 import structlog
 
@@ -26,12 +30,21 @@ from ccstream.engine.standbys import Standbys
 from ccstream.engine.takeover import TakeOver, TakeOverCancelled
 from ccstream.errors import DeliveryError
 
-__all__ = ["Engine"]
+__all__ = ["Activity", "Engine"]
 
 _IDLE_WAIT = 0.2
 """Seconds to wait for a command while no partition is held."""
 
 log = structlog.get_logger(__name__)
+
+
+class Activity(StrEnum):
+    """What the thread is at, as part of a sentence."""
+
+    IDLE = "waiting for partitions"
+    TAKING_OVER = "taking partitions over"
+    SERVING = "serving"
+    GIVING_UP = "giving partitions up"
 
 
 class _Assign:
@@ -80,11 +93,27 @@ class Engine:
         self._failed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ccstream-engine", daemon=True)
         self.assignment: Assignment | None = None
+        self.activity = Activity.IDLE
+        self.steps = 0
 
     @property
     def partitions(self) -> dict[int, Partition]:
         """What is held and served at the moment, by partition number."""
         return self._chunks.partitions
+
+    @property
+    def doing(self) -> str:
+        """What the thread is at, for a sentence that says where it is stuck."""
+        commit = self.activity == Activity.SERVING and self._chunks.committing
+        return f"{self.activity}, with a commit on its way" if commit else str(self.activity)
+
+    def stack(self) -> tuple[str, ...]:
+        """Where the thread is at the moment, innermost last: places in the code, no values."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        return tuple(
+            f"{Path(code.f_code.co_filename).name}:{line} {code.f_code.co_name}"
+            for code, line in (traceback.walk_stack(frame) if frame is not None else ())
+        )[::-1]
 
     def start(self) -> None:
         self._thread.start()
@@ -115,6 +144,7 @@ class Engine:
 
         The thread does nothing but this, over and over.
         """
+        self.steps += 1
         command = self._next_command()
         if isinstance(command, _Release):
             self._give_up(command)
@@ -157,17 +187,20 @@ class Engine:
         self._retained = {}
         if self._standbys is not None:
             self._standbys.stop()
+        self.activity = Activity.TAKING_OVER
         try:
             partitions = self._takeover.acquire(
                 assignment, retained, lambda: not self._commands.empty()
             )
         except TakeOverCancelled:
+            self.activity = Activity.IDLE
             log.info("take-over cancelled", generation=assignment.generation)
             return
         self._chunks.begin(partitions, assignment.waiting)
         self.assignment = assignment
         if self._standbys is not None:
             self._standbys.follow(assignment.standbys)
+        self.activity = Activity.SERVING
         log.info(
             "serving",
             partitions=sorted(partitions),
@@ -180,6 +213,7 @@ class Engine:
 
     def _give_up(self, command: _Release) -> None:
         assignment, self.assignment = self.assignment, None
+        self.activity = Activity.GIVING_UP
         try:
             if assignment is not None:
                 self._retained = self._chunks.end(assignment, self._release_timeout)
@@ -187,6 +221,7 @@ class Engine:
         except DeliveryError as error:
             raise DeliveryError(f"partitions could not be given up in time: {error}") from error
         finally:
+            self.activity = Activity.IDLE
             command.done.set_result(None)
 
     def _answer_the_rest(self) -> None:

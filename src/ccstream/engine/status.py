@@ -12,6 +12,7 @@ from ccstream.errors import (
     RegistryUnavailableError,
     SchemaError,
     SettingsError,
+    StalledError,
     StateError,
     StoreError,
     TopicMismatchError,
@@ -31,6 +32,7 @@ class ExitStatus(IntEnum):
     FENCED = 6
     MISSING_PART = 7
     STORE = 8
+    STALLED = 9
     FAILED = 70
 
 
@@ -44,6 +46,8 @@ def status_of(error: BaseException) -> ExitStatus:
         return ExitStatus.DELIVERY
     if isinstance(error, StoreError):
         return ExitStatus.STORE
+    if isinstance(error, StalledError):
+        return ExitStatus.STALLED
     if isinstance(error, DevkitError):
         return ExitStatus.MISSING_PART
     if isinstance(error, StateError | TopicMismatchError | SettingsError | SchemaError):

@@ -25,7 +25,7 @@ from ccstream.engine.clock import Clock
 from ccstream.engine.cluster import Cluster
 from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.delivery import Delivery, Snapshot
-from ccstream.engine.engine import Engine
+from ccstream.engine.engine import Activity, Engine
 from ccstream.engine.fold import Folder
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
@@ -37,6 +37,7 @@ from ccstream.engine.status import ExitStatus, status_of
 from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
+from ccstream.engine.watchdog import Sight, Watchdog
 from ccstream.errors import (
     BrokerUnavailableError,
     CcstreamError,
@@ -77,9 +78,12 @@ class Worker:
     Args:
         settings: everything configured.
         metrics: where to count; its own by default.
+        web_socket: the descriptor of a socket to serve metrics and health on, if not as configured.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics | None = None, web_socket: int | None = None
+    ) -> None:
         self.settings = settings
         numbers = topic_numbers(settings.channels_extra)
         self._inputs = tuple(sorted(numbers, key=numbers.__getitem__))
@@ -92,7 +96,12 @@ class Worker:
         self.app: EngineApp | None = None
         self.engine: Engine | None = None
         self.health = Health(
-            self._live, self._ready, self.metrics.registry, settings.web.host, settings.web.port
+            self._live,
+            self._ready,
+            self.metrics.registry,
+            settings.web.host,
+            settings.web.port,
+            web_socket,
         )
 
     async def run(self, stop: asyncio.Event) -> ExitStatus:
@@ -111,6 +120,7 @@ class Worker:
         assert self._ended is not None
         cluster = self._cluster()
         stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+        watchdog = self._watchdog(cluster)
         try:
             if not await self._reach_broker(cluster, stopping):
                 return ExitStatus.STOPPED
@@ -119,6 +129,7 @@ class Worker:
             self.engine = self._make_engine(cluster, delivery)
             self.app = make_app(self.settings, self._layout, self.engine, self._lost, url)
             self.engine.start()
+            watchdog.start()
             starting: asyncio.Future[Any] = asyncio.ensure_future(self.app.start())
             ends: set[asyncio.Future[Any]] = {stopping, self._ended}
             await asyncio.wait({*ends, starting}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,6 +138,7 @@ class Worker:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             return await self._end(starting)
         finally:
+            watchdog.stop()
             stopping.cancel()
             cluster.close()
             if self._stores is not None:
@@ -283,6 +295,36 @@ class Worker:
             standbys=standbys,
         )
 
+    def _watchdog(self, cluster: Cluster) -> Watchdog:
+        return Watchdog(
+            self._see,
+            cluster,
+            lambda: () if self.engine is None else self.engine.stack(),
+            timeout=self.settings.engine.stall_timeout_ms / 1000,
+            clock=Clock(),
+            on_stall=self._failed,
+            give_up=lambda: os._exit(ExitStatus.STALLED),
+        )
+
+    def _see(self) -> Sight:
+        """In the watchdog's thread."""
+        assert self.engine is not None
+        engine, restoring = self.engine, self._restoring
+        assignment = engine.assignment
+        taking_over = engine.activity == Activity.TAKING_OVER
+        topics = self._layout.input_topics_by_number
+        return Sight(
+            engine.doing,
+            engine.steps,
+            {
+                (topic, number): folded
+                for number, partition in dict(engine.partitions).items()
+                for topic, folded in zip(topics, list(partition.folded), strict=True)
+            },
+            frozenset() if assignment is None else assignment.waiting,
+            (restoring.records, restoring.remaining) if taking_over else None,
+        )
+
     def _commit_offsets(self, snapshot: Snapshot) -> None:
         """In the committer's thread; only the strategy without transactions comes here."""
         assert self.app is not None
@@ -343,14 +385,14 @@ class Worker:
         }
 
 
-def run(settings: Settings) -> int:
-    """Run a worker until SIGTERM or SIGINT; the exit status."""
+def run(settings: Settings, web_socket: int | None = None) -> int:
+    """Run a worker until SIGTERM or SIGINT; the exit status. See :class:`Worker`."""
 
     async def main() -> int:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        return await Worker(settings).run(stop)
+        return await Worker(settings, web_socket=web_socket).run(stop)
 
     return asyncio.run(main())

@@ -49,15 +49,23 @@ class Health:
         registry: what ``/metrics`` shows.
         host: address to listen on.
         port: port, or 0 for a free one.
+        listening: the descriptor of a socket that listens already, in place of both.
     """
 
     def __init__(
-        self, live: Check, ready: Check, registry: CollectorRegistry, host: str, port: int
+        self,
+        live: Check,
+        ready: Check,
+        registry: CollectorRegistry,
+        host: str,
+        port: int,
+        listening: int | None = None,
     ) -> None:
         self._checks = {"/livez": live, "/readyz": ready}
         self._registry = registry
         self._host = host
         self._port = port
+        self._listening = listening
         self._server: _Server | None = None
         self._thread: Thread | None = None
 
@@ -74,10 +82,10 @@ class Health:
             SettingsError: the address cannot be listened on; the port is taken, for one.
         """
         try:
-            self._server = _Server((self._host, self._port), self)
+            self._server = _Server((self._host, self._port), self, self._listening)
         except OSError as problem:
             raise SettingsError(_why(problem, self._host, self._port)) from None
-        self._port = self._server.server_address[1]
+        self._host, self._port = self._server.socket.getsockname()[:2]
         self._thread = Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.1},
@@ -132,12 +140,15 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 4 * REQUESTS_AT_ONCE_MAX  # with 5, a burst waits a second for its retry
 
-    def __init__(self, address: tuple[str, int], health: Health) -> None:
+    def __init__(self, address: tuple[str, int], health: Health, listening: int | None) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self.health = health
         self.places = BoundedSemaphore(REQUESTS_AT_ONCE_MAX)
-        super().__init__(address, _Handler)
+        super().__init__(address, _Handler, bind_and_activate=listening is None)
+        if listening is not None:
+            self.socket.close()
+            self.socket = socket.socket(fileno=listening)
 
     def server_bind(self) -> None:
         # HTTPServer's own also looks its host name up in the DNS, which can take seconds.

@@ -86,17 +86,19 @@ def _redacted(name: str, value: object, depth: int) -> object:
     return value
 
 
-def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+def configure(settings: LogSettings, stream: TextIO | None = None, **bound: Any) -> None:
     """Set up logging for the process; may be called again.
 
     Args:
         settings: format and level.
         stream: where to write; standard error if None.
+        bound: what every line says, as which of several processes it is from.
     """
     stream = stream or sys.stderr
     console = settings.format == "console" or (settings.format == "auto" and stream.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        lambda _logger, _method, event: {**bound, **event},
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -27,6 +27,7 @@ from ccstream.ops.settings_sections import (
     CartSettings,
     ChunkSettings,
     CommitSettings,
+    EngineSettings,
     GroupSettings,
     KafkaSettings,
     LogSettings,
@@ -42,6 +43,7 @@ __all__ = [
     "CartSettings",
     "ChunkSettings",
     "CommitSettings",
+    "EngineSettings",
     "GroupSettings",
     "KafkaSettings",
     "LogSettings",
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     commit: CommitSettings = Field(default_factory=CommitSettings)
     chunk: ChunkSettings = Field(default_factory=ChunkSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
     state: StateSettings = Field(default_factory=StateSettings)
     group: GroupSettings = Field(default_factory=GroupSettings)
     web: WebSettings = Field(default_factory=WebSettings)

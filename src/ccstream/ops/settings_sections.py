@@ -16,6 +16,7 @@ __all__ = [
     "CartSettings",
     "ChunkSettings",
     "CommitSettings",
+    "EngineSettings",
     "GroupSettings",
     "KafkaSettings",
     "LogSettings",
@@ -186,6 +187,18 @@ class ChunkSettings(Section):
         ge=0,
         le=1_000,
         description="Longest that the loop waits, under load, for a fuller chunk.",
+    )
+
+
+class EngineSettings(Section):
+    """The thread that folds."""
+
+    stall_timeout_ms: int = Field(
+        default=60_000,
+        ge=1_000,
+        le=60 * MINUTE_MS,
+        description="A worker that has records to fold and folds none for so long says why, and "
+        "ends with exit code 8 for its supervisor to restart it.",
     )
 
 

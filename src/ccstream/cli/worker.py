@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ccstream.cli.options import AppId, Bootstrap
+
+if TYPE_CHECKING:
+    from ccstream.ops.settings import Settings
 
 app = typer.Typer()
 
@@ -32,6 +37,15 @@ def worker(
         str | None,
         typer.Option(help="Static membership: a restart under the same name is no rebalance."),
     ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=64,
+            help="So many workers, each in a process of its own, with the metrics and health of "
+            "all on the one port.",
+        ),
+    ] = 1,
     restart: Annotated[
         bool,
         typer.Option(
@@ -41,20 +55,28 @@ def worker(
     ] = True,
     log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    process: Annotated[int | None, typer.Option(hidden=True)] = None,
+    web_socket: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> int:
     """Run a worker: read the channels' events, keep the tables, publish what changed.
 
     Start as many as there is work for, at most one a partition; they share the partitions.
-    SIGTERM or Ctrl-C ends one after its last commit. Make the topics first.
+    SIGTERM or Ctrl-C ends one after its last commit. Make the topics first. A worker keeps one
+    core busy: with `--processes` there are as many on this machine, each restarted by itself,
+    with `-0`, `-1` and so on behind their client and instance ids.
 
     For example:
 
         ccstream topics apply --bootstrap kafka:9092
         ccstream worker --bootstrap kafka:9092 --web-port 0
+        ccstream worker --bootstrap kafka:9092 --processes 4
     """
     from ccstream.ops import logs
     from ccstream.ops.settings import Settings
 
+    if processes > 1 and not restart and process is None:
+        raise typer.BadParameter("--processes restarts workers by itself; leave --no-restart out")
     settings = Settings.load(
         app_id=app_id,
         delivery=delivery,
@@ -65,15 +87,40 @@ def worker(
         log__format=log_format,
         log__level=log_level,
     )
-    logs.configure(settings.log)
+    if process is not None:
+        logs.configure(settings.log, process=process)
+        settings = _of_process(settings, process)
+    else:
+        logs.configure(settings.log)
 
     if restart:
-        import sys
+        me = str(os.getpid())
+        command = [sys.executable, "-m", "ccstream", *context.obj, "--no-restart", "--parent", me]
+        if processes > 1:
+            from ccstream.engine.processes import run_processes
 
-        from ccstream.engine.supervisor import supervise
+            return run_processes(command, processes, settings.web)
+        from ccstream.engine.supervisor import Child, supervise
 
-        return supervise([sys.executable, "-m", "ccstream", *context.obj, "--no-restart"])
+        return supervise([Child(command)])
+
+    if parent is not None:
+        from ccstream.engine.supervisor import die_with
+
+        die_with(parent)
 
     from ccstream.engine.worker import run
 
-    return run(settings)
+    return run(settings, web_socket)
+
+
+def _of_process(settings: Settings, number: int) -> Settings:
+    """The settings of one of several processes: what no two workers share has its number."""
+    kafka, group = settings.kafka, settings.group
+    instance_id = None if group.instance_id is None else f"{group.instance_id}-{number}"
+    return settings.model_copy(
+        update={
+            "kafka": kafka.model_copy(update={"client_id": f"{kafka.client_id}-{number}"}),
+            "group": group.model_copy(update={"instance_id": instance_id}),
+        }
+    )

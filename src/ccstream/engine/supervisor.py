@@ -1,14 +1,16 @@
-"""Restarts a worker process that ended for a reason that a restart mends.
+"""Restarts worker processes that ended for a reason that a restart mends.
 
 A worker never mends itself in memory: an aborted transaction, a lost broker or a lost group
 membership ends it, and the next process reads what was committed. Where nothing else restarts
 processes, this does, with back-off; a worker that ended for good (its state or its settings do
-not fit) is not restarted, and its exit status is passed on.
+not fit) is not restarted, and its exit status is passed on. Of several each is restarted by itself,
+and one that ended for good ends all.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from types import FrameType
 from ccstream.engine.status import ExitStatus
 from ccstream.ops.logs import logger
 
-__all__ = ["BACKOFF", "supervise"]
+__all__ = ["BACKOFF", "Child", "die_with", "supervise"]
 
 BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before each further restart; the last is repeated."""
@@ -31,6 +33,9 @@ _STEADY_AFTER = 60.0
 _STOP_TIMEOUT = 10.0
 """Seconds that a worker has to stop in after a signal; it takes less than 5."""
 
+_TURN = 0.1
+"""Seconds between looks at the children."""
+
 _PR_SET_PDEATHSIG = 1
 
 _FINAL = frozenset(
@@ -40,57 +45,123 @@ _FINAL = frozenset(
 log = logger(__name__)
 
 
-def supervise(command: Sequence[str]) -> int:
-    """Run ``command`` until it ends for good or this process is told to stop.
+class Child:
+    """One worker process, started again and again.
 
-    SIGTERM and SIGINT are passed on to the worker, whose exit status is returned.
+    Args:
+        command: what to run.
+        fds: file descriptors that it inherits.
+        name: how the log calls it, where there are several.
+    """
+
+    def __init__(self, command: Sequence[str], fds: Sequence[int] = (), name: str = "") -> None:
+        self._command = list(command)
+        self._fds = tuple(fds)
+        self._named = {"process": name} if name else {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._attempt = 0
+        self._started_at = 0.0
+        self._start_at = 0.0
+        self.restarts = -1
+
+    @property
+    def running_for(self) -> float | None:
+        """Seconds since it was started; None while it is not running."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return time.monotonic() - self._started_at
+
+    def turn(self) -> int | None:
+        """Start it if it is time to; its exit status if it has just ended."""
+        now = time.monotonic()
+        if self._process is None:
+            if now >= self._start_at:
+                self._started_at = now
+                self.restarts += 1
+                self._process = subprocess.Popen(self._command, pass_fds=self._fds)
+            return None
+        status = self._process.poll()
+        if status is not None:
+            self._process = None
+        return status
+
+    def restart_later(self, status: int) -> None:
+        """Start it anew after a pause that grows with each time that it does not run for long."""
+        now = time.monotonic()
+        if now - self._started_at > _STEADY_AFTER:
+            self._attempt = 0
+        pause = BACKOFF[min(self._attempt, len(BACKOFF) - 1)]
+        self._attempt += 1
+        self._start_at = now + pause
+        log.warning("restarting the worker", exit_status=status, after_seconds=pause, **self._named)
+
+    def signal(self, number: int) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def end(self, deadline: float) -> int:
+        """Its exit status, once it has ended; killed if it has not by then."""
+        if self._process is None:
+            return ExitStatus.STOPPED
+        try:
+            return max(0, self._process.wait(max(0.0, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return max(0, self._process.wait())
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+
+
+def supervise(children: Sequence[Child]) -> int:
+    """Run them until one ends for good or this process is told to stop; then all end.
+
+    SIGTERM and SIGINT are passed on. Returned is the exit status of the one that ended for good,
+    or else the first that is not 0. That a single worker ends with 0 is for good; of several, one
+    that somebody stopped is started again, for it has a share of the work.
     """
     stop = threading.Event()
-    child: subprocess.Popen[bytes] | None = None
+    final = _FINAL if len(children) == 1 else _FINAL - {ExitStatus.STOPPED}
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         stop.set()
-        if child is not None and child.poll() is None:
-            child.send_signal(number)
+        for child in children:
+            child.signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
-    attempt = 0
     try:
-        while True:
-            started = time.monotonic()
-            child = subprocess.Popen(list(command), preexec_fn=_die_with_parent)  # noqa: PLW1509
-            status = _wait(child, stop)
-            if stop.is_set() or status in _FINAL:
-                return max(0, status)
-            attempt = 0 if time.monotonic() - started > _STEADY_AFTER else attempt
-            pause = BACKOFF[min(attempt, len(BACKOFF) - 1)]
-            attempt += 1
-            log.warning("restarting the worker", exit_status=status, after_seconds=pause)
-            if stop.wait(pause):
-                return ExitStatus.STOPPED
+        while not stop.is_set():
+            for child in children:
+                status = child.turn()
+                if status is None:
+                    continue
+                if status in final:
+                    for other in children:
+                        other.signal(signal.SIGTERM)
+                    _end(children)
+                    return status
+                if not stop.is_set():
+                    child.restart_later(status)
+            stop.wait(_TURN)
+        for child in children:
+            child.signal(signal.SIGTERM)  # also one that was just being started
+        return next((status for status in _end(children) if status), int(ExitStatus.STOPPED))
     finally:
-        if child is not None and child.poll() is None:
+        for child in children:
             child.kill()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _die_with_parent() -> None:
-    """In the new process: a worker whose supervisor is killed ends, too (where Linux helps)."""
+def _end(children: Sequence[Child]) -> list[int]:
+    deadline = time.monotonic() + _STOP_TIMEOUT
+    return [child.end(deadline) for child in children]
+
+
+def die_with(parent: int) -> None:
+    """In a worker: end when the supervisor is killed, also if it just was (where Linux helps)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _wait(child: subprocess.Popen[bytes], stop: threading.Event) -> int:
-    """Wait for the child; a stop gives it a bounded time, then it is killed."""
-    while True:
-        try:
-            return child.wait(timeout=0.2)
-        except subprocess.TimeoutExpired:
-            if stop.is_set():
-                break
-    try:
-        return child.wait(timeout=_STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        return child.wait()
+        if os.getppid() != parent:
+            sys.exit(ExitStatus.STOPPED)

@@ -1,0 +1,103 @@
+"""``ccstream worker --processes 2``: both work, one that dies comes back, one port for both."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ccstream.devkit.embedded import EmbeddedKafka
+from ccstream.engine.status import ExitStatus
+from ccstream.ops.settings import Settings
+from tests.integration.harness import (
+    Worker,
+    added,
+    make_topics,
+    publish,
+    settings_for,
+    synced_units,
+    wait_until,
+    worker,
+)
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+CUSTOMERS = 40
+
+
+@pytest.fixture(params=["embedded", "real"])
+def app(request: pytest.FixtureRequest, unique: str) -> Iterator[Settings]:
+    if request.param == "real":
+        made = settings_for(request.getfixturevalue("cluster").bootstrap, unique)
+        make_topics(made)
+        yield made
+        return
+    with EmbeddedKafka() as kafka:
+        made = settings_for(kafka.bootstrap, unique)
+        make_topics(made)
+        yield made
+
+
+def readiness(one: Worker) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{one.port}/readyz", timeout=5) as answer:
+            return dict(json.loads(answer.read()))
+    except urllib.error.HTTPError as error:
+        return dict(json.loads(error.read()))
+
+
+def partitions(one: Worker) -> list[set[int]]:
+    return [set(process.get("partitions", ())) for process in readiness(one)["processes"].values()]
+
+
+def shared(one: Worker) -> bool:
+    first, second = partitions(one)
+    return bool(first) and bool(second) and first | second == {0, 1, 2, 3} and not first & second
+
+
+def pids(one: Worker) -> list[int]:
+    children = f"/proc/{one.process.pid}/task/{one.process.pid}/children"
+    with open(children, encoding="ascii") as listed:  # noqa: PTH123
+        return [int(pid) for pid in listed.read().split()]
+
+
+def test_two_share_the_partitions_and_one_that_is_killed_comes_back(app: Settings) -> None:
+    bootstrap, names = app.kafka.bootstrap, [f"customer:{app.app_id}-{n}" for n in range(CUSTOMERS)]
+    with worker(app, "--processes", "2", supervised=True) as both:
+        wait_until(lambda: shared(both), 90)
+        publish(bootstrap, [added(n, name) for n, name in enumerate(names)])
+        for process in "0", "1":
+            wait_until(lambda p=process: both.metric("ccstream_events_total", process=p) > 0, 60)
+        first, second = pids(both)
+        os.kill(first, signal.SIGKILL)
+        publish(bootstrap, [added(100 + n, name) for n, name in enumerate(names)])
+        wait_until(lambda: len(pids(both)) == 2 and first not in pids(both), 60)
+        assert second in pids(both)
+        wait_until(lambda: both.ready() and shared(both), 90)
+        wait_until(lambda: folded(bootstrap, names) == [2] * CUSTOMERS, 60, every=0.5)
+        assert readiness(both)["processes"]["0"]["restarts"] == 1
+        assert both.metric("ccstream_build_info") == 2
+        children, started = pids(both), time.monotonic()
+        assert both.stop() == ExitStatus.STOPPED
+        assert time.monotonic() - started < 5
+        assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110
+        assert set(re.findall(r'"process": (\d)', both.log)) == {"0", "1"}
+
+
+def folded(bootstrap: str, names: list[str]) -> list[int]:
+    units = synced_units(bootstrap)
+    return [units.get(name, 0) for name in names]
+
+
+def test_one_that_ends_for_good_ends_all_with_its_status(embedded_kafka: str, unique: str) -> None:
+    app = settings_for(embedded_kafka, unique)
+    with worker(app, "--processes", "2", "--partitions", "7", supervised=True, ready=False) as both:
+        assert both.wait_ended(60) == ExitStatus.STATE, both.log[-2000:]

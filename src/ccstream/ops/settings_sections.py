@@ -198,7 +198,7 @@ class EngineSettings(Section):
         ge=1_000,
         le=60 * MINUTE_MS,
         description="A worker that has records to fold and folds none for so long says why, and "
-        "ends with exit code 8 for its supervisor to restart it.",
+        "ends with exit code 9 for its supervisor to restart it.",
     )
 
 

@@ -1,21 +1,20 @@
-"""The rows of profiles, orders and aliases, and their sync events.
+"""Rows and sync events that change seldom: those of orders, aliases, profiles, and new tables.
 
-These change seldom, so they are written by writers compiled from the schemas, from records
-with the schemas' fields.
+They are written by writers compiled from the schemas, from records with the schemas' fields.
+Where a schema has the fields of the state itself, `StateRows` and `StateSync` are all it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec import Struct, defstruct
+from msgspec.structs import astuple, fields
 
-from ccstream.domain.events import Campaign, Money, OrderLine
-from ccstream.domain.identity import Alias
-from ccstream.domain.order import Order
 from ccstream.domain.profile import Profile, ProfileDelta, Statement
+from ccstream.wire.catalogue import RECORDS
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry, RowReader
 from ccstream.wire.framing import single_object_prefix
@@ -23,7 +22,9 @@ from ccstream.wire.reader import compile_reader
 from ccstream.wire.schemas import SchemaInfo
 from ccstream.wire.writer import compile_writer
 
-__all__ = ["AliasRows", "OrderRows", "OrderSync", "ProfileRows", "ProfileSync"]
+__all__ = ["ProfileRows", "ProfileSync", "StateRows", "StateSync"]
+
+NOTHING_MORE: Final[Mapping[str, type]] = MappingProxyType({})
 
 
 class _Trait(Struct):
@@ -48,40 +49,6 @@ class _ProfileSynced(Struct):
     cause: Cause
     traits: tuple[_SyncedTrait, ...]
     changed: tuple[str, ...]
-
-
-class _OrderRow(Struct):
-    version: int
-    order_id: str
-    event_id: str
-    placed_at: int
-    channel: str
-    source: str
-    lines: tuple[OrderLine, ...]
-    total: Money
-    campaign: Campaign | None
-
-
-class _OrderSynced(Struct):
-    subject: str
-    version: int
-    base_version: int
-    cause: Cause
-    order_id: str
-    event_id: str
-    placed_at: int
-    channel: str
-    source: str
-    lines: tuple[OrderLine, ...]
-    total: Money
-    campaign: Campaign | None
-
-
-class _AliasRow(Struct):
-    version: int
-    root: str
-    since: int
-    event_id: str
 
 
 class ProfileRows:
@@ -131,31 +98,47 @@ class ProfileSync:
         )
 
 
-class OrderRows:
-    """See `RowCodec`.
+class StateRows:
+    """Rows whose schema is a version and then the fields of the state. See `RowCodec`.
 
     Args:
-        info: the schema OrderRow.
+        info: the row's schema.
+        state: the class of the state, its fields in the schema's order.
+        within: the classes of the records in it, by their full names, beside `RECORDS`.
     """
 
-    def __init__(self, info: SchemaInfo) -> None:
+    def __init__(
+        self, info: SchemaInfo, state: type[Struct], within: Mapping[str, type] = NOTHING_MORE
+    ) -> None:
+        self._state = state
+        self._row: Callable[..., Any] = _with_fields_of(state, info.name, "version")
         self._write = compile_writer(info.parsed, single_object_prefix(info))
-        self.decode_row = RowReader(info, compile_reader(info.parsed, _CLASSES))
+        classes: dict[str, Callable[..., Any]] = {**RECORDS, **within, info.fullname: self._entry}
+        self.decode_row = RowReader(info, compile_reader(info.parsed, classes))
 
     def encode_row(self, entry: Entry) -> bytes:
         """See `RowCodec.encode_row`."""
-        return self._write(_OrderRow(entry.version, *astuple(entry.state)))
+        return self._write(self._row(entry.version, *astuple(entry.state)))
+
+    def _entry(self, version: int, **fields: Any) -> Entry:
+        return Entry(self._state(**fields), version)
 
 
-class OrderSync:
-    """See `SyncCodec`.
+class StateSync:
+    """Sync events that show the state as it is, after subject, versions and cause.
+
+    They have no delta and hand out no token. See `SyncCodec`.
 
     Args:
-        info: the schema OrderSynced.
+        info: the sync event's schema.
         prefix: its framing.
+        state: the class of the state, its fields in the schema's order.
     """
 
-    def __init__(self, info: SchemaInfo, prefix: bytes) -> None:
+    def __init__(self, info: SchemaInfo, prefix: bytes, state: type[Struct]) -> None:
+        self._synced: Callable[..., Any] = _with_fields_of(
+            state, info.name, "subject", "version", "base_version", "cause"
+        )
         self._write = compile_writer(info.parsed, prefix)
 
     def encode_synced(
@@ -167,48 +150,21 @@ class OrderSync:
         delta: object,
         observed: bytes,
     ) -> bytes:
-        """See `SyncCodec.encode_synced`; orders have no delta and hand out no token."""
-        order: Order = entry.state
-        return self._write(
-            _OrderSynced(subject, entry.version, base_version, cause, *astuple(order))
-        )
+        """See `SyncCodec.encode_synced`."""
+        shown = astuple(entry.state)
+        return self._write(self._synced(subject, entry.version, base_version, cause, *shown))
 
 
-class AliasRows:
-    """See `RowCodec`.
-
-    Args:
-        info: the schema AliasRow.
-    """
-
-    def __init__(self, info: SchemaInfo) -> None:
-        self._write = compile_writer(info.parsed, single_object_prefix(info))
-        self.decode_row = RowReader(info, compile_reader(info.parsed, _CLASSES))
-
-    def encode_row(self, entry: Entry) -> bytes:
-        """See `RowCodec.encode_row`."""
-        return self._write(_AliasRow(entry.version, *astuple(entry.state)))
+def _with_fields_of(state: type[Struct], name: str, *before: str) -> type[Struct]:
+    return defstruct(name, [*before, *(field.name for field in fields(state))])
 
 
 def _profile_entry(version: int, traits: tuple[_Trait, ...]) -> Entry:
     return Entry(Profile({trait.name: trait.statements for trait in traits}), version)
 
 
-def _order_entry(version: int, **fields: Any) -> Entry:
-    return Entry(Order(**fields), version)
-
-
-def _alias_entry(version: int, **fields: Any) -> Entry:
-    return Entry(Alias(**fields), version)
-
-
 _CLASSES: Final[dict[str, Callable[..., Any]]] = {
-    "ccstream.common.v1.Money": Money,
-    "ccstream.common.v1.Campaign": Campaign,
-    "ccstream.order.v1.OrderLine": OrderLine,
     "ccstream.state.v1.ProfileStatement": Statement,
     "ccstream.state.v1.ProfileRowTrait": _Trait,
     "ccstream.state.v1.ProfileRow": _profile_entry,
-    "ccstream.state.v1.OrderRow": _order_entry,
-    "ccstream.state.v1.AliasRow": _alias_entry,
 }

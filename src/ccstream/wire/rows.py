@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from ccstream.domain.identity import Alias
+from ccstream.domain.order import Order
 from ccstream.wire.cart_rows import CartRows
 from ccstream.wire.entry import Entry, RowCodec
-from ccstream.wire.plain_rows import AliasRows, OrderRows, ProfileRows
+from ccstream.wire.plain_rows import ProfileRows, StateRows
 from ccstream.wire.schemas import SchemaInfo, schema
 from ccstream.wire.touch_rows import TouchRows
 from ccstream.wire.window_rows import WindowRows
@@ -18,8 +20,8 @@ _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "carts": ("CartRow", CartRows),
     "touches": ("TouchRow", TouchRows),
     "profiles": ("ProfileRow", ProfileRows),
-    "orders": ("OrderRow", OrderRows),
-    "aliases": ("AliasRow", AliasRows),
+    "orders": ("OrderRow", lambda info: StateRows(info, Order)),
+    "aliases": ("AliasRow", lambda info: StateRows(info, Alias)),
     "windows": ("WindowRow", WindowRows),
 }
 

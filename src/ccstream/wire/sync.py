@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from ccstream.domain.order import Order
 from ccstream.wire.cart_sync import CartSync
 from ccstream.wire.catalogue import SYNC_SCHEMAS
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import SyncCodec
 from ccstream.wire.framing import single_object_prefix
-from ccstream.wire.plain_rows import OrderSync, ProfileSync
+from ccstream.wire.plain_rows import ProfileSync, StateSync
 from ccstream.wire.schemas import SchemaInfo, schema
 from ccstream.wire.touch_rows import TouchSync
 
@@ -20,7 +21,7 @@ _MAKERS: Final[Mapping[str, Callable[[SchemaInfo, bytes], SyncCodec]]] = {
     "carts": lambda _, prefix: CartSync(prefix),
     "touches": lambda _, prefix: TouchSync(prefix),
     "profiles": ProfileSync,
-    "orders": OrderSync,
+    "orders": lambda info, prefix: StateSync(info, prefix, Order),
 }
 
 

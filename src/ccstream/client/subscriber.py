@@ -15,22 +15,20 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Self
 
 from ccstream.client.feed_thread import FeedThread
 from ccstream.client.log_reader import EndOfLog, LogReader, LogRecord, Start
-from ccstream.client.records import Change, Gap, Removed, SyncRecord, Unreadable
+from ccstream.client.records import Change, Gap
 from ccstream.client.surroundings import settings_for
 from ccstream.client.sync_decoder import SyncDecoder
-from ccstream.errors import SettingsError, UndecodableError
+from ccstream.errors import SettingsError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import Isolation
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import SYNC_TOPICS
 
 __all__ = ["SyncReader", "SyncSubscriber", "isolation_of", "table_topics"]
-
-REMOVED: Final = Removed()
 
 
 def table_topics(tables: Iterable[str] | None) -> dict[str, str]:
@@ -132,20 +130,12 @@ class SyncReader:
         return Change(
             self._tables[record.topic],
             (record.key or b"").decode(errors="replace"),
-            self._record(record),
+            self._decoders[record.topic].record(record.value),
             record.topic,
             record.partition,
             record.offset,
             record.appended_at,
         )
-
-    def _record(self, record: LogRecord) -> SyncRecord:
-        if record.value is None:
-            return REMOVED
-        try:
-            return self._decoders[record.topic].decode(record.value)
-        except UndecodableError as error:
-            return Unreadable(error.reason, error.detail)
 
 
 class SyncSubscriber:

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from ccstream.client.records import RECORD_CLASSES, SyncRecord
+from ccstream.client.records import RECORD_CLASSES, Removed, SyncRecord, Unreadable
 from ccstream.domain import reasons
 from ccstream.errors import UndecodableError
 from ccstream.wire.catalogue import SYNC_SCHEMAS
@@ -22,6 +22,8 @@ from ccstream.wire.schemas import schema
 from ccstream.wire.varint import Malformed
 
 __all__ = ["SyncDecoder"]
+
+REMOVED: Final = Removed()
 
 BITS_MAX: Final = 70
 """A 64-bit number takes no more than ten groups of seven."""
@@ -37,6 +39,15 @@ class SyncDecoder:
         self._class: Any = RECORD_CLASSES[info.fullname]
         self._prefix = single_object_prefix(info)
         self._read: Reader = compile_reader(info.parsed, RECORD_CLASSES)
+
+    def record(self, value: bytes | None) -> SyncRecord:
+        """The record, also where there is none: `Removed` for a tombstone, or `Unreadable`."""
+        if value is None:
+            return REMOVED
+        try:
+            return self.decode(value)
+        except UndecodableError as error:
+            return Unreadable(error.reason, error.detail)
 
     def decode(self, value: bytes) -> SyncRecord:
         """The record.

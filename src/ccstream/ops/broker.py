@@ -129,6 +129,13 @@ class Broker:
             raise broker_error(problem, f"create the topic {topic}") from None
         return True
 
+    def mention(self, topic: str) -> None:
+        """Ask for a topic by name, on which the embedded broker makes it."""
+        try:
+            self._admin.list_topics(topic, timeout=self._connect_seconds)
+        except KafkaException as problem:
+            raise broker_error(problem, f"ask for the topic {topic}") from None
+
     def delete(self, topic: str) -> None:
         """Delete a topic."""
         futures = self._admin.delete_topics([topic], request_timeout=REQUEST_SECONDS_MAX)

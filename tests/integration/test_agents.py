@@ -79,7 +79,8 @@ def test_a_basket_that_becomes_large_on_any_channel_is_in_the_table(
     subject = new_subject()
     pipeline.put(added(subject, 40_00, "web"), added(subject, 40_00, "store"))
     pipeline.put(added(subject, 40_00, "app"))
-    shows(example, subject, {"cents": 120_00, "channel": "app"})
+    # Which of the three topics a worker reads last is not said.
+    wait_until(lambda: (example.get(f"/baskets/{subject}") or {}).get("cents") == 120_00, 90)
 
 
 def test_a_small_basket_is_not_and_a_large_one_leaves_when_it_is_emptied(

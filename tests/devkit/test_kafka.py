@@ -268,3 +268,27 @@ def test_a_real_broker_has_transactions(kafka: str, unique: str) -> None:
     producer.produce(unique, b"committed", partition=0)
     producer.commit_transaction(20)
     assert stored(kafka, unique, 1) == [b"committed"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(START_S_MAX)
+def test_clients_behind_a_proxy_are_told_to_stay_with_it(
+    local_kafka: Callable[..., LocalKafka], unique: str
+) -> None:
+    proxy_port = free_port()
+    node = local_kafka(proxy_port=proxy_port)
+    make_topic(node.bootstrap, unique)
+    for port, told in ((node.behind_proxy, proxy_port), (int(node.bootstrap.split(":")[1]),) * 2):
+        admin = AdminClient({"bootstrap.servers": f"{LOOPBACK}:{port}", "log_level": 0})
+        (broker,) = admin.list_topics(timeout=10).brokers.values()
+        assert broker.port == told
+    before = node.behind_proxy
+    node.kill()
+    node.restart()
+    assert node.behind_proxy == before
+    store(node.bootstrap, unique, b"direct")
+
+
+def test_without_a_proxy_there_is_no_port_for_one() -> None:
+    with pytest.raises(DevkitError, match="proxy"):
+        _ = LocalKafka().behind_proxy

@@ -59,6 +59,8 @@ class LocalKafka:
     ``port``: the port clients connect to; 0 takes a free one.
     ``data``: a folder for the log, kept and reused; without it a scratch folder, removed.
     ``config``: broker settings by name, over those for quick tests.
+    ``proxy_port``: where a proxy of the caller's listens. Clients that come by it are told to stay
+    with it; it forwards them to :attr:`behind_proxy`. 0 for none.
     ``report``: told in plain words before anything slow happens.
     """
 
@@ -70,6 +72,7 @@ class LocalKafka:
         data: Path | None = None,
         config: Mapping[str, str] = MappingProxyType({}),
         heap_mb: int = HEAP_MB,
+        proxy_port: int = 0,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._version = version
@@ -79,6 +82,8 @@ class LocalKafka:
         self._folder: Path | None = None
         self._config = dict(config)
         self._heap_mb = heap_mb
+        self._proxy_port = proxy_port
+        self._behind_proxy = 0
         self._report = report
         self._node: ChildProcess | None = None
 
@@ -88,6 +93,13 @@ class LocalKafka:
         if not self._port:
             raise DevkitError("Kafka has not been started yet: call start() first.")
         return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def behind_proxy(self) -> int:
+        """The port that a proxy forwards to; the same before and after :meth:`restart`."""
+        if not self._behind_proxy:
+            raise DevkitError("Kafka was not started with the port of a proxy.")
+        return self._behind_proxy
 
     @property
     def pid(self) -> int | None:
@@ -117,6 +129,7 @@ class LocalKafka:
             self._open_folder()
             for attempt in range(BIND_ATTEMPTS_MAX):
                 self._port = self._port_wanted or free_port()
+                self._behind_proxy = free_port() if self._proxy_port else 0
                 said = len(self.log)
                 if self._launch(java, jars):
                     return self
@@ -190,6 +203,7 @@ class LocalKafka:
                 controller_port=free_port(),
                 data=folder / "data",
                 config=self._config,
+                proxied=(self._behind_proxy, self._proxy_port) if self._proxy_port else None,
             ),
             encoding="utf-8",
         )

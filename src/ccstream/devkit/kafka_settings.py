@@ -53,22 +53,44 @@ QUICK: Final[Mapping[str, str]] = {
 
 
 def render(
-    *, host: str, port: int, controller_port: int, data: Path, config: Mapping[str, str]
+    *,
+    host: str,
+    port: int,
+    controller_port: int,
+    data: Path,
+    config: Mapping[str, str],
+    proxied: tuple[int, int] | None = None,
 ) -> str:
     """``server.properties`` for a node that listens on ``host`` and keeps its log in ``data``.
 
-    ``config`` overrides any of :data:`QUICK` and may add what is not listed there.
+    ``config`` overrides any of :data:`QUICK` and may add what is not listed there. ``proxied``
+    adds a listener for a proxy: the port it listens on, and the proxy's, which it advertises.
     """
+    listeners = {"PLAINTEXT": port, "CONTROLLER": controller_port}
+    advertised = {"PLAINTEXT": port}
+    more: dict[str, str] = {}
+    if proxied is not None:
+        listeners["PROXIED"], advertised["PROXIED"] = proxied
+        # The node itself, which writes the markers of transactions, does not go by the proxy.
+        more = {
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listener.security.protocol.map": ",".join(f"{n}:PLAINTEXT" for n in listeners),
+        }
     settings = {
         **QUICK,
         **config,
         **FIXED,
-        "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+        **more,
+        "listeners": _addresses(host, listeners),
+        "advertised.listeners": _addresses(host, advertised),
         "controller.quorum.voters": f"1@{host}:{controller_port}",
         "log.dirs": str(data),
     }
     return "".join(f"{name}={_escaped(value)}\n" for name, value in settings.items())
+
+
+def _addresses(host: str, ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{host}:{port}" for name, port in ports.items())
 
 
 def _escaped(value: str) -> str:

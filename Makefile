@@ -13,6 +13,8 @@ test:  ## the tests, under 10 minutes
 	@scripts/test $(ARGS)
 test-all:  ## the long tests as well
 	@scripts/test-all $(ARGS)
+chaos:  ## seeded faults on a real Kafka: RUNS=200 SEED=0, or one SEED by itself
+	@scripts/chaos $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 compile: ## the hot path as machine code, into build/compiled
 	@scripts/compile $(ARGS)
 check:  ## lint, format, types, layers, schemas, generated files
@@ -24,4 +26,4 @@ bench:  ## measure, beside stock Faust, under 20 minutes
 play:  ## a year of public retail data, on a real Kafka
 	@scripts/play $(ARGS)
 
-.PHONY: help setup demo test test-all compile check generate bench play
+.PHONY: help setup demo test test-all chaos compile check generate bench play

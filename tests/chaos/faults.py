@@ -1,0 +1,200 @@
+"""The faults that a run is drawn from, and what each of them needs."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ccstream.ops.settings_sections import GroupSettings, StateSettings
+from tests.chaos.faulty_worker import POINTS
+from tests.chaos.workers import SESSION_S
+
+if TYPE_CHECKING:
+    from tests.chaos.run import Run
+
+__all__ = ["FAULTS", "Fault", "Plan", "available", "plan_for"]
+
+AWAITED_S_MAX = 60.0
+"""For what a worker does once it has recovered: seconds on an idle machine, more on a busy one."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault.
+
+    ``inject`` carries it out and returns when it is over, though its effects may not be.
+    ``missing`` says why it cannot be had in this version, or nothing.
+    """
+
+    name: str
+    inject: Callable[[Run, random.Random], None]
+    workers: int = 1
+    proxied: bool = False
+    static: bool = False
+    compacting: bool = False
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a seed stands for."""
+
+    seed: int
+    faults: tuple[Fault, ...]
+    workers: int
+    static: bool
+
+    @property
+    def proxied(self) -> bool:
+        return any(fault.proxied for fault in self.faults)
+
+    @property
+    def compacting(self) -> bool:
+        return any(fault.compacting for fault in self.faults)
+
+
+def _killed_at(point: str) -> Callable[[Run, random.Random], None]:
+    def inject(run: Run, dice: random.Random) -> None:
+        run.arm(point, dice.randint(1, 40 if "transaction" not in point else 5))
+        run.until(lambda: not run.armed(), AWAITED_S_MAX, f"no worker came by the point {point!r}")
+
+    return inject
+
+
+def _killed(run: Run, dice: random.Random) -> None:
+    time.sleep(dice.uniform(0.0, 0.5))
+    dice.choice(run.workers).signal(signal.SIGKILL)
+
+
+def _frozen(run: Run, dice: random.Random) -> None:
+    """Longer than its session lasts; another takes over, then it wakes up."""
+    pid = dice.choice(run.workers).pid()
+    run.send(pid, signal.SIGSTOP)
+    try:
+        time.sleep(SESSION_S + dice.uniform(1.0, 2.0))
+    finally:
+        run.send(pid, signal.SIGCONT)
+
+
+def _twin(run: Run, dice: random.Random) -> None:
+    """A second worker with the same instance id: one of the two has to end."""
+    first = run.workers[0]
+    pid = first.pid()
+    twin = run.extra_worker("twin", run.instance_id(0), supervised=False)
+    run.until(
+        lambda: twin.exit_status is not None or not run.alive(pid),
+        AWAITED_S_MAX,
+        "two workers with one instance id both went on",
+    )
+    time.sleep(dice.uniform(0.0, 2.0))
+    twin.stop()
+
+
+def _broker_killed(run: Run, dice: random.Random) -> None:
+    run.kafka.kill()
+    time.sleep(dice.uniform(0.0, 2.0))
+    run.kafka.restart()
+
+
+def _cut(run: Run, dice: random.Random) -> None:
+    for _ in range(dice.randint(2, 5)):
+        run.proxy.refusing = dice.random() < 0.5
+        run.proxy.cut()
+        time.sleep(dice.uniform(0.1, 1.0))
+        run.proxy.refusing = False
+        time.sleep(dice.uniform(0.0, 0.5))
+
+
+def _delayed(run: Run, dice: random.Random) -> None:
+    run.proxy.delay_s = dice.uniform(0.03, 0.3)
+    time.sleep(3)
+    run.proxy.heal()
+
+
+def _throttled(run: Run, dice: random.Random) -> None:
+    run.proxy.bytes_per_second = dice.randint(20_000, 100_000)
+    time.sleep(3)
+    run.proxy.heal()
+
+
+def _rebalanced_in_restore(run: Run, dice: random.Random) -> None:
+    with run.slow_restore():
+        run.workers[0].signal(signal.SIGKILL)
+        run.until(run.restoring, AWAITED_S_MAX, "no worker restored anything")
+        second = run.extra_worker("joiner", None)
+        time.sleep(dice.uniform(1.0, 4.0))
+    second.stop()
+
+
+def _compacted_in_restore(run: Run, dice: random.Random) -> None:
+    with run.slow_restore():
+        run.workers[0].signal(signal.SIGKILL)
+        run.until(run.restoring, AWAITED_S_MAX, "no worker restored anything")
+        run.compact_changelogs()
+        time.sleep(dice.uniform(1.5, 3.0))
+
+
+def _clocks_jump(run: Run, dice: random.Random) -> None:
+    """The worker's by hours, the channels' by less than what a duplicate may be late by."""
+    run.worker_clock(dice.choice((-7200, 3600)))
+    run.author.skew_ms = dice.choice((-200_000, 200_000))
+    time.sleep(1.5)
+    run.author.skew_ms = 0
+    run.worker_clock(dice.choice((0, 60)))
+
+
+def _never(run: Run, dice: random.Random) -> None:
+    raise NotImplementedError
+
+
+def _lacks(section: Any, name: str, what: str) -> str | None:
+    return None if name in section.model_fields else what
+
+
+NO_STORE = _lacks(StateSettings, "store", "state is kept in memory only: nothing is on a disk") or (
+    "the faults of a state on disk are not written yet"
+)
+
+FAULTS: tuple[Fault, ...] = (
+    *(Fault(f"killed {point}", _killed_at(point)) for point in POINTS),
+    Fault("killed at any time", _killed),
+    Fault("frozen beyond its session", _frozen, workers=2),
+    Fault(
+        "two workers with one instance id",
+        _twin,
+        static=True,
+        missing=_lacks(GroupSettings, "instance_id", "there is no static membership"),
+    ),
+    Fault("broker killed", _broker_killed),
+    Fault("connections cut", _cut, proxied=True),
+    Fault("connections delayed", _delayed, proxied=True),
+    Fault("connections throttled", _throttled, proxied=True),
+    Fault("rebalance during a restore", _rebalanced_in_restore),
+    Fault("changelogs compacted during a restore", _compacted_in_restore, compacting=True),
+    Fault("clocks jump", _clocks_jump),
+    Fault("state disk full", _never, missing=NO_STORE),
+    Fault("state on disk damaged", _never, missing=NO_STORE),
+)
+
+
+def available() -> tuple[Fault, ...]:
+    """Those that this version can have."""
+    return tuple(fault for fault in FAULTS if fault.missing is None)
+
+
+def plan_for(seed: int) -> Plan:
+    """Each fault in turn, so that any 200 seeds have each at least 12 times; often a second one."""
+    dice = random.Random(f"plan {seed}")
+    faults = available()
+    first = faults[seed % len(faults)]
+    drawn = (first,) if dice.random() < 0.6 else (first, dice.choice(faults))
+    return Plan(
+        seed,
+        drawn,
+        max(dice.choice((1, 1, 2)), *(fault.workers for fault in drawn)),
+        any(fault.static for fault in drawn) or dice.random() < 0.5,
+    )

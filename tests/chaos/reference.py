@@ -1,0 +1,94 @@
+"""What the tables have to hold, worked out from the log so plainly that it can be read.
+
+Nothing is folded step by step: a dot is alive unless some event names it. That needs no order,
+for the events of a run name all that they mean.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from tests.chaos.author import TAKEN, Record
+
+__all__ = ["Line", "Truth", "truth_of"]
+
+
+class Line(NamedTuple):
+    """One line of a cart: its live dots, and what is shown of them."""
+
+    adds: tuple[str, ...]
+    sets: tuple[str, ...]
+    quantity: int
+
+
+class Truth(NamedTuple):
+    """By key; ``touches`` are (first, last, last of each channel) by their ids."""
+
+    carts: dict[str, dict[str, Line]]
+    orders: dict[str, dict[str, Any]]
+    touches: dict[str, tuple[str, str, dict[str, str]]]
+    aliases: dict[str, str]
+
+
+def truth_of(records: Iterable[Record]) -> Truth:
+    """What follows from these records; one that was published twice counts once."""
+    taken = {r.event_id: r for r in records if r.fate == TAKEN}
+    by_entity: dict[str, list[Record]] = defaultdict(list)
+    for record in taken.values():
+        by_entity[record.entity].append(record)
+    orders = {
+        f"{r.entity}#{r.event['order_id']}": r.event
+        for r in taken.values()
+        if r.kind == "OrderPlaced"
+    }
+    aliases = {
+        r.entity: next(i for i in r.event["identifiers"] if i.startswith("customer:"))
+        for r in taken.values()
+        if r.kind == "IdentifiersLinked"
+    }
+    return Truth(
+        {entity: _cart(one) for entity, one in by_entity.items()},
+        orders,
+        {entity: _touches(one) for entity, one in by_entity.items()},
+        aliases,
+    )
+
+
+def _cart(records: list[Record]) -> dict[str, Line]:
+    lines: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.kind in {"CartItemAdded", "CartItemQuantitySet"} and not any(
+            _consumes(other, record) for other in records
+        ):
+            lines[record.event["sku"]].append(record)
+    return {sku: _line(live) for sku, live in lines.items()}
+
+
+def _consumes(remover: Record, dot: Record) -> bool:
+    if remover is dot or dot.event_id not in remover.event.get("dots", ()):
+        return False
+    if remover.kind == "CartCleared":
+        return True
+    if remover.kind == "OrderPlaced":
+        return dot.event["sku"] in {line["sku"] for line in remover.event["lines"]}
+    return bool(remover.event["sku"] == dot.event["sku"])
+
+
+def _line(live: list[Record]) -> Line:
+    by_time = sorted(live, key=_stamp)
+    adds = [r for r in by_time if r.kind == "CartItemAdded"]
+    sets = [r for r in by_time if r.kind == "CartItemQuantitySet"]
+    quantity = sum(r.event["quantity"] for r in (*adds, *sets[-1:]))
+    return Line(tuple(sorted(r.event_id for r in adds)), tuple(r.event_id for r in sets), quantity)
+
+
+def _touches(records: list[Record]) -> tuple[str, str, dict[str, str]]:
+    by_time = sorted((r for r in records if r.kind != "IdentifiersLinked"), key=_stamp)
+    last = {r.event["channel"]: r.event_id for r in by_time}
+    return by_time[0].event_id, by_time[-1].event_id, last
+
+
+def _stamp(record: Record) -> tuple[int, str]:
+    return record.event["occurred_at"], record.event_id

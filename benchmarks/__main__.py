@@ -8,49 +8,81 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from benchmarks import first_basket, fold, latency, memory, report, restore, results, throughput
 from benchmarks.records import BenchmarkError
 from ccstream.errors import CcstreamError
 
-QUESTIONS: dict[str, Callable[..., list[results.Result]]] = {
-    "throughput": throughput.run,
-    "fold": fold.run,
-    "latency": latency.run,
-    "memory": memory.run,
-    "restore": restore.run,
-    "first-basket": first_basket.run,
-}
+__all__ = ["main", "questions"]
+
+SCALE_LEAST = 0.02
+"""Below, runs are over before they are looked at."""
+
+Measure = Callable[..., list[results.Result]]
+
+
+def questions(scale: float = 1.0) -> Mapping[str, Measure]:
+    """Every question by its name, its sizes times ``scale``."""
+
+    def size(usual: int) -> int:
+        return round(usual * scale)
+
+    return {
+        "throughput": partial(throughput.run, events=size(throughput.EVENTS)),
+        "fold": partial(fold.run, events=size(fold.EVENTS)),
+        "latency": partial(
+            latency.run,
+            seconds=max(2.0, latency.SECONDS * scale),
+            warm_up_s=max(4.0, latency.WARM_UP_S * scale),
+        ),
+        "memory": partial(
+            memory.run, carts=size(memory.CARTS), warm_up_events=size(memory.WARM_UP_EVENTS)
+        ),
+        "restore": partial(restore.run, events=size(restore.EVENTS)),
+        "first-basket": first_basket.run,
+    }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("questions", nargs="*", metavar="question", help=", ".join(QUESTIONS))
+    names = list(questions())
+    parser.add_argument("questions", nargs="*", metavar="question", help=", ".join(names))
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="all sizes times this, to try it; writes no file"
+    )
     parser.add_argument("--dry", action="store_true", help="print the table, write no file")
     arguments = parser.parse_args()
     for question in arguments.questions:
-        if question not in QUESTIONS:
-            parser.error(f"there is no question {question}; there are: {', '.join(QUESTIONS)}")
-    chosen = arguments.questions or list(QUESTIONS)
+        if question not in names:
+            parser.error(f"there is no question {question}; there are: {', '.join(names)}")
+    if not SCALE_LEAST <= arguments.scale <= 1:
+        parser.error(f"--scale is {SCALE_LEAST} to 1")
     began = time.monotonic()
     found: list[results.Result] = []
+    failed = False
     os.environ["BENCH_SCRATCH"] = tempfile.mkdtemp(prefix="ccstream-bench-")
     try:
-        for question in chosen:
+        for question, measure in questions(arguments.scale).items():
+            if arguments.questions and question not in arguments.questions:
+                continue
             say(f"{question} ...")
-            found += QUESTIONS[question](say=say)
-    except (BenchmarkError, CcstreamError) as error:
-        say(f"failed: {error}")
-        return 1
+            started = time.monotonic()
+            try:
+                found += measure(say=say)
+            except (BenchmarkError, CcstreamError) as error:
+                say(f"{question} failed: {error}")
+                failed = True
+            say(f"{question} took {time.monotonic() - started:.0f} s")
     finally:
         shutil.rmtree(os.environ["BENCH_SCRATCH"], ignore_errors=True)
     say(f"took {(time.monotonic() - began) / 60:.1f} minutes")
     document = results.document(found)
     print(report.table(document))
-    if not arguments.dry and not arguments.questions:
+    if not (failed or arguments.dry or arguments.questions or arguments.scale != 1):
         say(f"written: {results.write(document)}")
-    return 0
+    return int(failed)
 
 
 def say(words: str) -> None:

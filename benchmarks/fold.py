@@ -21,18 +21,17 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 from benchmarks.load import Load
 from benchmarks.processes import ROOT
 from benchmarks.results import Result, median_of
-from benchmarks.throughput import CACHE_ROWS
+from benchmarks.subjects import CACHE_ROWS
 
 __all__ = ["run"]
 
 QUESTION = "fold"
+EVENTS = 100_000
 PARTITIONS = 8
 COMMIT_EVERY = 4_000
 
 
-def run(
-    *, events: int = 100_000, runs: int = 3, say: Callable[[str], None] = print
-) -> list[Result]:
+def run(*, events: int = EVENTS, runs: int = 3, say: Callable[[str], None] = print) -> list[Result]:
     costs: list[float] = []
     for number in range(1, runs + 1):
         done = subprocess.run(

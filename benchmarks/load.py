@@ -1,6 +1,6 @@
 """The events that all throughput subjects are given, and what they must come to.
 
-A web shop's carts: by default 80,000 events of 20,000 customers over 50 SKUs, 90 % adds,
+A web shop's carts: by default 60,000 events of 20,000 customers over 50 SKUs, 90 % adds,
 6 % quantities set, 4 % removals, in an order and with values fixed by the seed. Ids are
 UUIDs of version 7, 36 characters, as the SDK makes them: shorter ones would flatter every
 figure on size. All events go to one input topic, keyed by customer, so each customer's are
@@ -36,7 +36,7 @@ _ADDS, _SETS = 0.90, 0.06
 class Load:
     """How much, of what; ``begins_ms`` is the time of the first event, a millisecond apart."""
 
-    events: int = 80_000
+    events: int = 60_000
     customers: int = 20_000
     skus: int = 50
     seed: int = 1
@@ -73,10 +73,10 @@ class Load:
             model.apply(event)
             yield event
 
-    def five_line_carts(self, carts: int, namespace: str) -> Iterator[Event]:
-        """Five lines each into ``carts`` baskets, line by line over all of them."""
+    def carts_of(self, carts: int, lines: int, namespace: str) -> Iterator[Event]:
+        """So many lines each into ``carts`` baskets, line by line over all of them."""
         chance = random.Random(self.seed)
-        for number in range(carts * 5):
+        for number in range(carts * lines):
             line, customer = divmod(number, carts)
             yield CartItemAdded(
                 **self._metadata(chance, number, f"{namespace}:{customer}"),

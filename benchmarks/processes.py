@@ -17,15 +17,19 @@ from typing import Any, Self
 
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.processor_time import processor_seconds
 from benchmarks.records import BenchmarkError, delete_topics
 from ccstream.devkit.kafka import LocalKafka
 from ccstream.devkit.ports import LOOPBACK, free_port
 from ccstream.devkit.process import ChildProcess
 
 __all__ = [
+    "FAUST",
     "ROOT",
+    "Broker",
     "Instrument",
     "Program",
+    "Worker",
     "apply_topics",
     "ccstream_worker",
     "fresh_topics",
@@ -49,12 +53,27 @@ def scratch() -> Path:
 
 
 def _python_path() -> str:
-    """This folder, and the compiled package where `scripts/bench` put one."""
-    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    """This folder, the compiled package where `scripts/bench` put one, and the one as it is, for
+    environments that have none.
+    """
+    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"), f"{ROOT}/src")))
+
+
+class Broker:
+    """The Kafka of a run; ``node`` is None where it is a cluster that was given."""
+
+    def __init__(self, bootstrap: str, node: LocalKafka | None = None) -> None:
+        self.bootstrap = bootstrap
+        self._node = node
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time of the node so far; None where it cannot be known."""
+        pid = self._node.pid if self._node is not None else None
+        return processor_seconds(pid) if pid is not None else None
 
 
 @contextmanager
-def kafka(**config: str) -> Iterator[str]:
+def kafka(**config: str) -> Iterator[Broker]:
     """A fresh one-node Kafka, or the cluster that ``CCSTREAM_BENCH_BOOTSTRAP`` names."""
     given = os.environ.get("CCSTREAM_BENCH_BOOTSTRAP")
     if given:
@@ -62,11 +81,11 @@ def kafka(**config: str) -> Iterator[str]:
             raise BenchmarkError(
                 f"{given} has topics of ccstream; benchmarks need an empty cluster"
             )
-        yield given
+        yield Broker(given)
         return
     settings = {name.replace("_", "."): value for name, value in config.items()}
     with LocalKafka(config=settings) as node:
-        yield node.bootstrap
+        yield Broker(node.bootstrap, node)
 
 
 class Program:
@@ -101,22 +120,18 @@ class Program:
         return self._process.end(signal.SIGTERM, within_s=STOP_S_MAX)
 
     def cpu_seconds(self) -> float | None:
-        """Processor time used so far, all threads; None where the system does not tell."""
-        stat = Path(f"/proc/{self.pid}/stat")
-        if not stat.exists():
-            return None
-        after_name = stat.read_text().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time used so far, all threads, children too; None where it is not told."""
+        return processor_seconds(self.pid)
 
 
 class Worker(Program):
-    """``ccstream worker`` and its health server."""
+    """``ccstream worker``, or a program that is one, and its health server."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], *module: str) -> None:
         self.port = free_port()
         super().__init__(
             "worker",
-            [sys.executable, "-m", "ccstream", "worker", "--no-restart"],
+            [sys.executable, "-m", *(module or ("ccstream", "worker", "--no-restart"))],
             {**env, "CCSTREAM_WEB__PORT": str(self.port), "CCSTREAM_LOG__LEVEL": "warning"},
         )
 
@@ -132,12 +147,8 @@ class Worker(Program):
                 samples[name] = float(value)
         return samples
 
-    def cpu_seconds(self) -> float | None:
-        """As the worker states it: the process that was started only supervises it."""
-        return self.metrics().get("process_cpu_seconds_total")
-
     def resident_bytes(self) -> int:
-        """The resident set now, likewise."""
+        """The resident set now, as the worker states it: what was started only supervises it."""
         found = self.metrics().get("process_resident_memory_bytes")
         if found is None:
             raise BenchmarkError("this system does not tell what memory a process takes")
@@ -191,9 +202,9 @@ def _own_topics(bootstrap: str) -> list[str]:
 
 
 @contextmanager
-def ccstream_worker(env: Mapping[str, str]) -> Iterator[Worker]:
-    """A worker that is ready."""
-    with Worker(env) as worker:
+def ccstream_worker(env: Mapping[str, str], *module: str) -> Iterator[Worker]:
+    """A worker that is ready: ``ccstream worker``, or the module with these arguments."""
+    with Worker(env, *module) as worker:
         wait_until(worker.ready, READY_S_MAX, "the worker is ready", worker)
         yield worker
 
@@ -206,6 +217,7 @@ class Instrument:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments)],
             env={**os.environ, "PYTHONPATH": _python_path()},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -213,6 +225,12 @@ class Instrument:
         if self._process.stdout.readline().strip() != "ready":
             self.stop()
             raise BenchmarkError(f"{module} did not start")
+
+    def tell(self, number: int) -> None:
+        """Write a line to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{number}\n")
+        self._process.stdin.flush()
 
     def result(self, timeout_s: float) -> dict[str, Any]:
         """Wait for the end and return what it measured."""

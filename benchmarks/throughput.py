@@ -1,36 +1,24 @@
-"""How many cart events a second? ccstream beside stock Faust, in turn, on one broker.
+"""How many cart events a second? ccstream beside its peers, in turn, on one broker.
 
-All subjects read the same topic of the same events, written before; each run is a new
-process with no state, and new output topics. The rate is that of the outputs as the broker
-appended them, from the first tenth to the last, so that starting up is not counted; with
-ccstream the run has ended only when the input is committed to its last record. Afterwards
-each output is decoded and checked: for ccstream a CartSynced and a LastTouchSynced for each
-event, for Faust its plain cart.
+All subjects read events written before (the quick ones more of them, of the same shape); each
+run is a new process with no state, and new output topics. The rate is that of the second half
+of the outputs as the broker appended them, so that neither starting up nor, for a JVM,
+compiling is counted. A subject that commits has ended only when the input is committed to its
+last record. Afterwards each output is decoded and checked.
 
-Beside the rate stands the processor time of an event, all threads, where the system tells it:
-it depends far less on what else the machine does.
-
-Subjects: ``ccstream-full`` (delivery in transactions), ``ccstream-plain`` (flush, then
-offsets), ``faust`` (see peers/faust_cart.py).
+Beside the rate stand the processor seconds of a million events over that second half, those of
+the subject's processes and those of the broker for it: they depend far less on what else the
+machine does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
-from benchmarks.checks import check_cart_snapshots, check_json_carts, check_last_touches
+from benchmarks.budget import rounds
 from benchmarks.load import CHANNEL, Load
-from benchmarks.processes import (
-    FAUST,
-    Program,
-    apply_topics,
-    ccstream_worker,
-    fresh_topics,
-    kafka,
-    scratch,
-    wait_until,
-    worker_environment,
-)
+from benchmarks.processes import Broker, apply_topics, kafka, wait_until, worker_environment
 from benchmarks.records import (
     append_rate,
     committed_offsets,
@@ -40,118 +28,160 @@ from benchmarks.records import (
     write_events,
 )
 from benchmarks.results import Result, median_of
-from ccstream.devkit.ports import free_port
-from ccstream.wire.catalogue import SYNC_TOPICS, input_topic
+from benchmarks.subjects import PARTITIONS, SUBJECTS, Place, Subject
+from ccstream.domain.events import Event
+from ccstream.wire.catalogue import input_topic
 
 __all__ = ["run"]
 
 QUESTION = "throughput"
 INPUT = input_topic(CHANNEL)
-PARTITIONS = 8
-RUN_S_MAX = 600.0
+INPUT_QUICK = "bench-events"
 
-CACHE_ROWS = "32768"
-"""Decoded rows: room for the load's 20,000 customers, as one would configure it."""
+EVENTS = 60_000
+QUICK_TIMES = 5
+"""So many times the events for the quick subjects, of as many times the customers: carts have
+the same size, and the second half begins when a JVM has compiled what it runs."""
 
-Measured = tuple[float, float | None]
-"""Events a second, and µs of processor time an event."""
+RUN_S_MAX = 300.0
+LOOK_S = 0.1
+LATE = 0.9
+"""A subject that has put out more than this when it is first seen to have put out half is too
+quick for its load: its processor time over so few events would be that of its last breath."""
+
+Measured = dict[str, float]
 
 
-def run(*, events: int = 80_000, runs: int = 3, say: Callable[[str], None] = print) -> list[Result]:
-    """Measure all subjects, ``runs`` times each, in turn."""
+def run(
+    *,
+    events: int = EVENTS,
+    runs: int = 3,
+    subjects: Sequence[str] = (),
+    budget_s: float = 540.0,
+    say: Callable[[str], None] = print,
+) -> list[Result]:
+    """Measure all subjects, or those named, ``runs`` times each, in turn."""
+    began = time.monotonic()
+    chosen = [one for one in SUBJECTS if not subjects or one.name in subjects]
     load = Load.ending_now(events)
-    rates: dict[str, list[float]] = {"ccstream-full": [], "ccstream-plain": [], "faust": []}
-    costs: dict[str, list[float]] = {subject: [] for subject in rates}
-    with kafka() as bootstrap:
+    loads = {False: list(load.stream())}
+    if any(one.quick for one in chosen):
+        larger = Load.ending_now(events * QUICK_TIMES, load.customers * QUICK_TIMES)
+        loads[True] = list(larger.stream())
+    found: dict[str, list[Measured]] = {}
+    with kafka() as broker:
+        bootstrap = broker.bootstrap
         apply_topics(worker_environment(bootstrap, "bench", "auto"))
-        write_events(bootstrap, INPUT, load.stream())
-        for number in range(1, runs + 1):
-            for subject, found in rates.items():
-                if subject == "faust":
-                    rate, cost = _faust(bootstrap, f"bench-faust-{number}", load)
-                else:
-                    delivery = "plain" if subject == "ccstream-plain" else "transactional"
-                    app_id = f"bench-{delivery}-{number}"
-                    rate, cost = _ccstream(bootstrap, app_id, delivery, load)
-                found.append(rate)
-                if cost is not None:
-                    costs[subject].append(cost)
-                say(
-                    f"{QUESTION}: {subject} run {number} of {runs}: {rate:,.0f} events/s, "
-                    f"{cost or 0:,.0f} µs of processor an event"
+        create_topic(bootstrap, INPUT_QUICK, PARTITIONS, message_timestamp_type="LogAppendTime")
+        for quick, stream in loads.items():
+            write_events(bootstrap, INPUT_QUICK if quick else INPUT, stream)
+        for number in rounds(QUESTION, runs, budget_s, say, began=began):
+            for subject in chosen:
+                place = Place(
+                    bootstrap,
+                    f"bench-{subject.name}-{number}",
+                    INPUT_QUICK if subject.quick else INPUT,
+                    keep=(INPUT, INPUT_QUICK),
                 )
-    results = [
-        median_of(QUESTION, subject, "events_per_second", "events/s", found, digits=0)
-        for subject, found in rates.items()
+                measured = _measure(broker, subject, place, loads[subject.quick])
+                found.setdefault(subject.name, []).append(measured)
+                figures = ", ".join(f"{name} {value:,.1f}" for name, value in measured.items())
+                say(f"{QUESTION}: {subject.name} run {number} of {runs}: {figures}")
+    return [*_medians(found), *_ratios(found)]
+
+
+def _measure(broker: Broker, subject: Subject, place: Place, events: list[Event]) -> Measured:
+    bootstrap, output, count = broker.bootstrap, subject.output(place), len(events)
+    inputs = end_offsets(bootstrap, place.source)
+
+    def put_out() -> int:
+        return sum(end_offsets(bootstrap, output).values())
+
+    def ended() -> bool:
+        if subject.commits:
+            return committed_offsets(bootstrap, place.app_id, place.source, inputs) >= count
+        return put_out() >= count
+
+    subject.prepare(place)
+    with subject.start(place) as program:
+        wait_until(
+            lambda: put_out() >= count // 2,
+            RUN_S_MAX,
+            f"{subject.name} has put out the first half",
+            program,
+            every_s=LOOK_S,
+        )
+        half, own, brokers = put_out(), program.cpu_seconds(), broker.cpu_seconds()
+        wait_until(
+            ended,
+            RUN_S_MAX,
+            f"{subject.name} has put out all",
+            program,
+            every_s=LOOK_S,
+        )
+        own_end, brokers_end = program.cpu_seconds(), broker.cpu_seconds()
+    outputs = read(bootstrap, output)
+    subject.check(place, outputs, events)
+    measured = {"events_per_second": append_rate(outputs)}
+    if half > count * LATE:
+        return measured
+    million = (count - half) / 1e6
+    if own is not None and own_end is not None:
+        measured["cpu_s_per_million"] = (own_end - own) / million
+    if brokers is not None and brokers_end is not None:
+        measured["broker_cpu_s_per_million"] = (brokers_end - brokers) / million
+    return measured
+
+
+UNITS = {
+    "events_per_second": ("events/s", 0),
+    "cpu_s_per_million": ("s", 1),
+    "broker_cpu_s_per_million": ("s", 1),
+}
+
+
+def _medians(found: dict[str, list[Measured]]) -> list[Result]:
+    return [
+        median_of(QUESTION, subject, metric, unit, values, digits=digits)
+        for metric, (unit, digits) in UNITS.items()
+        for subject, runs in found.items()
+        if (values := [one[metric] for one in runs if metric in one])
     ]
-    results += [
-        median_of(QUESTION, subject, "cpu_us_per_event", "µs", found)
-        for subject, found in costs.items()
-        if found
+
+
+RATIOS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        "ccstream-cart",
+        "times_kafka_streams_eos",
+        ("kafka-streams-memory-eos", "kafka-streams-rocksdb-eos"),
+    ),
+    (
+        "ccstream-cart",
+        "times_kafka_streams_alo",
+        ("kafka-streams-memory-alo", "kafka-streams-rocksdb-alo"),
+    ),
+    ("ccstream-cart", "times_bare_loop", ("bare-loop",)),
+    (
+        "ccstream-full",
+        "times_kafka_streams_alo",
+        ("kafka-streams-memory-alo", "kafka-streams-rocksdb-alo"),
+    ),
+    ("ccstream-full", "times_quix_streams", ("quix-streams",)),
+    ("ccstream-full", "times_faust", ("faust",)),
+)
+"""Whose rate is divided by whose; of several, by the fastest."""
+
+
+def _ratios(found: dict[str, list[Measured]]) -> list[Result]:
+    rates = {one.subject: one.value for one in _medians(found) if one.metric == "events_per_second"}
+    return [
+        Result(
+            QUESTION,
+            subject,
+            metric,
+            round(rates[subject] / max(rates[name] for name in others), 2),
+            "x",
+        )
+        for subject, metric, others in RATIOS
+        if subject in rates and rates.keys() >= set(others)
     ]
-    by_subject = {one.subject: one.value for one in results if one.metric == "events_per_second"}
-    for subject in ("ccstream-full", "ccstream-plain"):
-        ratio = round(by_subject[subject] / by_subject["faust"], 1)
-        results.append(Result(QUESTION, subject, "times_faust", ratio, "x"))
-    return results
-
-
-def _ccstream(bootstrap: str, app_id: str, delivery: str, load: Load) -> Measured:
-    env = worker_environment(bootstrap, app_id, delivery, state__cache_rows_max=CACHE_ROWS)
-    outputs = (SYNC_TOPICS["carts"], SYNC_TOPICS["touches"])
-    # State, outputs and owners of an earlier run would be found by this one.
-    fresh_topics(bootstrap, env, keep=[INPUT])
-    with ccstream_worker(env) as worker:
-        used = worker.cpu_seconds()
-        ends = end_offsets(bootstrap, INPUT)
-        wait_until(
-            lambda: committed_offsets(bootstrap, app_id, INPUT, ends) >= load.events,
-            RUN_S_MAX,
-            "all events are committed",
-            worker,
-            every_s=0.25,
-        )
-        cost = _cost(used, worker.cpu_seconds(), load)
-    carts, touches = (read(bootstrap, topic) for topic in outputs)
-    check_cart_snapshots(carts, load.stream())
-    check_last_touches(touches, load.stream())
-    return append_rate(carts), cost
-
-
-def _faust(bootstrap: str, app_id: str, load: Load) -> Measured:
-    output = f"{app_id}-snapshots"
-    create_topic(bootstrap, output, PARTITIONS, message_timestamp_type="LogAppendTime")
-    env = {
-        "BENCH_APP_ID": app_id,
-        "BENCH_BOOTSTRAP": bootstrap,
-        "BENCH_INPUT": INPUT,
-        "BENCH_OUTPUT": output,
-    }
-    command = [str(FAUST), "-A", "benchmarks.peers.faust_cart"]
-    command += ["--datadir", str(scratch() / app_id)]
-    command += ["worker", "-l", "warn", "--web-port", str(free_port())]
-    with Program("faust", command, env) as faust:
-        wait_until(
-            lambda: sum(end_offsets(bootstrap, output).values()) > 0,
-            RUN_S_MAX,
-            "the first snapshot is there",
-            faust,
-        )
-        used = faust.cpu_seconds()
-        wait_until(
-            lambda: sum(end_offsets(bootstrap, output).values()) >= load.events,
-            RUN_S_MAX,
-            "all events have a snapshot",
-            faust,
-            every_s=1.0,
-        )
-        cost = _cost(used, faust.cpu_seconds(), load)
-    snapshots = read(bootstrap, output)
-    check_json_carts(snapshots, load.stream())
-    return append_rate(snapshots), cost
-
-
-def _cost(before: float | None, after: float | None, load: Load) -> float | None:
-    if before is None or after is None:
-        return None
-    return (after - before) / load.events * 1e6

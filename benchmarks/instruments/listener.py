@@ -1,9 +1,10 @@
 """Reads what comes out, live, and says how long each took since it was handed in.
 
-While it listens it only notes the time and keeps the record; afterwards each is decoded and
-compared with what must be in it. Prints percentiles in ms, over what was sent after the
-warm-up. Arguments: bootstrap, topic, isolation level, ``echo`` or ``carts``, seconds to
-listen, seconds of warm-up, longest wait of an empty fetch in ms.
+While it listens it only notes the time and keeps the record; it ends when it has heard as many
+as a line on its standard input says were published. Afterwards each is decoded and compared
+with what must be in it. Prints percentiles in ms, over what was sent after the warm-up.
+Arguments: bootstrap, topic, isolation level, ``echo`` or ``carts``, seconds of warm-up, longest
+wait of an empty fetch in ms, and the pacer's namespace and events a second.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 from itertools import islice
@@ -21,12 +23,16 @@ from benchmarks.instruments.paced import additions, sent_at
 from benchmarks.records import partitions_from_end
 from ccstream.wire.codec import Codec
 
-QUIET_S = 3.0
+LATE_S_MAX = 60.0
+"""After the last was published. What comes late counts as late; what comes later than this, as
+lost."""
+MORE_S = 0.2
+"""To see that no more come than were published."""
 
 Heard = list[tuple[int, bytes]]
 
 
-def listen(bootstrap: str, topic: str, isolation: str, seconds: float, fetch_wait_ms: int) -> Heard:
+def listen(bootstrap: str, topic: str, isolation: str, fetch_wait_ms: int) -> Heard:
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -41,22 +47,27 @@ def listen(bootstrap: str, topic: str, isolation: str, seconds: float, fetch_wai
     consumer.poll(0.5)
     # A collection in the middle would be this instrument's pause, not the pipeline's.
     gc.disable()
+    published: list[int] = []
+    told = threading.Thread(target=lambda: published.append(int(sys.stdin.readline())), daemon=True)
+    told.start()
     print("ready", flush=True)
     heard: Heard = []
-    end = time.monotonic() + seconds
+    end = float("inf")
     while time.monotonic() < end:
-        message = consumer.poll(0.2)
+        message = consumer.poll(MORE_S)
         if message is not None and message.error() is None:
             heard.append((time.time_ns(), message.value() or b""))
-            # What comes late counts as late, not as lost.
-            end = max(end, time.monotonic() + QUIET_S)
+        elif published and len(heard) >= published[0]:
+            break
+        elif published and end == float("inf"):
+            end = time.monotonic() + LATE_S_MAX
     consumer.close()
     gc.enable()
     return heard
 
 
-def main(kind: str, heard: Heard, warm_up_s: float) -> None:
-    ids = _checked_carts(heard) if kind == "carts" else _echoed(heard)
+def main(kind: str, heard: Heard, warm_up_s: float, namespace: str, rate: int) -> None:
+    ids = _checked_carts(heard, namespace, rate) if kind == "carts" else _echoed(heard)
     numbers = Counter(sent_at(event_id)[1] for event_id in ids)
     if numbers and (len(numbers) != max(numbers) + 1 or set(numbers.values()) != {1}):
         raise SystemExit(
@@ -79,10 +90,10 @@ def _echoed(heard: Heard) -> list[str]:
     return [decode(value).event_id for _, value in heard]
 
 
-def _checked_carts(heard: Heard) -> list[str]:
+def _checked_carts(heard: Heard, namespace: str, rate: int) -> list[str]:
     """The causes of the snapshots, each compared with what was added so far."""
     decode = Codec().decode
-    added = list(islice(additions(), len(heard) + 1))
+    added = list(islice(additions(namespace, rate), len(heard) + 1))
     carts: dict[str, Counter[str]] = defaultdict(Counter)
     ids: list[str] = []
     for _, value in heard:
@@ -102,6 +113,8 @@ def _checked_carts(heard: Heard) -> list[str]:
 if __name__ == "__main__":
     main(
         sys.argv[4],
-        listen(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[5]), int(sys.argv[7])),
-        float(sys.argv[6]),
+        listen(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[6])),
+        float(sys.argv[5]),
+        sys.argv[7],
+        int(sys.argv[8]),
     )

@@ -1,6 +1,6 @@
 """Publishes at a steady rate, each event at once. Prints how many were acknowledged.
 
-Arguments: bootstrap, topic, events a second, seconds.
+Arguments: bootstrap, topic, namespace of the customers, events a second, seconds.
 """
 
 from __future__ import annotations
@@ -19,9 +19,15 @@ from ccstream.wire.headers import event_headers
 PAUSE_S = 0.0005
 
 
-def main(bootstrap: str, topic: str, rate: float, seconds: float) -> None:
+def main(bootstrap: str, topic: str, namespace: str, rate: int, seconds: float) -> None:
     producer = Producer(
-        {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0}
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "linger.ms": 0,
+            # A broker that pauses is to be seen as latency, not as an error here.
+            "queue.buffering.max.messages": 1_000_000,
+        }
     )
     producer.list_topics(topic, timeout=10)
     encode = Codec().encode_event
@@ -32,7 +38,7 @@ def main(bootstrap: str, topic: str, rate: float, seconds: float) -> None:
         acknowledged += error is None
 
     print("ready", flush=True)
-    who_and_what = additions()
+    who_and_what = additions(namespace, rate)
     number = 0
     began = time.monotonic()
     while (elapsed := time.monotonic() - began) < seconds:
@@ -50,4 +56,4 @@ def main(bootstrap: str, topic: str, rate: float, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))

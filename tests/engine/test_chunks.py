@@ -198,6 +198,20 @@ def test_too_much_folded_during_a_commit_stops_the_fold_until_it_has_ended(
     assert [s.offsets[0].offset for s in loop.delivery.commits] == [1, 5]
 
 
+def test_too_many_outputs_that_wait_for_a_commit_stop_the_fold_until_it_has_ended(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WAITING_MAX", 3)
+    loop.publish(added())
+    loop.turn(later=0.2)
+    loop.delivery.waiting = 3
+    loop.turn(later=0.2)
+    assert (loop.delivery.settled, loop.delivery.busy) == (0, True)
+    loop.delivery.waiting = 4
+    loop.turn(later=0.2)
+    assert (loop.delivery.settled, loop.delivery.busy) == (1, False)
+
+
 def test_giving_up_commits_what_was_folded_and_ends_reading(loop: Loop) -> None:
     loop.publish(added())
     loop.turn()

@@ -36,6 +36,10 @@ _UNCOMMITTED_MAX = 50_000
 ended. Their rows are held dirty, their outputs are in one transaction, and after a crash they
 are folded again: a second or so of work."""
 
+_WAITING_MAX = 50_000
+"""Outputs that may wait for those of the transaction before to be acknowledged; beyond, folding
+stops likewise. An event has a handful, of a kilobyte or so each."""
+
 _LINGER_ABOVE = 3_000.0
 """Events a second above which the loop waits for fuller chunks: below, every request to the
 broker is affordable and each millisecond is felt; at 5,000 a second it is the broker that
@@ -153,7 +157,9 @@ class ChunkLoop:
         else:
             self._behind = False
         self._commit_if_due(assignment)
-        if self._delivery.busy and self._uncommitted > _UNCOMMITTED_MAX:
+        if self._delivery.busy and (
+            self._uncommitted > _UNCOMMITTED_MAX or self._delivery.waiting > _WAITING_MAX
+        ):
             self._ended(self._delivery.settle(self._pace.commit_timeout))
         self._gauges.turn(self._plane, self.partitions, self._delivery)
         self._stores.turn()

@@ -42,6 +42,13 @@ this 8 ms."""
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 
+QUEUE_KIB_MAX: Final = 256 * 1024
+"""Records waiting in one producer; librdkafka's own bound is 1 GiB, of which a worker has two.
+Beyond this, and beyond librdkafka's 100,000 records, whoever produces waits."""
+
+PREFETCH_KIB_MAX: Final = 64 * 1024
+"""Records fetched ahead by one consumer, over all its partitions; librdkafka's own bound."""
+
 Isolation = Literal["read_committed", "read_uncommitted"]
 
 
@@ -108,6 +115,7 @@ def producer_config(
         "enable.idempotence": True,
         "linger.ms": settings.chunk.linger_ms_max if linger_ms is None else linger_ms,
         "compression.type": settings.kafka.compression,
+        "queue.buffering.max.kbytes": QUEUE_KIB_MAX,
         "message.max.bytes": settings.kafka.max_message_bytes + ROOM_BYTES,
     }
     if transactional_id is not None:
@@ -144,6 +152,7 @@ def consumer_config(
         "enable.partition.eof": True,
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": settings.kafka.fetch_wait_max_ms,
+        "queued.max.messages.kbytes": PREFETCH_KIB_MAX,
         "max.partition.fetch.bytes": settings.kafka.max_message_bytes + ROOM_BYTES,
     }
 

@@ -87,7 +87,7 @@ def test_two_share_the_partitions_and_one_that_is_killed_comes_back(app: Setting
         assert both.metric("ccstream_build_info") == 2
         children, started = pids(both), time.monotonic()
         assert both.stop() == ExitStatus.STOPPED
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 9, "it takes 1 to 2 s; at 10 the supervisor would kill"
         assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110
         assert set(re.findall(r'"process": (\d)', both.log)) == {"0", "1"}
 

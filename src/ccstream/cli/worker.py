@@ -116,11 +116,12 @@ def worker(
 
 def _of_process(settings: Settings, number: int) -> Settings:
     """The settings of one of several processes: what no two workers share has its number."""
-    kafka, group = settings.kafka, settings.group
+    kafka, group, state = settings.kafka, settings.group, settings.state
     instance_id = None if group.instance_id is None else f"{group.instance_id}-{number}"
     return settings.model_copy(
         update={
             "kafka": kafka.model_copy(update={"client_id": f"{kafka.client_id}-{number}"}),
             "group": group.model_copy(update={"instance_id": instance_id}),
+            "state": state.model_copy(update={"directory": state.directory / str(number)}),
         }
     )

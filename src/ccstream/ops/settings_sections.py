@@ -212,8 +212,8 @@ class StateSettings(Section):
     )
     directory: Path = Field(
         default=Path("ccstream-state"),
-        description="Folder of the store `rocksdb`, one for each worker: two never share one. It "
-        "holds customers' data, as the changelogs do.",
+        description="Folder of the store `rocksdb`, one for each worker: two never share one; of "
+        "several processes each has a folder in it. It holds customers' data, as the changelogs do.",
     )
     memory_max_bytes: int = Field(
         default=256 << 20,

@@ -197,16 +197,18 @@ def test_an_event_that_was_rejected_may_come_again() -> None:
     assert world.quantity(HERE) == 2
 
 
-def failing(event: Event) -> dict[type[Event], tuple[Aggregate, ...]]:
-    def step(state: Any, folded: Event, at: Moment) -> Any:
+def failing(event: Event, what: str) -> dict[type[Event], tuple[Aggregate, ...]]:
+    def fail(*_: object) -> Any:
         raise ZeroDivisionError("a mistake of ours")
 
     carts, touches = PLANS[type(event)]
-    return {type(event): (touches, dataclasses.replace(carts, step=step))}
+    changed: Any = {what: fail}
+    return {type(event): (touches, dataclasses.replace(carts, **changed))}
 
 
-def test_an_exception_in_a_step_is_the_events_fate_and_not_the_partitions() -> None:
-    world = World(plans=failing(added()))
+@pytest.mark.parametrize("what", ["step", "encode_synced"])
+def test_an_exception_in_a_step_is_the_events_fate_and_not_the_partitions(what: str) -> None:
+    world = World(plans=failing(added(), what))
     sent = world.fold(added())
     (rejected,) = world.rejected
     assert rejected.reason == reasons.FAILED

@@ -47,6 +47,10 @@ _DETAIL_CHARS_MAX: Final = 4_000
 """Of a traceback, its end, which names the place."""
 
 
+_Output = tuple[Aggregate, str, Entry | None, Entry, bytes | None]
+"""An aggregate, the key of its row, the row before and after, and its sync event."""
+
+
 class Folder:
     """Folds records into partitions.
 
@@ -211,49 +215,42 @@ class Folder:
         at: Moment,
         taken: Entry,
     ) -> None:
-        changes: list[tuple[Aggregate, str, Entry | None, Any, Any]] = []
-        changed = False
         try:
-            for aggregate in self._plans[type(event)]:
-                key = aggregate.row_key(entity, event)
-                entry = partition.tables[aggregate.table].get(key)
-                before = entry.state if entry is not None else None
-                state, effects = aggregate.step(before, event, at)
-                delta = None
-                for effect in effects:
-                    if type(effect) is Reject:
-                        self._refuse(partition, entity, event, source, effect)
-                        return
-                    if type(effect) is Publish:
-                        delta = effect.delta
-                changed = changed or state is not before
-                changes.append((aggregate, key, entry, state, delta))
+            outcome, outputs, refusal = self._step(partition, entity, event, source, at)
         except StateError:
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it concerns this event alone
             detail = traceback.format_exc()[-_DETAIL_CHARS_MAX:]
             refusal = Reject(reasons.FAILED, detail)
+        if refusal is None:
+            self._accept(partition, entity, event, source, outputs, taken, outcome)
+        else:
             self._refuse(partition, entity, event, source, refusal)
-            return
-        outcome = "applied" if changed else "no_effect"
-        self._accept(partition, entity, event, source, changes, taken, outcome)
 
-    def _accept(
-        self,
-        partition: Partition,
-        entity: str,
-        event: Event,
-        source: Source,
-        changes: list[tuple[Aggregate, str, Entry | None, Any, Any]],
-        taken: Entry,
-        outcome: str,
-    ) -> None:
+    def _step(
+        self, partition: Partition, entity: str, event: Event, source: Source, at: Moment
+    ) -> tuple[str, list[_Output], Reject | None]:
+        """What the event would come to, of which nothing is kept yet: outcome, rows, refusal."""
+        changes: list[tuple[Aggregate, str, Entry | None, Any, Any]] = []
+        changed = False
+        outputs: list[_Output] = []
+        for aggregate in self._plans[type(event)]:
+            key = aggregate.row_key(entity, event)
+            entry = partition.tables[aggregate.table].get(key)
+            before = entry.state if entry is not None else None
+            state, effects = aggregate.step(before, event, at)
+            delta = None
+            for effect in effects:
+                if type(effect) is Reject:
+                    return "rejected", outputs, effect
+                if type(effect) is Publish:
+                    delta = effect.delta
+            changed = changed or state is not before
+            changes.append((aggregate, key, entry, state, delta))
+        outcome = "applied" if changed else "no_effect"
         cause = _cause(event, source, outcome)
-        outlet = self._outlet
-        outputs = []
         for aggregate, key, entry, state, delta in changes:
-            version = partition.next_version()
-            after = Entry(state, version)
+            after = Entry(state, partition.next_version())
             base = 0 if entry is None else entry.version
             value = None
             if aggregate.encode_synced is not None and state is not None:
@@ -263,12 +260,24 @@ class Folder:
                     else b""
                 )
                 value = aggregate.encode_synced(entity, after, base, cause, delta, token)
-                if not outlet.fits(aggregate, after, value):
-                    refusal = Reject(reasons.TOO_BIG, f"its row in {aggregate.table} is too big")
-                    self._refuse(partition, entity, event, source, refusal)
-                    return
+                if not self._outlet.fits(aggregate, after, value):
+                    detail = f"its row in {aggregate.table} is too big"
+                    return outcome, outputs, Reject(reasons.TOO_BIG, detail)
             outputs.append((aggregate, key, entry, after, value))
-        appended_at, trace = cause.appended_at, source.trace
+        return outcome, outputs, None
+
+    def _accept(
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: Source,
+        outputs: list[_Output],
+        taken: Entry,
+        outcome: str,
+    ) -> None:
+        outlet = self._outlet
+        appended_at, trace = source.appended_at, source.trace
         for aggregate, key, entry, after, value in outputs:
             before = entry.state if entry is not None else None
             if after.state is not before:

@@ -213,7 +213,7 @@ class StateSettings(Section):
     directory: Path = Field(
         default=Path("ccstream-state"),
         description="Folder of the store `rocksdb`, one for each worker: two never share one; of "
-        "several processes each has a folder in it. It holds customers' data, as the changelogs do.",
+        "several processes each has a folder in it. It holds customers' data, as changelogs do.",
     )
     memory_max_bytes: int = Field(
         default=256 << 20,

@@ -16,6 +16,7 @@ from ccstream.engine.delivery import SourceOffset
 from ccstream.engine.gauges import Gauges
 from ccstream.errors import DeliveryError, FencedError, StateError
 from ccstream.ops.metrics import Metrics
+from ccstream.wire.catalogue import SYNC_TOPICS
 from tests.engine.world import CODEC, World, added, key_living_at
 from tests.simulation.broker import FakeBroker
 from tests.simulation.clock import FakeClock
@@ -31,6 +32,7 @@ PACE = Pace(
     commit_timeout=5.0,
 )
 HERE = key_living_at(0)
+CARTS, TOUCHES = SYNC_TOPICS["carts"], SYNC_TOPICS["touches"]
 
 
 class Loop:
@@ -99,6 +101,37 @@ def test_outputs_of_a_full_chunk_leave_together_at_its_end(
     assert [record.topic for record in loop.delivery.sent[:2]] == list(
         dict.fromkeys(record.topic for record in loop.delivery.sent)
     )
+
+
+def test_under_load_touches_wait_for_others_and_baskets_do_not(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENT_ABOVE", -1.0)
+    for number in range(3):
+        loop.publish(added(event_id=f"e{number}"))
+        loop.turn(later=0.009)
+    assert [record.topic for record in loop.delivery.sent] == [CARTS] * 3
+    loop.turn(later=0.009)
+    assert [record.topic for record in loop.delivery.sent] == [CARTS] * 3 + [TOUCHES] * 3
+
+
+def test_what_waits_leaves_in_the_transaction_of_its_rows(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent_at_commit: list[int] = []
+    commit = loop.delivery.commit
+
+    def committed(*snapshot: Any) -> None:
+        sent_at_commit.append(len(loop.delivery.sent))
+        commit(*snapshot)
+
+    monkeypatch.setattr(module, "_PATIENT_ABOVE", -1.0)
+    monkeypatch.setattr(loop.delivery, "commit", committed)
+    loop.publish(added())
+    loop.turn()
+    loop.publish(added(event_id="e2"))
+    loop.turn(later=0.1)
+    assert sent_at_commit == [4]
 
 
 def test_a_commit_has_one_row_for_each_that_changed_and_the_positions_reached(loop: Loop) -> None:

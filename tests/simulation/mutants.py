@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import MagicMock
 
 from msgspec import structs
 
@@ -162,6 +163,16 @@ class _PastWorkKept(ChunkLoop):
         return {}
 
 
+class _PatientOutputsLeftBehind(ChunkLoop):
+    """Outputs that wait for others go into whichever transaction is open when they leave."""
+
+    def _commit(self, assignment: Assignment) -> None:
+        folder = self._folder
+        self._folder = MagicMock()
+        super()._commit(assignment)
+        self._folder = folder
+
+
 class _WrittenTooEarly(StoreWriter):
     """Rows are in the local store before they are facts, as if they already were."""
 
@@ -249,6 +260,7 @@ MUTANTS: dict[str, Parts] = {
     ),
     "offsets name no generation": Parts(assignment=_Unchecked),
     "work of a past assignment is committed under the next": Parts(chunks=_PastWorkKept),
+    "outputs that wait for others miss their transaction": Parts(chunks=_PatientOutputsLeftBehind),
     "duplicates' windows are not restored": Parts(cluster=_WindowsNotRestored),
     "rows are stored before they are committed": Parts(chunks=_StoredTooEarly, stored=True),
     "a local store is not brought up to date": Parts(takeover=_PositionsAreEnds, stored=True),

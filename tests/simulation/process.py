@@ -25,7 +25,7 @@ from ccstream.domain.touch import TouchLimits
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import Aggregate, Rules, make_plans
 from ccstream.engine.assignment import Assignment
-from ccstream.engine.chunks import ChunkLoop, Pace
+from ccstream.engine.chunks import _PATIENT_ABOVE, ChunkLoop, Pace
 from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.engine import Engine
 from ccstream.engine.fold import Folder
@@ -141,8 +141,11 @@ def make_topics(layout: Layout) -> dict[str, int]:
 
 
 @contextmanager
-def on_fakes() -> Iterator[None]:
-    """The engine's modules reach for fakes where they would make clients of librdkafka."""
+def on_fakes(patient_above: float = _PATIENT_ABOVE) -> Iterator[None]:
+    """The engine's modules reach for fakes where they would make clients of librdkafka.
+
+    ``patient_above``: events a second from which patient outputs wait for others.
+    """
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     configured = structlog.get_config()
     structlog.configure(wrapper_class=quiet)
@@ -153,6 +156,7 @@ def on_fakes() -> Iterator[None]:
             patch("ccstream.engine.dataplane.Consumer", FakeConsumer),
             patch("ccstream.engine.standbys.Consumer", FakeConsumer),
             patch("ccstream.engine.collector.gc", collector),
+            patch("ccstream.engine.chunks._PATIENT_ABOVE", patient_above),
         ):
             yield
     finally:

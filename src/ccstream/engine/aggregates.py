@@ -52,6 +52,8 @@ class Aggregate:
 
     ``encode_synced`` is None for those that are not published. ``row_suffix`` is what an
     event adds to the entity's key to name its row, None where the row is the entity's own.
+    ``patient`` are sync events that may wait a few milliseconds for others: a screen that waits
+    for a basket does not wait for them.
     """
 
     table: str
@@ -61,6 +63,7 @@ class Aggregate:
     encode_synced: Callable[..., bytes] | None
     encode_row: Callable[[Entry], bytes]
     hands_out_tokens: bool
+    patient: bool = False
 
     def row_key(self, entity: str, event: Event) -> str:
         """The key of the row of ``entity`` that ``event`` addresses."""
@@ -97,6 +100,7 @@ def make_plans(
             encode_synced=sync[table].encode_synced if table in SYNC_TOPICS else None,
             encode_row=ROW_CODECS[table].encode_row,
             hands_out_tokens=table == "carts",
+            patient=table == "touches",
         )
         for table, step in steps.items()
     }

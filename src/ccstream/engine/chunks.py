@@ -50,6 +50,15 @@ _FULL_CHUNK = 200
 at its end, and the worker counts as behind. Then commits are fewer, too: a transaction costs
 the broker the same however much is in it, and who is behind has nothing to gain from many."""
 
+_PATIENT_ABOVE = 300.0
+"""Events a second above which patient outputs wait for others. Every event is a touch as well,
+librdkafka sends a request for each partition's records, and a broker takes the requests of one
+connection one after the other: with one for the basket and one for the touch, each event of a
+thousand a second waits for half of those before it."""
+
+_PATIENT_WAIT = 0.02
+"""Seconds that patient outputs wait at most."""
+
 
 class Pace(Struct, frozen=True):
     """When things happen, in seconds."""
@@ -85,6 +94,7 @@ class ChunkLoop:
             topic: number for number, topic in enumerate(layout.input_topics_by_number)
         }
         self._committed_at = 0.0
+        self._gathered_at = 0.0
         self._collector = Collector(clock)
         self._stores = StoreWriter(layout.input_topics_by_number, clock)
         self._urgent = False
@@ -141,14 +151,17 @@ class ChunkLoop:
             started = self._clock.monotonic()
             fold, numbers, partitions = self._folder.fold, self._topic_numbers, self.partitions
             self._behind = len(messages) >= _FULL_CHUNK
-            if self._behind:
-                self._folder.gather()
+            if not self._folder.gathered:
+                self._gathered_at = started
+            if self._behind or self._rate > _PATIENT_ABOVE:
+                self._folder.gather(patient_only=not self._behind)
             message: Any  # librdkafka's stub allows None for what a record always has
             for message in messages:
                 partition = partitions.get(message.partition())
                 if partition is not None:
                     fold(partition, numbers[message.topic()], message)
-            self._folder.release()
+            if self._behind:
+                self._folder.release()
             statistics = self._folder.take_statistics()
             self._urgent = self._urgent or bool(statistics.mail)
             self._uncommitted += len(messages)
@@ -156,6 +169,8 @@ class ChunkLoop:
             self._ended(self._delivery.poll())
         else:
             self._behind = False
+        if self._release_in() <= 0:
+            self._folder.release()
         self._commit_if_due(assignment)
         if self._delivery.busy and (
             self._uncommitted > _UNCOMMITTED_MAX or self._delivery.waiting > _WAITING_MAX
@@ -175,8 +190,14 @@ class ChunkLoop:
         if self._delivery.waiting:
             return _WAITING_POLL
         if self._changed():
-            return min(_IDLE_POLL, max(_WAITING_POLL, self._due_in()))
+            due_in = min(self._due_in(), self._release_in())
+            return min(_IDLE_POLL, max(_WAITING_POLL, due_in))
         return _IDLE_POLL
+
+    def _release_in(self) -> float:
+        if not self._folder.gathered:
+            return _IDLE_POLL
+        return self._gathered_at + _PATIENT_WAIT - self._clock.monotonic()
 
     def _due_in(self) -> float:
         pace = self._pace
@@ -194,6 +215,7 @@ class ChunkLoop:
             self._commit(assignment)
 
     def _commit(self, assignment: Assignment) -> None:
+        self._folder.release()  # into the transaction of the rows that they show
         rows: list[ChangelogRecord] = []
         offsets: list[SourceOffset] = []
         changed: dict[int, list[int]] = {}

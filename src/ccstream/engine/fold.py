@@ -86,9 +86,14 @@ class Folder:
         self._append_time = append_time
         self.statistics = ChunkStatistics(len(topics))
 
-    def gather(self) -> None:
+    @property
+    def gathered(self) -> int:
+        """Outputs that wait for :meth:`release`."""
+        return self._outlet.gathered
+
+    def gather(self, *, patient_only: bool) -> None:
         """Let outputs wait for :meth:`release`; see :class:`Outlet`."""
-        self._outlet.gather()
+        self._outlet.gather(patient_only=patient_only)
 
     def release(self) -> None:
         """Send the outputs that were gathered."""

@@ -41,22 +41,29 @@ class Outlet:
     def __init__(self, delivery: Delivery, app_id: str, message_bytes_max: int) -> None:
         self._delivery = delivery
         self._gathering = False
+        self._gathering_patient = False
         self._gathered: list[_Output] = []
         self._message_bytes_max = message_bytes_max
         self._bytes_max = message_bytes_max - _ROOM_FOR_HEADERS
         self._app_id = app_id
 
-    def gather(self) -> None:
-        """Keep what is put out until :meth:`release`.
+    @property
+    def gathered(self) -> int:
+        """Records that wait for :meth:`release`."""
+        return len(self._gathered)
 
-        Under load a record that is sent alone costs the client, the broker and whoever reads
-        several times what it costs among others.
+    def gather(self, *, patient_only: bool) -> None:
+        """Keep what is put out until :meth:`release`, all of it or what is patient.
+
+        A record that is sent alone costs the client, the broker and whoever reads several times
+        what it costs among others of its partition.
         """
-        self._gathering = True
+        self._gathering = not patient_only
+        self._gathering_patient = True
 
     def release(self) -> None:
         """Send what was gathered, in its order, and from here on at once again."""
-        self._gathering = False
+        self._gathering = self._gathering_patient = False
         if self._gathered:
             gathered, self._gathered = self._gathered, []
             send = self._delivery.send
@@ -70,8 +77,10 @@ class Outlet:
         key: str,
         value: bytes | None,
         headers: Headers | None,
+        *,
+        patient: bool = False,
     ) -> None:
-        if self._gathering:
+        if self._gathering or (patient and self._gathering_patient):
             self._gathered.append((topic, partition, key, value, headers))
         else:
             self._delivery.send(topic, partition, key, value, headers)
@@ -112,6 +121,7 @@ class Outlet:
             key,
             value,
             headers.of(version, appended_at, trace),
+            patient=aggregate.patient,
         )
 
     def mail(self, home: int, mail: Mail, source: Source) -> None:

@@ -259,6 +259,18 @@ def test_a_store_fits_if_it_is_within_the_changelog_and_no_deletion_is_missed(
     assert (said is None) if reason is None else re.search(reason, said or "")
 
 
+def test_a_restore_that_was_broken_off_goes_on(reopened: Open) -> None:
+    stores = reopened()
+    store = stores.open(SCOPE, 1)
+    store.begin({"changelog": 0}, NOW_MS)
+    stores.tables(store)["words"].restore("k", b"1:a")
+    store.write_restored({"changelog": 1})
+    fresh = reopened()
+    assert states(fresh) == (1, {"changelog": 1})
+    header = fresh.open(SCOPE, 1).header
+    assert misfit(header, {"changelog": 0}, {"changelog": 9}, NOW_MS + 1, HOUR_MS) is None
+
+
 def test_a_store_without_a_table_of_today_does_not_fit() -> None:
     header = Header(FORMAT, "app", b"", 4, 1, NOW_MS, {"changelog": 5})
     both = {"changelog": 5, "another": 5}

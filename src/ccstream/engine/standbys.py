@@ -155,6 +155,8 @@ class Follower:
                 tables = self._stores.tables(store)
             known = store.positions if store is not None else {}
             positions = {topic: known.get(topic, starts[topic, n]) for topic, n in changelogs}
+            if store is not None:
+                store.begin(positions, self._clock.now_ms())
             self.held[number] = Standby(number, state_id, tables, positions, store)
             log.info("following as a standby", partition=number)
 

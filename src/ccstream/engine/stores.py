@@ -162,16 +162,21 @@ class PartitionStore:
         for backing in self.backings.values():
             backing.restored.clear()
 
-    def write_restored(self, positions: Mapping[str, int], now_ms: int | None = None) -> None:
-        """Write what was restored, which reaches up to ``positions``.
+    def begin(self, positions: Mapping[str, int], now_ms: int) -> None:
+        """Note from where on the changelogs are read.
 
-        It is current only where ``now_ms`` says so.
+        A new store counts as current from here on: a deletion stays for its time from when a
+        reader could first have seen what it deletes, so that reading may be broken off and go on.
         """
+        self._write([], positions, None if self.header.positions else now_ms)
+
+    def write_restored(self, positions: Mapping[str, int]) -> None:
+        """Write what was restored, which reaches up to ``positions``."""
         rows: list[tuple[bytes, bytes | None]] = []
         for backing in self.backings.values():
             backing.count_restored()
             rows.extend(backing.named(backing.restored.items()))
-        self._write(rows, positions, now_ms)
+        self._write(rows, positions, None)
         self.forget_restored()
 
     def write_committed(

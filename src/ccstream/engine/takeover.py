@@ -311,7 +311,9 @@ class TakeOver:
         # What there is nothing to read of, no progress will be told of.
         known = {(r.topic, r.partition): r.start for r in ranges}
         for number in numbers:
-            self._write_restored(partitions[number], known)
+            store = partitions[number].store
+            if store is not None:
+                store.begin(_of(number, known), self._clock.now_ms())
         self._cluster.restore(
             ranges,
             lambda topic, number: partitions[number].tables[self._layout.table_of(topic)],
@@ -348,9 +350,7 @@ class TakeOver:
         self, partition: Partition, positions: Mapping[TopicPartitionKey, int]
     ) -> None:
         if partition.store is not None:
-            number = partition.number
-            reached = {topic: at for (topic, n), at in positions.items() if n == number}
-            partition.store.write_restored(reached)
+            partition.store.write_restored(_of(partition.number, positions))
 
     def _raise_epochs(
         self,
@@ -382,6 +382,10 @@ class TakeOver:
             member=f"{socket.gethostname()}:{os.getpid()}",
             acquired_at=self._clock.now_ms(),
         )
+
+
+def _of(number: int, positions: Mapping[TopicPartitionKey, int]) -> dict[str, int]:
+    return {topic: at for (topic, n), at in positions.items() if n == number}
 
 
 def _ids_of(owners: Mapping[int, Owner], numbers: Iterable[int]) -> list[str]:

@@ -21,9 +21,12 @@ check:  ## lint, format, types, layers, schemas, generated files
 	@scripts/check $(ARGS)
 generate:  ## write the files that are made from the code
 	@scripts/generate $(ARGS)
-bench:  ## measure, beside stock Faust, under 20 minutes
+bench:  ## measure, beside Kafka Streams, Quix Streams and Faust, under 20 minutes
 	@scripts/bench $(ARGS)
+bench-full:  ## measure what takes hours, resumable file by file
+	@scripts/bench-full $(ARGS)
 play:  ## a year of public retail data, on a real Kafka
 	@scripts/play $(ARGS)
 
 .PHONY: help setup demo test test-all chaos compile check generate bench play
+.PHONY: help setup demo test test-all compile check generate bench bench-full play

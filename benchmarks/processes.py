@@ -42,6 +42,9 @@ __all__ = [
 ROOT = Path(__file__).parent.parent
 FAUST = Path(sys.executable).with_name("faust")
 
+GIVEN = "CCSTREAM_BENCH_BOOTSTRAP"
+"""Names a cluster to be used instead of one of the benchmarks' own."""
+
 READY_S_MAX = 90.0
 STOP_S_MAX = 15.0
 POLL_S = 0.05
@@ -72,10 +75,15 @@ class Broker:
         return processor_seconds(pid) if pid is not None else None
 
 
+def _inherited() -> dict[str, str]:
+    """The environment of children: ccstream refuses to start with a setting it does not know."""
+    return {name: value for name, value in os.environ.items() if name != GIVEN}
+
+
 @contextmanager
 def kafka(**config: str) -> Iterator[Broker]:
     """A fresh one-node Kafka, or the cluster that ``CCSTREAM_BENCH_BOOTSTRAP`` names."""
-    given = os.environ.get("CCSTREAM_BENCH_BOOTSTRAP")
+    given = os.environ.get(GIVEN)
     if given:
         if _own_topics(given):
             raise BenchmarkError(
@@ -96,7 +104,7 @@ class Program:
         handle, path = tempfile.mkstemp(prefix=f"{name}-", suffix=".log", dir=scratch())
         os.close(handle)
         self.log = Path(path)
-        environment = {**os.environ, "PYTHONPATH": _python_path(), **env}
+        environment = {**_inherited(), "PYTHONPATH": _python_path(), **env}
         self._process = ChildProcess(command, log=self.log, env=environment)
 
     def __enter__(self) -> Self:
@@ -178,7 +186,7 @@ def apply_topics(env: Mapping[str, str]) -> None:
     """Make the topics as a user would."""
     done = subprocess.run(
         [sys.executable, "-m", "ccstream", "topics", "apply"],
-        env={**os.environ, **env},
+        env={**_inherited(), **env},
         capture_output=True,
         text=True,
         timeout=READY_S_MAX,
@@ -216,7 +224,7 @@ class Instrument:
         self._name = module
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": _python_path()},
+            env={**_inherited(), "PYTHONPATH": _python_path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -119,13 +119,13 @@ def _quix(place: Place) -> Iterator[Program]:
         yield program
 
 
-def _kafka_streams(store: str, guarantee: str) -> Starts:
+def _kafka_streams(store: str, guarantee: str, *commit_interval_ms: str) -> Starts:
     @contextmanager
     def start(place: Place) -> Iterator[Program]:
         command = [find_java(), "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
         command += ["-cp", build.kafka_streams_classpath(), "Carts"]
         command += [place.bootstrap, place.app_id, place.source, place.target]
-        command += [guarantee, store, place.folder, str(ROOT / "schemas")]
+        command += [guarantee, store, place.folder, str(ROOT / "schemas"), *commit_interval_ms]
         with Program("kafka-streams", command, {}) as program:
             yield program
 
@@ -191,6 +191,12 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject(
         "kafka-streams-rocksdb-eos",
         _kafka_streams("rocksdb", "exactly_once_v2"),
+        quick=True,
+        commits=True,
+    ),
+    Subject(
+        "kafka-streams-memory-eos-500ms",
+        _kafka_streams("memory", "exactly_once_v2", "500"),
         quick=True,
         commits=True,
     ),

@@ -153,7 +153,11 @@ RATIOS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "ccstream-cart",
         "times_kafka_streams_eos",
-        ("kafka-streams-memory-eos", "kafka-streams-rocksdb-eos"),
+        (
+            "kafka-streams-memory-eos",
+            "kafka-streams-rocksdb-eos",
+            "kafka-streams-memory-eos-500ms",
+        ),
     ),
     (
         "ccstream-cart",

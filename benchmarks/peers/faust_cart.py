@@ -59,4 +59,5 @@ async def note_assigned(*_: Any, **__: Any) -> None:
 
 @carts.on_recover
 async def note_recovered() -> None:
-    print("restored", time.monotonic_ns() - assigned_ns, file=sys.stderr, flush=True)
+    # Faust has put its logger in the place of standard output and error.
+    os.write(sys.__stderr__.fileno(), b"\nrestored %d\n" % (time.monotonic_ns() - assigned_ns))

@@ -255,6 +255,7 @@ def test_a_wrong_argument_is_refused(tree: Tree) -> None:
         ("demo", ("--check",), "ccstream demo --check"),
         ("test", ("-k", "cart"), "python -m pytest -m not long -k cart"),
         ("bench", ("latency",), "python -m benchmarks latency"),
+        ("bench-full", ("soak",), "python -m benchmarks.full soak"),
         ("play", ("--speed", "10"), "ccstream devkit kafka -- "),
     ],
 )

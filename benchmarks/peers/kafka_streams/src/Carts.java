@@ -36,7 +36,8 @@ import org.apache.kafka.streams.state.Stores;
  * that are given.
  *
  * <p>Arguments: bootstrap, application id, input topic, output topic, processing guarantee, store
- * (memory or rocksdb), folder for state, folder of the events' schemas. When what was in the
+ * (memory or rocksdb), folder for state, folder of the events' schemas, milliseconds between
+ * commits where that is not to be the default. When what was in the
  * changelog is back in the store it prints "restored NANOSECONDS".
  */
 public final class Carts {
@@ -91,14 +92,14 @@ public final class Carts {
         }
     }
 
-    private static final class Restored implements StateRestoreListener {
+    /** From the first partition's beginning to the last one's end, told once all of them serve. */
+    private static final class Restored implements StateRestoreListener, KafkaStreams.StateListener {
         private final AtomicLong began = new AtomicLong();
-        private final AtomicLong open = new AtomicLong();
+        private final AtomicLong ended = new AtomicLong();
 
         @Override
         public void onRestoreStart(TopicPartition at, String store, long start, long end) {
             began.compareAndSet(0, System.nanoTime());
-            open.incrementAndGet();
         }
 
         @Override
@@ -106,8 +107,13 @@ public final class Carts {
 
         @Override
         public void onRestoreEnd(TopicPartition at, String store, long count) {
-            if (open.decrementAndGet() == 0) {
-                System.out.println("restored " + (System.nanoTime() - began.get()));
+            ended.set(System.nanoTime());
+        }
+
+        @Override
+        public void onChange(KafkaStreams.State now, KafkaStreams.State before) {
+            if (now == KafkaStreams.State.RUNNING) {
+                System.out.println("restored " + (ended.get() - began.get()));
             }
         }
     }
@@ -118,6 +124,9 @@ public final class Carts {
         config.put(StreamsConfig.APPLICATION_ID_CONFIG, args[1]);
         config.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, args[4]);
         config.put(StreamsConfig.STATE_DIR_CONFIG, args[6]);
+        if (args.length > 8) {
+            config.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, args[8]);
+        }
         boolean inMemory = args[5].equals("memory");
         Map<Long, GenericDatumReader<GenericRecord>> readers = readers(Path.of(args[7]));
         Topology topology = new Topology();
@@ -142,7 +151,9 @@ public final class Carts {
                 Serdes.ByteArray().serializer(),
                 "keep-carts");
         KafkaStreams streams = new KafkaStreams(topology, config);
-        streams.setGlobalStateRestoreListener(new Restored());
+        Restored restored = new Restored();
+        streams.setGlobalStateRestoreListener(restored);
+        streams.setStateListener(restored);
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(() -> streams.close(Duration.ofSeconds(10))));
         streams.start();

@@ -122,7 +122,7 @@ def run(
             "ms",
             [one[metric] for one in measured],
         )
-        for (subject, rate), measured in sorted(found.items())
+        for (subject, rate), measured in sorted(found.items(), key=lambda one: one[0][1])
         for metric in ("p50_ms", "p99_ms")
     ]
 

@@ -98,6 +98,9 @@ def record(events: int) -> Counter[tuple[str, ...]]:
     return read(folded.read_text(encoding="utf-8"))
 
 
+WORKING = ("ccstream-engine", "ccstream-commit")
+WAITING = ";_queue_SimpleQueue_get"
+"""For work. A thread that is on its way to sleep may still be seen as running."""
 THREAD = re.compile(r"thread \(\d+\): (?P<name>.*)")
 FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^()]+?)(:\d+)?\)")
 COMPILED = re.compile(r"CPyDef_(?P<name>\w+)")
@@ -108,13 +111,13 @@ PLUMBING = re.compile(
 
 
 def read(text: str) -> Counter[tuple[str, ...]]:
-    """The stacks that py-spy wrote, of ccstream's own threads, as names for people."""
+    """The stacks that py-spy wrote, of the threads that work, as names for people."""
     stacks: Counter[tuple[str, ...]] = Counter()
     for line in text.splitlines():
         names, _, samples = line.rpartition(" ")
         first, *frames = names.split(";")
         thread = THREAD.fullmatch(first)
-        if thread is None or not thread["name"].startswith("ccstream"):
+        if thread is None or thread["name"] not in WORKING or WAITING in names:
             continue
         stack = [thread["name"]]
         for name in filter(None, map(_name, frames)):

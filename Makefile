@@ -28,5 +28,4 @@ bench-full:  ## measure what takes hours, resumable file by file
 play:  ## a year of public retail data, on a real Kafka
 	@scripts/play $(ARGS)
 
-.PHONY: help setup demo test test-all chaos compile check generate bench play
-.PHONY: help setup demo test test-all compile check generate bench bench-full play
+.PHONY: help setup demo test test-all chaos compile check generate bench bench-full play

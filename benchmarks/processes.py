@@ -92,7 +92,7 @@ def kafka(**config: str) -> Iterator[Broker]:
         yield Broker(given)
         return
     settings = {name.replace("_", "."): value for name, value in config.items()}
-    with LocalKafka(config=settings) as node:
+    with LocalKafka(config=settings, brief=False) as node:
         yield Broker(node.bootstrap, node)
 
 

@@ -57,7 +57,7 @@ def run(
     events: int = EVENTS,
     runs: int = 3,
     subjects: Sequence[str] = (),
-    budget_s: float = 540.0,
+    budget_s: float = 480.0,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     """Measure all subjects, or those named, ``runs`` times each, in turn."""

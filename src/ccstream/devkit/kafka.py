@@ -42,8 +42,8 @@ BIND_ATTEMPTS_MAX: Final = 3
 """Somebody else may take a free port before the node does; thrice in a row is no accident."""
 
 _QUICK_COMPILER: Final = "-XX:TieredStopAtLevel=1"
-"""Java's second compiler takes about half of a broker's processor time in its first minutes, and
-seconds from whatever is measured beside it; the nodes started here seldom live much longer."""
+"""Java's second compiler takes about half of a broker's processor time in its first minutes; a
+node of a test or a demo seldom lives longer. One that does is slower by a third without it."""
 
 HEAP_MB: Final = 1024
 """Enough for benchmarks of a few million records; Java takes only what it needs."""
@@ -59,6 +59,7 @@ class LocalKafka:
     ``port``: the port clients connect to; 0 takes a free one.
     ``data``: a folder for the log, kept and reused; without it a scratch folder, removed.
     ``config``: broker settings by name, over those for quick tests.
+    ``brief``: the node lives for minutes and is not measured, so Java compiles it quickly.
     ``proxy_port``: where a proxy of the caller's listens. Clients that come by it are told to stay
     with it; it forwards them to :attr:`behind_proxy`. 0 for none.
     ``report``: told in plain words before anything slow happens.
@@ -72,6 +73,7 @@ class LocalKafka:
         data: Path | None = None,
         config: Mapping[str, str] = MappingProxyType({}),
         heap_mb: int = HEAP_MB,
+        brief: bool = True,
         proxy_port: int = 0,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -81,7 +83,9 @@ class LocalKafka:
         self._folder_kept = data
         self._folder: Path | None = None
         self._config = dict(config)
-        self._heap_mb = heap_mb
+        self._java_options = [f"-Xmx{heap_mb}m", "-XX:MaxGCPauseMillis=20"]
+        if brief:
+            self._java_options.append(_QUICK_COMPILER)
         self._proxy_port = proxy_port
         self._behind_proxy = 0
         self._report = report
@@ -212,7 +216,7 @@ class LocalKafka:
         self._report(f"Starting Apache Kafka {self._version} on {self.bootstrap}.")
         self._node = ChildProcess(
             [
-                *(java, f"-Xmx{self._heap_mb}m", "-XX:MaxGCPauseMillis=20", _QUICK_COMPILER),
+                *(java, *self._java_options),
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                 *("-cp", f"{jars}/*", "kafka.Kafka", str(properties)),
             ],

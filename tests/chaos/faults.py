@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ccstream.ops.settings_sections import GroupSettings, StateSettings
-from tests.chaos.faulty_worker import POINTS
+from tests.chaos.faulty_worker import AFTER_SOME, BEFORE_ANY, POINTS
 from tests.chaos.workers import SESSION_S
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ class Fault:
     """One kind of fault.
 
     ``inject`` carries it out and returns when it is over, though its effects may not be.
-    ``missing`` says why it cannot be had in this version, or nothing.
+    ``missing`` says why it cannot be had in this version, or nothing; it needs no ``inject`` then.
     """
 
     name: str
-    inject: Callable[[Run, random.Random], None]
+    inject: Callable[[Run, random.Random], None] | None = None
     workers: int = 1
     proxied: bool = False
     static: bool = False
@@ -122,20 +122,24 @@ def _throttled(run: Run, dice: random.Random) -> None:
 
 
 def _rebalanced_in_restore(run: Run, dice: random.Random) -> None:
-    with run.slow_restore():
+    """A second worker joins meanwhile, and leaves again some time later."""
+    with run.held_restore(dice.choice((BEFORE_ANY, AFTER_SOME))):
         run.workers[0].signal(signal.SIGKILL)
         run.until(run.restoring, AWAITED_S_MAX, "no worker restored anything")
         second = run.extra_worker("joiner", None)
-        time.sleep(dice.uniform(1.0, 4.0))
+        run.until(lambda: not run.restoring(), AWAITED_S_MAX, "the restore was not given up")
+    time.sleep(dice.uniform(0.0, 3.0))
     second.stop()
 
 
 def _compacted_in_restore(run: Run, dice: random.Random) -> None:
-    with run.slow_restore():
+    """What it is about to read goes away when it already knows how far it has to read."""
+    with run.held_restore(BEFORE_ANY):
         run.workers[0].signal(signal.SIGKILL)
         run.until(run.restoring, AWAITED_S_MAX, "no worker restored anything")
         run.compact_changelogs()
-        time.sleep(dice.uniform(1.5, 3.0))
+        if not run.restoring():
+            raise TimeoutError("the restore did not last until the changelogs were compacted")
 
 
 def _clocks_jump(run: Run, dice: random.Random) -> None:
@@ -145,10 +149,6 @@ def _clocks_jump(run: Run, dice: random.Random) -> None:
     time.sleep(1.5)
     run.author.skew_ms = 0
     run.worker_clock(dice.choice((0, 60)))
-
-
-def _never(run: Run, dice: random.Random) -> None:
-    raise NotImplementedError
 
 
 def _lacks(section: Any, name: str, what: str) -> str | None:
@@ -176,8 +176,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("rebalance during a restore", _rebalanced_in_restore),
     Fault("changelogs compacted during a restore", _compacted_in_restore, compacting=True),
     Fault("clocks jump", _clocks_jump),
-    Fault("state disk full", _never, missing=NO_STORE),
-    Fault("state on disk damaged", _never, missing=NO_STORE),
+    Fault("state disk full", missing=NO_STORE),
+    Fault("state on disk damaged", missing=NO_STORE),
 )
 
 

@@ -7,7 +7,8 @@ the folder through which a run speaks to it:
 
 * ``kill`` holds a point and a number: at that passage of the point the process kills itself, as
   ``kill -9`` would, and only once;
-* while ``slow-restore`` exists, a restore takes a pause after every few rows;
+* while ``hold-restore`` exists, a restore stands still: when it knows how far it has to read, or
+  when it has read some of it;
 * ``clock`` holds seconds by which its wall clock is ahead.
 
 ``CHAOS_MUTANT`` names a mistake that it makes: what the checker must be able to find.
@@ -36,7 +37,7 @@ from ccstream.ops import logs
 from ccstream.ops.settings import Settings
 from tests.chaos.records import decode, encode
 
-__all__ = ["FOLDER", "MUTANT", "MUTANTS", "POINTS", "main"]
+__all__ = ["AFTER_SOME", "BEFORE_ANY", "FOLDER", "MUTANT", "MUTANTS", "POINTS", "main"]
 
 FOLDER = "CHAOS_FOLDER"
 MUTANT = "CHAOS_MUTANT"
@@ -49,6 +50,9 @@ AFTER_COMMIT = "after the commit, before anything is written elsewhere"
 POINTS = (AFTER_FOLD, AFTER_OUTPUT, BEFORE_OFFSETS, AFTER_OFFSETS, AFTER_COMMIT)
 
 MUTANTS = ("an event is lost", "an effect is doubled", "a version goes back")
+BEFORE_ANY, AFTER_SOME = "before any", "after some"
+"""When a restore stands still."""
+
 EVERY = 50
 """Of so many records, one is hit by a mutant."""
 
@@ -159,16 +163,28 @@ class _Producer(TransactionalProducer):
 
 class _Cluster(Cluster):
     def restore(self, ranges: Any, table_of: Any, cancelled: Any, progress: Any) -> Any:
-        slow = _at("slow-restore")
-        if slow.exists():
-            _at("restoring").touch()
+        held = _at("hold-restore")
+        try:
+            begun = held.read_text(encoding="utf-8") == AFTER_SOME
+        except OSError:
+            return super().restore(ranges, table_of, cancelled, progress)
+        _at("restoring").touch()
 
-        def paused(state: Any) -> None:
-            progress(state)
-            if slow.exists():
+        def wait() -> None:
+            while held.exists() and not cancelled():
                 time.sleep(RESTORE_PAUSE_S)
 
-        return super().restore(ranges, table_of, cancelled, paused)
+        def progressed(state: Any) -> None:
+            progress(state)
+            if state.records:
+                wait()
+
+        if not begun:
+            wait()
+        try:
+            return super().restore(ranges, table_of, cancelled, progressed if begun else progress)
+        finally:
+            _at("restoring").unlink(missing_ok=True)
 
 
 class _Clock(Clock):
@@ -199,7 +215,7 @@ def main() -> int:
         setattr(engine_worker, name, part)
     assert hasattr(transactional, "TransactionalProducer")
     transactional.TransactionalProducer = _Producer  # type: ignore[misc]
-    if _at("slow-restore").exists():
+    if _at("hold-restore").exists():
         engine_restore._BATCH = RESTORE_BATCH
     threading.Thread(target=_watch, daemon=True).start()
     settings = Settings.load()

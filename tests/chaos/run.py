@@ -50,7 +50,7 @@ SETTLED_S_MAX = 60.0
 """Above any time-out of the worker's own, so that what is not settled by then never will be."""
 
 ACKNOWLEDGED_S_MAX = 30.0
-COMPACTED_S_MAX = 15.0
+COMPACTED_S_MAX = 30.0
 SEEN_S_MAX = 10.0
 
 COMPACT_NOW = {
@@ -126,6 +126,7 @@ class Run:
         dice = random.Random(f"run {self.plan.seed}")
         time.sleep(QUIET_S)
         for fault in self.plan.faults:
+            assert fault.inject is not None
             fault.inject(self, dice)
             time.sleep(QUIET_S)
         writers.finish(ACKNOWLEDGED_S_MAX)
@@ -153,22 +154,28 @@ class Run:
         (self.folder / "clock").write_text(str(ahead_s), encoding="utf-8")
 
     @contextmanager
-    def slow_restore(self) -> Iterator[None]:
-        """Restores that begin now take their time."""
-        slow = self.folder / "slow-restore"
-        slow.touch()
+    def held_restore(self, when: str) -> Iterator[None]:
+        """Restores that begin now stand still until the block ends."""
+        held = self.folder / "hold-restore"
+        held.write_text(when, encoding="utf-8")
         try:
             yield
         finally:
-            slow.unlink()
-            (self.folder / "restoring").unlink(missing_ok=True)
+            held.unlink()
 
     def restoring(self) -> bool:
         return (self.folder / "restoring").exists()
 
     def compact_changelogs(self) -> None:
-        """Let the cleaner loose on what has been closed of them."""
+        """Let the cleaner loose on what has been closed of them, and wait until it was there."""
+        before = self._records(self._changelogs())
         self._cluster.configure(self._changelogs(), **COMPACT_NOW)
+
+        def compacted() -> bool:
+            after = self._records(self._changelogs())
+            return any(after[topic] < number for topic, number in before.items())
+
+        self.until(compacted, COMPACTED_S_MAX, "the broker compacted no changelog")
 
     def extra_worker(
         self, name: str, instance_id: str | None, *, supervised: bool = True

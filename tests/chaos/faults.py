@@ -22,6 +22,10 @@ AWAITED_S_MAX = 60.0
 """For what a worker does once it has recovered: seconds on an idle machine, more on a busy one."""
 
 
+FILLED_S = 2.0
+"""For changelogs with several closed segments in which rows were written more than once."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One kind of fault.
@@ -134,6 +138,7 @@ def _rebalanced_in_restore(run: Run, dice: random.Random) -> None:
 
 def _compacted_in_restore(run: Run, dice: random.Random) -> None:
     """What it is about to read goes away when it already knows how far it has to read."""
+    time.sleep(FILLED_S)
     with run.held_restore(BEFORE_ANY):
         run.workers[0].signal(signal.SIGKILL)
         run.until(run.restoring, AWAITED_S_MAX, "no worker restored anything")

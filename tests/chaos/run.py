@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import CHANNELS, TABLES, changelog_topic, input_topic
@@ -52,6 +52,9 @@ SETTLED_S_MAX = 60.0
 ACKNOWLEDGED_S_MAX = 30.0
 COMPACTED_S_MAX = 30.0
 SEEN_S_MAX = 10.0
+
+COMPACT_LATER = {"min_cleanable_dirty_ratio": "1.0", "segment_ms": "300"}
+"""Segments are closed, so that they could be compacted, and are not."""
 
 COMPACT_NOW = {
     "min_cleanable_dirty_ratio": "0.0",
@@ -110,7 +113,7 @@ class Run:
         self._settings = self._reached_by(self.plan)
         stack.callback(self._close_workers)
         if self.plan.compacting:
-            self._cluster.configure(self._changelogs(), segment_ms="300")
+            self._cluster.configure(self._changelogs(), **COMPACT_LATER)
         for number in range(self.plan.workers):
             instance = self.instance_id(number) if self.plan.static else None
             environment = {MUTANT: self._mutant} if self._mutant else {}
@@ -249,8 +252,14 @@ class Run:
             decided = ends(admin, outputs, PARTITIONS, stable=True)
             return decided == ends(admin, outputs, PARTITIONS)
 
+        def surely_settled() -> bool:
+            try:
+                return settled()
+            except KafkaException:  # a broker that has just come back is not asked in vain twice
+                return False
+
         deadline = time.monotonic() + SETTLED_S_MAX
-        while not settled():
+        while not surely_settled():
             if time.monotonic() > deadline:
                 raise Violation(f"not all was folded within {SETTLED_S_MAX:.0f} s of the end")
             time.sleep(0.2)

@@ -44,11 +44,15 @@ class Cluster:
             LocalKafka(config=QUICK, heap_mb=512, proxy_port=self.proxy.port)
         )
         self.proxy.target = self.kafka.behind_proxy
-        self.admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
+        self.ask_anew()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def ask_anew(self) -> None:
+        """Take a client that knows nothing of what was."""
+        self.admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
 
     def fresh(self, app_id: str) -> Settings:
         """Delete every topic and make those of an application; settings that go there directly."""

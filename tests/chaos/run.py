@@ -240,28 +240,35 @@ class Run:
         """Wait until all that was published is folded and nothing is left undecided."""
         inputs = [input_topic(channel) for channel in CHANNELS]
         outputs = [*SYNC_TOPICS.values(), MAIL, REJECTED, *self._changelogs()]
-        admin, bootstrap = self._cluster.admin, self.kafka.bootstrap
+        bootstrap = self.kafka.bootstrap
 
-        def settled() -> bool:
+        def left() -> str:
+            admin = self._cluster.admin
             wanted = ends(admin, inputs, PARTITIONS)
             for stored in read(bootstrap, [MAIL], PARTITIONS)[MAIL]:
                 wanted[MAIL, stored.partition] = stored.offset + 1
             reached = self._group_offsets()
-            if any(reached.get(at, 0) < end for at, end in wanted.items() if end):
-                return False
+            behind = [at for at, end in wanted.items() if end and reached.get(at, 0) < end]
+            if behind:
+                return f"not folded: {behind}"
             decided = ends(admin, outputs, PARTITIONS, stable=True)
-            return decided == ends(admin, outputs, PARTITIONS)
+            undecided = [
+                at for at, e in ends(admin, outputs, PARTITIONS).items() if e > decided[at]
+            ]
+            return f"undecided: {undecided}" if undecided else ""
 
-        def surely_settled() -> bool:
+        def surely_left() -> str:
             try:
-                return settled()
-            except KafkaException:  # a broker that has just come back is not asked in vain twice
-                return False
+                return left()
+            except KafkaException as error:
+                # After a restart of the broker it goes by the leaders of before, for minutes.
+                self._cluster.ask_anew()
+                return str(error)
 
         deadline = time.monotonic() + SETTLED_S_MAX
-        while not surely_settled():
+        while why := surely_left():
             if time.monotonic() > deadline:
-                raise Violation(f"not all was folded within {SETTLED_S_MAX:.0f} s of the end")
+                raise Violation(f"not settled within {SETTLED_S_MAX:.0f} s of the end: {why}")
             time.sleep(0.2)
 
     def _group_offsets(self) -> dict[tuple[str, int], int]:

@@ -162,7 +162,7 @@ def put_in_place_of_the_worker(
 def test_an_error_inside_a_command_is_one_sentence(
     ccstream: Run, monkeypatch: pytest.MonkeyPatch, problem: Exception, code: int, said: str
 ) -> None:
-    def fail(settings: object) -> int:
+    def fail(*_: object) -> int:
         raise problem
 
     put_in_place_of_the_worker(monkeypatch, fail)
@@ -174,7 +174,7 @@ def test_an_error_inside_a_command_is_one_sentence(
 
 
 def test_ctrl_c_is_quiet(ccstream: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(settings: object) -> int:
+    def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
     put_in_place_of_the_worker(monkeypatch, interrupted)
@@ -184,7 +184,7 @@ def test_ctrl_c_is_quiet(ccstream: Run, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_code_of_the_worker_is_the_code_of_the_command(
     ccstream: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_in_place_of_the_worker(monkeypatch, lambda settings: 6)
+    put_in_place_of_the_worker(monkeypatch, lambda *_: 6)
     assert ccstream("worker", "--no-restart").code == 6
 
 

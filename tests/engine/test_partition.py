@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from ccstream.domain.moment import Scope
-from ccstream.engine import partition as module
 from ccstream.engine.partition import EPOCH_MAX, Partition
 from ccstream.engine.store import Table
 from ccstream.errors import StateError
@@ -42,12 +41,9 @@ def test_a_version_is_exact_in_a_javascript_number(partition: Partition) -> None
     assert partition.next_version() < 2**53
 
 
-def test_an_epoch_that_runs_out_of_versions_ends_the_worker(
-    partition: Partition, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_COUNTER_MAX", 2)
+def test_an_epoch_that_runs_out_of_versions_ends_the_worker(partition: Partition) -> None:
     partition.begin_epoch(1)
-    partition.next_version()
+    partition._counter = 2**32 - 2
     partition.next_version()
     with pytest.raises(StateError, match="restart"):
         partition.next_version()

@@ -15,12 +15,20 @@ from ccstream.client.records import (
     CartQuantitySetting,
     CartSynced,
     Cause,
+    Consent,
+    ConsentProof,
+    ConsentSynced,
     LastTouchSynced,
     Money,
     OrderLine,
     OrderSynced,
     ProfileSynced,
     ProfileTrait,
+    QuietHours,
+    StatedContactChoice,
+    StatedFlag,
+    StatedLanguage,
+    StatedQuietHours,
     Touch,
     TraitValue,
 )
@@ -86,6 +94,24 @@ def profile(subject: str, version: int) -> ProfileSynced:
     value = TraitValue("Ada", "web", "shop-1", AT, "e1", verified=True)
     return ProfileSynced(
         subject, version, 0, CAUSE, (ProfileTrait("first_name", (value,)),), ("first_name",)
+    )
+
+
+def consents(subject: str, version: int) -> ConsentSynced:
+    proof = ConsentProof("newsletter-3", "store", AT - 1)
+    granted = Consent(
+        "5f" * 32, "email", "newsletter", "granted", "consent", proof, None, AT - 1, "e1"
+    )
+    return ConsentSynced(
+        subject,
+        version,
+        0,
+        CAUSE,
+        (granted,),
+        (StatedContactChoice("sms", True, AT, "e2"),),
+        quiet_hours=StatedQuietHours(QuietHours(1_320, 480), AT, "e2"),
+        language=StatedLanguage("fr", AT, "e2"),
+        calls_at_any_time=StatedFlag(True, AT, "e2"),
     )
 
 

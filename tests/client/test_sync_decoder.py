@@ -18,7 +18,7 @@ from ccstream.errors import UndecodableError
 from ccstream.wire.catalogue import SYNC_SCHEMAS
 from ccstream.wire.codec import Codec
 from ccstream.wire.schemas import default_schemas, schema
-from tests.client.sync_records import cart, encoded, order, profile, touches
+from tests.client.sync_records import cart, consents, encoded, order, profile, touches
 
 CODEC = Codec()
 DECODERS = {table: SyncDecoder(table, CODEC) for table in SYNC_SCHEMAS}
@@ -27,6 +27,7 @@ RECORDS = {
     "touches": touches("customer:42", 12),
     "profiles": profile("customer:42", 1 << 40),
     "orders": order("customer:42", 3, "A-1"),
+    "consents": consents("customer:42", 5),
 }
 
 

@@ -19,7 +19,15 @@ from ccstream.domain.cart_state import (
     LineKey,
     PendingRemoval,
 )
-from ccstream.domain.events import Campaign, Money, OrderLine
+from ccstream.domain.consent import (
+    Consent,
+    Consents,
+    StatedContactChoice,
+    StatedFlag,
+    StatedLanguage,
+    StatedQuietHours,
+)
+from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, QuietHours
 from ccstream.domain.identity import Alias
 from ccstream.domain.lines import assemble, stamp
 from ccstream.domain.merge import lines_view
@@ -332,6 +340,32 @@ def _window_datum(state: Window) -> dict[str, Any]:
     return {"floor": state.floor, "sources": sources}
 
 
+# consents
+
+_minutes = st.integers(0, 1_439)
+_flags = st.none() | st.builds(StatedFlag, st.booleans(), longs, texts)
+consents = st.builds(
+    Consents,
+    few(
+        st.builds(
+            Consent,
+            *[texts] * 5,
+            st.builds(ConsentProof, texts, texts, longs),
+            st.none() | longs,
+            longs,
+            texts,
+        ),
+        max_size=3,
+    ).map(tuple),
+    few(st.builds(StatedContactChoice, texts, st.booleans(), longs, texts), max_size=3).map(tuple),
+    st.none()
+    | st.builds(StatedQuietHours, st.builds(QuietHours, _minutes, _minutes), longs, texts),
+    st.none() | st.builds(StatedLanguage, texts, longs, texts),
+    _flags,
+    _flags,
+)
+
+
 # all
 
 STATES: dict[str, st.SearchStrategy[Any]] = {
@@ -341,6 +375,7 @@ STATES: dict[str, st.SearchStrategy[Any]] = {
     "orders": orders,
     "aliases": aliases,
     "windows": windows,
+    "consents": consents,
 }
 """Any state of each table."""
 

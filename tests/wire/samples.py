@@ -14,6 +14,10 @@ from ccstream.domain.events import (
     CartItemQuantitySet,
     CartItemRemoved,
     ChannelVisited,
+    ConsentChanged,
+    ConsentProof,
+    ContactChoice,
+    ContactPreferencesChanged,
     Event,
     IdentifiersLinked,
     InteractionLogged,
@@ -25,6 +29,7 @@ from ccstream.domain.events import (
     ProductTried,
     ProductViewed,
     ProfileUpdated,
+    QuietHours,
     Trait,
 )
 from ccstream.wire.catalogue import EVENTS, RECORDS
@@ -81,6 +86,22 @@ SAMPLES: tuple[Event, ...] = (
     PostEngaged(**_meta(13), network="instagram", post_id="p-1", action="like"),
     InteractionLogged(
         **_meta(14), interaction_id="i-1", kind="call", topic="delivery", intent="ask"
+    ),
+    ConsentChanged(
+        **_meta(15),
+        contact_point="5f" * 32,
+        contact_channel="email",
+        purpose="newsletter",
+        status="granted",
+        proof=ConsentProof("newsletter-3", "store", NOW - 5_000),
+        valid_until=NOW + 1_000_000,
+    ),
+    ContactPreferencesChanged(
+        **_meta(16),
+        channels=(ContactChoice("sms", True), ContactChoice("email", False)),
+        quiet_hours=QuietHours(1_320, 480),
+        language="fr",
+        objects_to_marketing=False,
     ),
 )
 

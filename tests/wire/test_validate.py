@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from ccstream.domain import reasons
 from ccstream.domain.effects import Reject
-from ccstream.domain.events import Campaign, Event, Money, OrderLine, Trait
+from ccstream.domain.events import (
+    Campaign,
+    ConsentProof,
+    ContactChoice,
+    Event,
+    Money,
+    OrderLine,
+    QuietHours,
+    Trait,
+)
 from ccstream.wire.catalogue import EVENTS
 from ccstream.wire.validate import (
     _RULES,
@@ -78,6 +87,34 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("ProfileUpdated", {"traits": (Trait("a", "b"),) * 201}, reasons.INVALID_LIST),
     ("ProfileUpdated", {"traits": (Trait("", "b"),)}, reasons.INVALID_ID),
     ("ProfileUpdated", {"traits": (Trait("a", LONG_TEXT),)}, reasons.INVALID_TEXT),
+    ("ConsentChanged", {"contact_point": "ada@example.org"}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"contact_point": "0033612345678"}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"contact_point": "AB" * 16}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"contact_point": "a" * 31}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"contact_point": "a" * 129}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"contact_channel": "fax"}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"purpose": ""}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"purpose": "a" * 51}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"status": "yes"}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"legal_basis": "because"}, reasons.INVALID_CONSENT),
+    ("ConsentChanged", {"valid_until": -1}, reasons.INVALID_TIME),
+    ("ConsentChanged", {"proof": ConsentProof("f", "web", NOW + 1)}, reasons.INVALID_TIME),
+    ("ConsentChanged", {"proof": ConsentProof("f", "web", -1)}, reasons.INVALID_TIME),
+    ("ConsentChanged", {"proof": ConsentProof("", "web", 1)}, reasons.INVALID_ID),
+    ("ConsentChanged", {"proof": ConsentProof("f", LONG_ID, 1)}, reasons.INVALID_ID),
+    (
+        "ContactPreferencesChanged",
+        {"channels": (ContactChoice("sms", True),) * 8},
+        reasons.INVALID_LIST,
+    ),
+    (
+        "ContactPreferencesChanged",
+        {"channels": (ContactChoice("fax", True),)},
+        reasons.INVALID_CONSENT,
+    ),
+    ("ContactPreferencesChanged", {"quiet_hours": QuietHours(0, 1_440)}, reasons.INVALID_TIME),
+    ("ContactPreferencesChanged", {"quiet_hours": QuietHours(-1, 0)}, reasons.INVALID_TIME),
+    ("ContactPreferencesChanged", {"language": LONG_TEXT}, reasons.INVALID_TEXT),
     ("ChannelVisited", {"referrer": LONG_TEXT}, reasons.INVALID_TEXT),
     ("ProductViewed", {"sku": ""}, reasons.INVALID_ID),
     ("ProductTried", {"store": LONG_TEXT}, reasons.INVALID_TEXT),

@@ -11,7 +11,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ccstream.domain.events import Campaign, Money, OrderLine
+from ccstream.domain.consent import (
+    Consent,
+    StatedContactChoice,
+    StatedFlag,
+    StatedLanguage,
+    StatedQuietHours,
+)
+from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, QuietHours
 
 __all__ = [
     "RECORD_CLASSES",
@@ -23,6 +30,9 @@ __all__ = [
     "CartSynced",
     "Cause",
     "Change",
+    "Consent",
+    "ConsentProof",
+    "ConsentSynced",
     "Gap",
     "LastTouchSynced",
     "Money",
@@ -30,7 +40,12 @@ __all__ = [
     "OrderSynced",
     "ProfileSynced",
     "ProfileTrait",
+    "QuietHours",
     "Removed",
+    "StatedContactChoice",
+    "StatedFlag",
+    "StatedLanguage",
+    "StatedQuietHours",
     "SyncRecord",
     "Touch",
     "TraitValue",
@@ -192,6 +207,24 @@ class OrderSynced(Struct, frozen=True, gc=False):
     campaign: Campaign | None = None
 
 
+class ConsentSynced(Struct, frozen=True, gc=False):
+    """A customer's consents and contact preferences, each the latest word, with its event.
+
+    Whether a contact is allowed does not follow from these alone: ask `ccstream.rules`.
+    """
+
+    subject: str
+    version: int
+    base_version: int
+    cause: Cause
+    consents: tuple[Consent, ...]
+    channels: tuple[StatedContactChoice, ...]
+    quiet_hours: StatedQuietHours | None = None
+    language: StatedLanguage | None = None
+    calls_at_any_time: StatedFlag | None = None
+    objects_to_marketing: StatedFlag | None = None
+
+
 class Removed(Struct, frozen=True, gc=False):
     """There is no such row, or no more: a tombstone."""
 
@@ -203,14 +236,22 @@ class Unreadable(Struct, frozen=True, gc=False):
     detail: str
 
 
-SyncRecord = CartSynced | LastTouchSynced | ProfileSynced | OrderSynced | Removed | Unreadable
+SyncRecord = (
+    CartSynced
+    | LastTouchSynced
+    | ProfileSynced
+    | OrderSynced
+    | ConsentSynced
+    | Removed
+    | Unreadable
+)
 
 
 class Change(Struct, frozen=True, gc=False):
     """One record of a sync topic.
 
-    ``table`` is carts, touches, profiles or orders; ``key`` that of the row (an order's is
-    ``subject#order_id``). ``appended_at`` is when the broker took the record.
+    ``table`` is carts, touches, profiles, orders or consents; ``key`` that of the row (an
+    order's is ``subject#order_id``). ``appended_at`` is when the broker took the record.
     """
 
     table: str
@@ -249,6 +290,14 @@ RECORD_CLASSES: dict[str, type[Struct]] = {
     "ccstream.common.v1.Campaign": Campaign,
     "ccstream.common.v1.Cause": Cause,
     "ccstream.common.v1.Money": Money,
+    "ccstream.consent.v1.Consent": Consent,
+    "ccstream.consent.v1.ConsentProof": ConsentProof,
+    "ccstream.consent.v1.ConsentSynced": ConsentSynced,
+    "ccstream.consent.v1.QuietHours": QuietHours,
+    "ccstream.consent.v1.StatedContactChoice": StatedContactChoice,
+    "ccstream.consent.v1.StatedFlag": StatedFlag,
+    "ccstream.consent.v1.StatedLanguage": StatedLanguage,
+    "ccstream.consent.v1.StatedQuietHours": StatedQuietHours,
     "ccstream.order.v1.OrderLine": OrderLine,
     "ccstream.order.v1.OrderSynced": OrderSynced,
     "ccstream.profile.v1.ProfileSynced": ProfileSynced,

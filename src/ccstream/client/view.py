@@ -22,6 +22,7 @@ from ccstream.client.log_reader import LogRecord
 from ccstream.client.records import (
     CartSynced,
     Change,
+    ConsentSynced,
     Gap,
     LastTouchSynced,
     OrderSynced,
@@ -108,6 +109,10 @@ class SyncView:
     def profile(self, key: str) -> ProfileSynced | None:
         """The customer's traits."""
         return cast(ProfileSynced | None, self._table("profiles").record(key))
+
+    def consents(self, key: str) -> ConsentSynced | None:
+        """The customer's consents and contact preferences."""
+        return cast(ConsentSynced | None, self._table("consents").record(key))
 
     def orders(self, key: str) -> tuple[OrderSynced, ...]:
         """The customer's orders, the earliest first."""

@@ -18,6 +18,10 @@ __all__ = [
     "CartItemQuantitySet",
     "CartItemRemoved",
     "ChannelVisited",
+    "ConsentChanged",
+    "ConsentProof",
+    "ContactChoice",
+    "ContactPreferencesChanged",
     "Event",
     "IdentifiersLinked",
     "InteractionLogged",
@@ -29,6 +33,7 @@ __all__ = [
     "ProductTried",
     "ProductViewed",
     "ProfileUpdated",
+    "QuietHours",
     "Trait",
 ]
 
@@ -137,6 +142,49 @@ class Trait(Struct, frozen=True, gc=False):
 
 class ProfileUpdated(Event, frozen=True, kw_only=True, gc=False):
     traits: tuple[Trait, ...]
+
+
+# consent
+
+
+class ConsentProof(Struct, frozen=True, gc=False):
+    """How a consent can be shown: the wording, where it was captured, and when."""
+
+    form_version: str
+    source_channel: str
+    captured_at: int
+
+
+class ConsentChanged(Event, frozen=True, kw_only=True, gc=False):
+    contact_point: str
+    contact_channel: str
+    purpose: str
+    status: str
+    legal_basis: str = "consent"
+    proof: ConsentProof
+    valid_until: int | None = None
+
+
+class ContactChoice(Struct, frozen=True, gc=False):
+    """Whether a person wants to be reached on a channel of contact at all."""
+
+    contact_channel: str
+    opted_out: bool
+
+
+class QuietHours(Struct, frozen=True, gc=False):
+    """Minutes of the day, by the person's clock; over midnight if they end before they begin."""
+
+    from_minute: int
+    until_minute: int
+
+
+class ContactPreferencesChanged(Event, frozen=True, kw_only=True, gc=False):
+    channels: tuple[ContactChoice, ...] = ()
+    quiet_hours: QuietHours | None = None
+    language: str | None = None
+    calls_at_any_time: bool | None = None
+    objects_to_marketing: bool | None = None
 
 
 # touch

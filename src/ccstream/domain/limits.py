@@ -6,10 +6,12 @@ from typing import Final
 
 __all__ = [
     "ABSORBED_MAX",
+    "CONSENTS_MAX",
     "DETAIL_CHARS_MAX",
     "DOTS_MAX",
     "LINES_MAX",
     "LINE_QUANTITY_MAX",
+    "NOES_MAX",
     "PENDING_AGE_MS_MAX",
     "PENDING_MAX",
     "PENDING_NAMES_MAX",
@@ -102,3 +104,12 @@ TRAITS_MAX: Final = 200
 
 UNION_VALUES_MAX: Final = 64
 """Values of one trait of policy union (sizes worn, brands liked); the latest stay."""
+
+# consent
+
+CONSENTS_MAX: Final = 500
+"""Consents of a person: seven channels, a few contact points and purposes make tens."""
+
+NOES_MAX: Final = 1_000
+"""Room for refusals and withdrawals beyond `CONSENTS_MAX`, since each must count; as many,
+with proofs of ordinary length, stay below the broker's largest record."""

@@ -11,6 +11,7 @@ __all__ = [
     "CHANNEL_MISMATCH",
     "CURRENCY_MISMATCH",
     "FAILED",
+    "INVALID_CONSENT",
     "INVALID_ID",
     "INVALID_KEY",
     "INVALID_LIST",
@@ -30,6 +31,7 @@ __all__ = [
     "QUANTITY_TOO_LARGE",
     "TOO_BIG",
     "TOO_LATE",
+    "TOO_MANY_CONSENTS",
     "TOO_MANY_HOPS",
     "TOO_MANY_TRAITS",
     "TRUNCATED",
@@ -72,6 +74,8 @@ INVALID_QUANTITY = "invalid_quantity"
 """A quantity out of bounds."""
 INVALID_MONEY = "invalid_money"
 """A currency that is not three capital letters, or an amount out of bounds."""
+INVALID_CONSENT = "invalid_consent"
+"""A contact point, channel of contact, purpose, status or legal basis that is not one."""
 INVALID_LIST = "invalid_list"
 """A list with too many entries, or none where there must be one."""
 
@@ -95,6 +99,8 @@ ORDER_ALREADY_PLACED = "order_already_placed"
 """Another event has placed an order of this id."""
 TOO_MANY_TRAITS = "too_many_traits"
 """The profile would have more traits than it may."""
+TOO_MANY_CONSENTS = "too_many_consents"
+"""The person would have more consents than a person may."""
 LINK_WITHOUT_ACCOUNT = "link_without_account"
 """A log-in that names no ``customer:`` account."""
 LINK_TO_SEVERAL_ACCOUNTS = "link_to_several_accounts"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from ccstream.domain import cart, identity, order, profile, touch
+from ccstream.domain import cart, consent, identity, order, profile, touch
 from ccstream.domain.effects import Effect
 from ccstream.domain.events import Event, OrderPlaced
 from ccstream.domain.moment import Moment
@@ -89,6 +89,7 @@ def make_plans(
         "touches": lambda state, event, at: touch.step(state, event, at, rules.touch),
         "profiles": lambda state, event, at: profile.step(state, event, at, rules.profile),
         "orders": order.step,
+        "consents": consent.step,
         ALIASES: identity.step,
     }
     made = {

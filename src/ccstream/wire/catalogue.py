@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from ccstream.domain import events
+from ccstream.domain import consent, events
 from ccstream.errors import SettingsError
 from ccstream.wire.topics import (
     MESSAGE_BYTES_MAX,
@@ -25,6 +25,7 @@ from ccstream.wire.topics import (
 __all__ = [
     "AGGREGATES",
     "CHANNELS",
+    "CONSENT_RECORDS",
     "CONTEXTS",
     "EVENTS",
     "EVENT_TYPES",
@@ -82,6 +83,7 @@ CONTEXTS: MappingProxyType[str, tuple[type[events.Event], ...]] = MappingProxyTy
             events.PostEngaged,
         ),
         "service": (events.InteractionLogged,),
+        "consent": (events.ConsentChanged, events.ContactPreferencesChanged),
     }
 )
 """What channels publish, by context. Every channel may publish every event."""
@@ -106,11 +108,28 @@ RECORDS: MappingProxyType[str, type] = MappingProxyType(
         "ccstream.common.v1.Campaign": events.Campaign,
         "ccstream.order.v1.OrderLine": events.OrderLine,
         "ccstream.profile.v1.Trait": events.Trait,
+        "ccstream.consent.v1.ConsentProof": events.ConsentProof,
+        "ccstream.consent.v1.ContactChoice": events.ContactChoice,
+        "ccstream.consent.v1.QuietHours": events.QuietHours,
     }
 )
 """The classes of the records within events."""
 
-TABLES = ("carts", "touches", "profiles", "orders", "aliases", "windows")
+CONSENT_RECORDS: MappingProxyType[str, type] = MappingProxyType(
+    {
+        f"ccstream.consent.v1.{cls.__name__}": cls
+        for cls in (
+            consent.Consent,
+            consent.StatedContactChoice,
+            consent.StatedFlag,
+            consent.StatedLanguage,
+            consent.StatedQuietHours,
+        )
+    }
+)
+"""The classes of the records within consents, in their row and in their sync event."""
+
+TABLES = ("carts", "touches", "profiles", "orders", "aliases", "windows", "consents")
 
 AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -128,6 +147,8 @@ AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "MessageOpened": ("touches",),
         "PostEngaged": ("touches",),
         "InteractionLogged": ("touches",),
+        "ConsentChanged": ("consents", "touches"),
+        "ContactPreferencesChanged": ("consents", "touches"),
     }
 )
 """Which tables' rows an event addresses, by its name, in the order of folding.
@@ -146,6 +167,7 @@ SYNC_TOPICS: MappingProxyType[str, str] = MappingProxyType(
         "touches": "sync.touches.v1",
         "profiles": "sync.profiles.v1",
         "orders": "sync.orders.v1",
+        "consents": "sync.consents.v1",
     }
 )
 """Where each table's rows are published; the tables without one are the engine's own."""
@@ -156,6 +178,7 @@ SYNC_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "touches": "ccstream.touch.v1.LastTouchSynced",
         "profiles": "ccstream.profile.v1.ProfileSynced",
         "orders": "ccstream.order.v1.OrderSynced",
+        "consents": "ccstream.consent.v1.ConsentSynced",
     }
 )
 """The full name of the record on each sync topic, which is also its CloudEvents type."""
@@ -173,6 +196,7 @@ ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "orders": "ccstream.state.v1.OrderRow",
         "aliases": "ccstream.state.v1.AliasRow",
         "windows": "ccstream.state.v1.WindowRow",
+        "consents": "ccstream.state.v1.ConsentRow",
     }
 )
 """The full name of the record in each table's changelog."""

@@ -17,6 +17,10 @@ from ccstream.domain.events import (
     CartItemQuantitySet,
     CartItemRemoved,
     ChannelVisited,
+    ConsentChanged,
+    ConsentProof,
+    ContactChoice,
+    ContactPreferencesChanged,
     Event,
     IdentifiersLinked,
     InteractionLogged,
@@ -28,6 +32,7 @@ from ccstream.domain.events import (
     ProductTried,
     ProductViewed,
     ProfileUpdated,
+    QuietHours,
     Trait,
 )
 from ccstream.wire.varint import Malformed, long, long_length
@@ -1552,6 +1557,275 @@ def _13_InteractionLogged(b: bytes, p: int) -> InteractionLogged:
     return v31
 
 
+def _14_ConsentChanged(b: bytes, p: int) -> ConsentChanged:
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v1 = b[p:q].decode(); p = q
+    n = b[p]; p += 1
+    if n < 128: v2 = (n >> 1) ^ -(n & 1)
+    else: v2, p = long(b, p - 1)
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v3 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v4 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v5 = b[p:q].decode(); p = q
+    v6: None | bytes
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v7 = b[p:q]; p = q
+        v6 = v7
+    elif n == 0:
+        v6 = None
+    else: raise Malformed('a union index that does not exist')
+    v9: None | str
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v10 = b[p:q].decode(); p = q
+        v9 = v10
+    elif n == 0:
+        v9 = None
+    else: raise Malformed('a union index that does not exist')
+    v12: None | Campaign
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v13 = b[p:q].decode(); p = q
+        v14: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v15 = b[p:q].decode(); p = q
+            v14 = v15
+        elif n == 0:
+            v14 = None
+        else: raise Malformed('a union index that does not exist')
+        v17: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v18 = b[p:q].decode(); p = q
+            v17 = v18
+        elif n == 0:
+            v17 = None
+        else: raise Malformed('a union index that does not exist')
+        v20 = Campaign(id=v13, medium=v14, content=v17)
+        v12 = v20
+    elif n == 0:
+        v12 = None
+    else: raise Malformed('a union index that does not exist')
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v22 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v23 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v24 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v25 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v26 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v27 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v28 = b[p:q].decode(); p = q
+    n = b[p]; p += 1
+    if n < 128: v29 = (n >> 1) ^ -(n & 1)
+    else: v29, p = long(b, p - 1)
+    v30 = ConsentProof(form_version=v27, source_channel=v28, captured_at=v29)
+    v31: None | int
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]; p += 1
+        if n < 128: v32 = (n >> 1) ^ -(n & 1)
+        else: v32, p = long(b, p - 1)
+        v31 = v32
+    elif n == 0:
+        v31 = None
+    else: raise Malformed('a union index that does not exist')
+    v34 = ConsentChanged(event_id=v1, occurred_at=v2, channel=v3, source=v4, subject=v5, observed=v6, session_id=v9, campaign=v12, contact_point=v22, contact_channel=v23, purpose=v24, status=v25, legal_basis=v26, proof=v30, valid_until=v31)
+    if p > len(b): raise IndexError('cut short')
+    if p < len(b): raise Malformed('bytes are left after the record')
+    return v34
+
+
+def _15_ContactPreferencesChanged(b: bytes, p: int) -> ContactPreferencesChanged:
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v1 = b[p:q].decode(); p = q
+    n = b[p]; p += 1
+    if n < 128: v2 = (n >> 1) ^ -(n & 1)
+    else: v2, p = long(b, p - 1)
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v3 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v4 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v5 = b[p:q].decode(); p = q
+    v6: None | bytes
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v7 = b[p:q]; p = q
+        v6 = v7
+    elif n == 0:
+        v6 = None
+    else: raise Malformed('a union index that does not exist')
+    v9: None | str
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v10 = b[p:q].decode(); p = q
+        v9 = v10
+    elif n == 0:
+        v9 = None
+    else: raise Malformed('a union index that does not exist')
+    v12: None | Campaign
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v13 = b[p:q].decode(); p = q
+        v14: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v15 = b[p:q].decode(); p = q
+            v14 = v15
+        elif n == 0:
+            v14 = None
+        else: raise Malformed('a union index that does not exist')
+        v17: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v18 = b[p:q].decode(); p = q
+            v17 = v18
+        elif n == 0:
+            v17 = None
+        else: raise Malformed('a union index that does not exist')
+        v20 = Campaign(id=v13, medium=v14, content=v17)
+        v12 = v20
+    elif n == 0:
+        v12 = None
+    else: raise Malformed('a union index that does not exist')
+    v22: list[ContactChoice] = []
+    while b[p]:
+        v23, p = long(b, p)
+        if v23 < 0:
+            v23 = -v23; n, p = long_length(b, p)
+        if v23 > len(b) - p: raise IndexError('cut short')
+        while v23:
+            v23 -= 1
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v24 = b[p:q].decode(); p = q
+            n = b[p]; p += 1
+            if n > 1: raise Malformed('a boolean that is neither')
+            v25 = n == 1
+            v26 = ContactChoice(contact_channel=v24, opted_out=v25)
+            v22.append(v26)
+    p += 1
+    v27: None | QuietHours
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]; p += 1
+        if n < 128: v28 = (n >> 1) ^ -(n & 1)
+        else: v28, p = long(b, p - 1)
+        n = b[p]; p += 1
+        if n < 128: v29 = (n >> 1) ^ -(n & 1)
+        else: v29, p = long(b, p - 1)
+        v30 = QuietHours(from_minute=v28, until_minute=v29)
+        v27 = v30
+    elif n == 0:
+        v27 = None
+    else: raise Malformed('a union index that does not exist')
+    v32: None | str
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v33 = b[p:q].decode(); p = q
+        v32 = v33
+    elif n == 0:
+        v32 = None
+    else: raise Malformed('a union index that does not exist')
+    v35: None | bool
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]; p += 1
+        if n > 1: raise Malformed('a boolean that is neither')
+        v36 = n == 1
+        v35 = v36
+    elif n == 0:
+        v35 = None
+    else: raise Malformed('a union index that does not exist')
+    v38: None | bool
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]; p += 1
+        if n > 1: raise Malformed('a boolean that is neither')
+        v39 = n == 1
+        v38 = v39
+    elif n == 0:
+        v38 = None
+    else: raise Malformed('a union index that does not exist')
+    v41 = ContactPreferencesChanged(event_id=v1, occurred_at=v2, channel=v3, source=v4, subject=v5, observed=v6, session_id=v9, campaign=v12, channels=tuple(v22), quiet_hours=v27, language=v32, calls_at_any_time=v35, objects_to_marketing=v38)
+    if p > len(b): raise IndexError('cut short')
+    if p < len(b): raise Malformed('bytes are left after the record')
+    return v41
+
+
 EVENT_READERS: Final[dict[str, Callable[[bytes, int], Event]]] = {
     "ccstream.cart.v1.CartItemAdded": _0_CartItemAdded,
     "ccstream.cart.v1.CartItemRemoved": _1_CartItemRemoved,
@@ -1567,5 +1841,7 @@ EVENT_READERS: Final[dict[str, Callable[[bytes, int], Event]]] = {
     "ccstream.touch.v1.MessageOpened": _11_MessageOpened,
     "ccstream.touch.v1.PostEngaged": _12_PostEngaged,
     "ccstream.service.v1.InteractionLogged": _13_InteractionLogged,
+    "ccstream.consent.v1.ConsentChanged": _14_ConsentChanged,
+    "ccstream.consent.v1.ContactPreferencesChanged": _15_ContactPreferencesChanged,
 }
 """By the full name of the schema."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from ccstream.domain.consent import Consents
 from ccstream.domain.identity import Alias
 from ccstream.domain.order import Order
 from ccstream.wire.cart_rows import CartRows
+from ccstream.wire.catalogue import CONSENT_RECORDS
 from ccstream.wire.entry import Entry, RowCodec
 from ccstream.wire.plain_rows import ProfileRows, StateRows
 from ccstream.wire.schemas import SchemaInfo, schema
@@ -23,6 +25,7 @@ _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "orders": ("OrderRow", lambda info: StateRows(info, Order)),
     "aliases": ("AliasRow", lambda info: StateRows(info, Alias)),
     "windows": ("WindowRow", WindowRows),
+    "consents": ("ConsentRow", lambda info: StateRows(info, Consents, CONSENT_RECORDS)),
 }
 
 ROW_SCHEMAS: Final[Mapping[str, str]] = {table: name for table, (name, _) in _MAKERS.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from ccstream.domain.consent import Consents
 from ccstream.domain.order import Order
 from ccstream.wire.cart_sync import CartSync
 from ccstream.wire.catalogue import SYNC_SCHEMAS
@@ -22,6 +23,7 @@ _MAKERS: Final[Mapping[str, Callable[[SchemaInfo, bytes], SyncCodec]]] = {
     "touches": lambda _, prefix: TouchSync(prefix),
     "profiles": ProfileSync,
     "orders": lambda info, prefix: StateSync(info, prefix, Order),
+    "consents": lambda info, prefix: StateSync(info, prefix, Consents),
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ccstream.domain import reasons
+from ccstream.domain.consent import CONTACT_CHANNELS, LEGAL_BASES, STATUSES
 from ccstream.domain.effects import Reject
 from ccstream.domain.events import (
     Campaign,
@@ -21,6 +22,8 @@ from ccstream.domain.events import (
     CartItemQuantitySet,
     CartItemRemoved,
     ChannelVisited,
+    ConsentChanged,
+    ContactPreferencesChanged,
     Event,
     IdentifiersLinked,
     InteractionLogged,
@@ -40,6 +43,7 @@ __all__ = [
     "DOTS_MAX",
     "IDENTIFIERS_MAX",
     "ID_CHARS_MAX",
+    "LANGUAGE_CHARS_MAX",
     "ORDER_LINES_MAX",
     "QUANTITY_MAX",
     "TEXT_CHARS_MAX",
@@ -68,6 +72,12 @@ IDENTIFIERS_MAX: Final = 50
 TRAITS_MAX: Final = 200
 """More is a customer file sent in pieces too large."""
 
+LANGUAGE_CHARS_MAX: Final = 35
+"""The longest tag that BCP 47 asks software to hold."""
+
+_DAY_MINUTES: Final = 24 * 60
+_POINT: Final = re.compile(r"[0-9a-f]{32,128}")
+_PURPOSE: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]*:[^\s#]{1,200}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
@@ -262,6 +272,50 @@ def _tried(event: ProductTried) -> Reject | None:
     return _id(event.sku, "sku") or _text(event.store, "store")
 
 
+def _invalid_consent(sentence: str) -> Reject:
+    return Reject(reasons.INVALID_CONSENT, sentence)
+
+
+def _consented(event: ConsentChanged) -> Reject | None:
+    if _POINT.fullmatch(event.contact_point) is None:
+        return _invalid_consent(
+            "contact_point is not a keyed hash in 32 to 128 lower-case hexadecimal digits"
+        )
+    if event.contact_channel not in CONTACT_CHANNELS:
+        return _invalid_consent(f"contact_channel is none of {', '.join(CONTACT_CHANNELS)}")
+    if _PURPOSE.fullmatch(event.purpose) is None:
+        return _invalid_consent("purpose is not a name in lower-case letters, digits and _")
+    if event.status not in STATUSES:
+        return _invalid_consent(f"status is none of {', '.join(STATUSES)}")
+    if event.legal_basis not in LEGAL_BASES:
+        return _invalid_consent(f"legal_basis is none of {', '.join(LEGAL_BASES)}")
+    if not 0 <= event.proof.captured_at <= event.occurred_at:
+        return Reject(reasons.INVALID_TIME, "captured_at is before 1970 or after occurred_at")
+    if event.valid_until is not None and event.valid_until < 0:
+        return Reject(reasons.INVALID_TIME, "valid_until is before 1970")
+    return _id(event.proof.form_version, "form_version") or _id(
+        event.proof.source_channel, "source_channel"
+    )
+
+
+def _preferred(event: ContactPreferencesChanged) -> Reject | None:
+    if len(event.channels) > len(CONTACT_CHANNELS):
+        return _invalid_list("channels", 0, len(CONTACT_CHANNELS))
+    for choice in event.channels:
+        if choice.contact_channel not in CONTACT_CHANNELS:
+            return _invalid_consent(f"a contact_channel is none of {', '.join(CONTACT_CHANNELS)}")
+    hours = event.quiet_hours
+    if hours is not None and not (
+        0 <= hours.from_minute < _DAY_MINUTES and 0 <= hours.until_minute < _DAY_MINUTES
+    ):
+        return Reject(reasons.INVALID_TIME, "quiet_hours are not minutes of a day, 0 to 1439")
+    if event.language is not None and len(event.language) > LANGUAGE_CHARS_MAX:
+        return Reject(
+            reasons.INVALID_TEXT, f"language is longer than {LANGUAGE_CHARS_MAX} characters"
+        )
+    return None
+
+
 _RULES: Final[dict[type[Event], Callable[[Any], Reject | None]]] = {
     CartItemAdded: _added,
     CartItemRemoved: _removed,
@@ -270,6 +324,8 @@ _RULES: Final[dict[type[Event], Callable[[Any], Reject | None]]] = {
     OrderPlaced: _ordered,
     IdentifiersLinked: _linked,
     ProfileUpdated: _profiled,
+    ConsentChanged: _consented,
+    ContactPreferencesChanged: _preferred,
     ChannelVisited: lambda e: (
         _text(e.medium, "medium") or _text(e.referrer, "referrer") or _text(e.page, "page")
     ),

@@ -4,6 +4,7 @@
 
     CcstreamError
     ├── SettingsError            a setting is unknown, missing or out of range
+    ├── RulesError               a rule pack is malformed, or an argument to it
     ├── SchemaError              a schema file breaks a rule, or cannot be found
     ├── UndecodableError         bytes that are no event (names the rejection reason)
     ├── InvalidEventError        an event that breaks a rule of its schema or context
@@ -37,6 +38,7 @@ __all__ = [
     "OutboxError",
     "OutboxFullError",
     "RegistryUnavailableError",
+    "RulesError",
     "SchemaError",
     "SettingsError",
     "StalledError",
@@ -54,6 +56,10 @@ class CcstreamError(Exception):
 
 class SettingsError(CcstreamError):
     """A setting is unknown, missing or out of range."""
+
+
+class RulesError(CcstreamError):
+    """A rule pack is malformed, or what it is asked about does not exist."""
 
 
 class SchemaError(CcstreamError):

@@ -14,6 +14,7 @@ from ccstream.errors import (
     InvalidEventError,
     OutboxError,
     RegistryUnavailableError,
+    RulesError,
     StalledError,
     StoreError,
     UndecodableError,
@@ -65,7 +66,7 @@ def code_of(error: CcstreamError) -> ExitCode:
     """The exit code of an error that reached the command line."""
     if isinstance(error, BrokerUnavailableError | RegistryUnavailableError):
         return ExitCode.BROKER_UNAVAILABLE
-    if isinstance(error, InvalidEventError | UndecodableError):
+    if isinstance(error, InvalidEventError | RulesError | UndecodableError):
         return ExitCode.USAGE
     if isinstance(error, DeliveryError | OutboxError):
         return ExitCode.DELIVERY

@@ -41,7 +41,7 @@ class ExitCode(IntEnum):
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "Done, and the answer is yes: converged, no differences, all checks passed.",
     ExitCode.NEGATIVE: "Done, and the answer is no: differences were found, a check failed, "
-    "no such key, a dead letter that is not there or cannot be retried.",
+    "no such key, a contact that is denied, a dead letter that is not there or cannot be retried.",
     ExitCode.USAGE: "A wrong option, argument, file or line of input. Nothing was done, unless "
     "the message says so.",
     ExitCode.BROKER_UNAVAILABLE: "No broker, or no schema registry, answered in time.",

@@ -36,6 +36,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "publish": Command("ccstream.cli.publish", "Publish events from JSON lines."),
     "tail": Command("ccstream.cli.tail", "Show a topic's records, decoded."),
     "inspect": Command("ccstream.cli.inspect", "Show what is stored about one key."),
+    "consent": Command(
+        "ccstream.cli.consent", "Ask whether a person may be contacted.", group=True
+    ),
     "rejected": Command(
         "ccstream.cli.rejected", "Look at dead letters, and send their events again.", group=True
     ),

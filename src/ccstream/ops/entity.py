@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from msgspec import Struct
@@ -43,13 +43,19 @@ class Entity(Struct, frozen=True):
         return bool(self.redirects) or any(self.rows.values())
 
 
-def entity(settings: Settings, key: str, progress: Callable[[str], None]) -> Entity:
+def entity(
+    settings: Settings,
+    key: str,
+    progress: Callable[[str], None],
+    tables: Collection[str] = TABLES,
+) -> Entity:
     """Read the rows of a key, or of the root that it is an alias of.
 
     Args:
         settings: which cluster and application.
         key: ``namespace:value``.
         progress: called with a line before each changelog is read, and if brokers go away.
+        tables: those to read beside the aliases.
 
     Raises:
         TopicMismatchError: the application's changelogs are not there.
@@ -71,7 +77,7 @@ def entity(settings: Settings, key: str, progress: Callable[[str], None]) -> Ent
     rows = {
         table: _rows(settings, table, partition, key, progress)
         for table in TABLES
-        if table != ALIASES
+        if table != ALIASES and table in tables
     }
     return Entity(key, partition, tuple(redirects), {ALIASES: aliases, **rows})
 

@@ -19,6 +19,7 @@ from ccstream.wire.catalogue import REJECTED_TOPIC, SYNC_TOPICS, input_topic
 from tests.integration.harness import codec
 from tests.integration.pipeline import Pipeline, decoded, new_subject, of_event, of_key
 from tests.support.produce import Sent
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -68,15 +69,26 @@ def after(pipeline: Pipeline, subject: str, *events: Event) -> dict[str, Any]:
 
 
 def may_contact(
+    pipeline: Pipeline, subject: str, capsys: pytest.CaptureFixture[str], reason: str
+) -> dict[str, Any]:
+    """What the command line decides from the committed row, which follows what was published."""
+    return eventually(
+        lambda: asked_whether(pipeline, subject, capsys), lambda found: found["reason"] == reason
+    )
+
+
+def asked_whether(
     pipeline: Pipeline, subject: str, capsys: pytest.CaptureFixture[str]
 ) -> dict[str, Any]:
-    """What the command line decides, from the committed row."""
     capsys.readouterr()
     settings = pipeline.settings
     where = ("--bootstrap", settings.kafka.bootstrap, "--app-id", settings.app_id)
     asked = ("--channel", "email", "--purpose", "newsletter", "--country", "FR", "--json")
     code = main(("consent", "check", subject, *where, *asked))
-    decision: dict[str, Any] = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr().out
+    if not told:
+        return {"reason": "nothing is known yet"}
+    decision: dict[str, Any] = json.loads(told)
     assert code == (0 if decision["verdict"] == "allow" else 1)
     return decision
 
@@ -87,7 +99,7 @@ def test_a_withdrawal_holds_against_a_grant_that_comes_later_and_is_older(
     subject = new_subject()
     granted = after(pipeline, subject, consent(subject, "granted", NOW - 9 * HOUR))
     assert granted["consents"][0]["status"] == "granted"
-    allowed = may_contact(pipeline, subject, capsys)
+    allowed = may_contact(pipeline, subject, capsys, "consent")
     assert (allowed["reason"], allowed["evidence"]) == (
         "consent",
         f"{subject}-granted-{NOW - 9 * HOUR}",
@@ -98,7 +110,7 @@ def test_a_withdrawal_holds_against_a_grant_that_comes_later_and_is_older(
     (only,) = synced["consents"]
     assert (only["status"], only["event_id"]) == ("withdrawn", withdrawn.event_id)
     assert synced["cause"]["event_id"] == typed_in.event_id
-    denied = may_contact(pipeline, subject, capsys)
+    denied = may_contact(pipeline, subject, capsys, "withdrawn")
     assert (denied["reason"], denied["evidence"]) == ("withdrawn", withdrawn.event_id)
 
 
@@ -118,7 +130,7 @@ def test_consents_and_preferences_outlive_the_worker(
     assert synced["consents"][0]["status"] == "granted"
     assert synced["objects_to_marketing"]["value"] is True
     assert synced["language"]["language"] == "fr"
-    denied = may_contact(pipeline, subject, capsys)
+    denied = may_contact(pipeline, subject, capsys, "objected")
     assert (denied["reason"], denied["evidence"]) == ("objected", objection.event_id)
 
 

@@ -10,6 +10,7 @@ from ccstream.errors import (
     DevkitError,
     FencedError,
     RegistryUnavailableError,
+    RulesError,
     SchemaError,
     SettingsError,
     StalledError,
@@ -50,6 +51,8 @@ def status_of(error: BaseException) -> ExitStatus:
         return ExitStatus.STALLED
     if isinstance(error, DevkitError):
         return ExitStatus.MISSING_PART
+    if isinstance(error, RulesError):
+        return ExitStatus.USAGE
     if isinstance(error, StateError | TopicMismatchError | SettingsError | SchemaError):
         return ExitStatus.STATE
     return ExitStatus.FAILED

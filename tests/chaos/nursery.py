@@ -38,13 +38,12 @@ POLL_S = 0.05
 class Forked:
     """A forked child with as much of ``subprocess.Popen`` as the supervisor uses."""
 
-    def __init__(
-        self, command: Sequence[str], *, preexec_fn: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
         self.returncode: int | None = None
+        parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _become(_work, preexec_fn)
+            _become(_work, lambda: supervisor.die_with(parent))
 
     def poll(self) -> int | None:
         if self.returncode is None:
@@ -103,16 +102,17 @@ def _supervise() -> int:
     logs.configure(Settings.load().log)
     stand_in: Any = SimpleNamespace(Popen=Forked, TimeoutExpired=subprocess.TimeoutExpired)
     supervisor.subprocess = stand_in
-    return supervisor.supervise([])
+    return supervisor.supervise([supervisor.Child([])])
 
 
 def _start(asked: Mapping[str, Any]) -> int:
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
 
         def set_up() -> None:
             os.setsid()
-            supervisor._die_with_parent()
+            supervisor.die_with(parent)
             with Path(asked["log"]).open("ab") as log:
                 for stream in (1, 2):
                     os.dup2(log.fileno(), stream)

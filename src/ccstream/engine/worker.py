@@ -243,7 +243,7 @@ class Worker:
 
     def _make_engine(self, cluster: Cluster, delivery: Delivery) -> Engine:
         settings = self.settings
-        group = settings.group
+        group, commit = settings.group, settings.commit
         clock = Clock()
         gauges = Gauges(
             self.metrics,
@@ -281,9 +281,9 @@ class Worker:
             append_time=self._transactional,
         )
         pace = Pace(
-            commit_interval=settings.commit.interval_ms / 1000,
-            urgent_interval=settings.commit.urgent_interval_ms / 1000,
-            catch_up_interval=settings.commit.catch_up_interval_ms / 1000,
+            commit_interval=commit.interval_ms / 1000,
+            urgent_interval=commit.urgent_interval_ms / 1000,
+            catch_up_interval=max(commit.interval_ms, commit.catch_up_interval_ms) / 1000,
             linger_max=settings.chunk.linger_ms_max / 1000,
             commit_timeout=group.rebalance_timeout_ms / 2000,
         )

@@ -61,8 +61,12 @@ class CartFolder:
         self._epochs: dict[int, list[tuple[str, bytes]]] = {}
         self._statistics = ChunkStatistics(1)
 
-    def gather(self) -> None:
-        self._gathering = True
+    @property
+    def gathered(self) -> int:
+        return len(self._gathered)
+
+    def gather(self, *, patient_only: bool) -> None:
+        self._gathering = not patient_only
 
     def release(self) -> None:
         self._gathering = False

@@ -36,6 +36,18 @@ def app(cluster: LocalKafka, unique: str) -> Settings:
     return made
 
 
+@pytest.fixture(params=["embedded", "real"])
+def each_app(request: pytest.FixtureRequest, unique: str) -> Iterator[Settings]:
+    """As ``app``, on an embedded broker of the test's own and on the module's cluster."""
+    if request.param == "real":
+        yield request.getfixturevalue("app")
+        return
+    with EmbeddedKafka() as kafka:
+        made = settings_for(kafka.bootstrap, unique)
+        make_topics(made)
+        yield made
+
+
 @pytest.fixture(scope="module", params=["embedded", "real"])
 def pipeline(request: pytest.FixtureRequest) -> Iterator[Pipeline]:
     """A cluster with one worker, shared by a module's tests: each uses subjects of its own."""

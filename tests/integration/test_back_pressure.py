@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.ops.settings import Settings
 from tests.integration.harness import (
     added,
-    make_topics,
     publish,
-    settings_for,
     synced_units,
     wait_until,
     worker,
@@ -31,27 +26,14 @@ worker.producer_config = lambda *given, **named: config(*given, **named) | {
 EACH = 20
 
 
-@pytest.fixture(params=["embedded", "real"])
-def app(request: pytest.FixtureRequest, unique: str) -> Iterator[Settings]:
-    if request.param == "real":
-        made = settings_for(request.getfixturevalue("cluster").bootstrap, unique)
-        make_topics(made)
-        yield made
-        return
-    with EmbeddedKafka() as kafka:
-        made = settings_for(kafka.bootstrap, unique)
-        make_topics(made)
-        yield made
-
-
 def test_chunks_with_far_more_outputs_and_letters_than_a_producer_takes_arrive_whole(
-    app: Settings,
+    each_app: Settings,
 ) -> None:
-    bootstrap = app.kafka.bootstrap
-    names = [f"customer:{app.app_id}-{number}" for number in range(50)]
+    bootstrap = each_app.kafka.bootstrap
+    names = [f"customer:{each_app.app_id}-{number}" for number in range(50)]
     events = [added(number, name) for number in range(EACH) for name in names]
     publish(bootstrap, events, "consistent_random")  # a good part of them has to be sent on
-    with worker(app, program=NO_ROOM) as one:
+    with worker(each_app, program=NO_ROOM) as one:
 
         def shown() -> set[int]:
             units = synced_units(bootstrap)

@@ -9,18 +9,15 @@ import signal
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.engine.status import ExitStatus
 from ccstream.ops.settings import Settings
 from tests.integration.harness import (
     Worker,
     added,
-    make_topics,
     publish,
     settings_for,
     synced_units,
@@ -31,19 +28,6 @@ from tests.integration.harness import (
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 CUSTOMERS = 40
-
-
-@pytest.fixture(params=["embedded", "real"])
-def app(request: pytest.FixtureRequest, unique: str) -> Iterator[Settings]:
-    if request.param == "real":
-        made = settings_for(request.getfixturevalue("cluster").bootstrap, unique)
-        make_topics(made)
-        yield made
-        return
-    with EmbeddedKafka() as kafka:
-        made = settings_for(kafka.bootstrap, unique)
-        make_topics(made)
-        yield made
 
 
 def readiness(one: Worker) -> dict[str, Any]:
@@ -69,9 +53,10 @@ def pids(one: Worker) -> list[int]:
         return [int(pid) for pid in listed.read().split()]
 
 
-def test_two_share_the_partitions_and_one_that_is_killed_comes_back(app: Settings) -> None:
-    bootstrap, names = app.kafka.bootstrap, [f"customer:{app.app_id}-{n}" for n in range(CUSTOMERS)]
-    with worker(app, "--processes", "2", supervised=True) as both:
+def test_two_share_the_partitions_and_one_that_is_killed_comes_back(each_app: Settings) -> None:
+    bootstrap = each_app.kafka.bootstrap
+    names = [f"customer:{each_app.app_id}-{n}" for n in range(CUSTOMERS)]
+    with worker(each_app, "--processes", "2", supervised=True) as both:
         wait_until(lambda: shared(both), 90)
         publish(bootstrap, [added(n, name) for n, name in enumerate(names)])
         for process in "0", "1":

@@ -315,8 +315,8 @@ class FakeCluster:
     def deletes_old_records(self, topic: str) -> bool:
         return False
 
-    def tombstones_kept_ms(self, topic: str) -> int:
-        return 7 * 24 * 3_600_000
+    def tombstones_kept_ms(self, topics: Any) -> int:
+        return min(7 * 24 * 3_600_000 for _ in topics)
 
     def fence(self, transactional_id: str) -> None:
         self._point("fence")

@@ -106,6 +106,7 @@ def check(
 --region 67 --at 2026-12-26T10:30+01:00
     """
     from ccstream.cli.console import data, say
+    from ccstream.domain.consent import CONTACT_CHANNELS
     from ccstream.ops.entity import entity
     from ccstream.ops.settings import Settings
     from ccstream.rules import Context, load_packs, may_contact
@@ -113,6 +114,10 @@ def check(
 
     if not is_entity_key(key):
         raise typer.BadParameter(f"{key!r} is no namespace:value, as customer:42 is")
+    if channel not in CONTACT_CHANNELS:
+        raise typer.BadParameter(
+            f"there is no channel {channel}; there are {', '.join(CONTACT_CHANNELS)}"
+        )
     packs = None if rules is None else load_packs(rules)
     now = int(time.time() * 1000) if at is None else _instant(at)
     known = Context(

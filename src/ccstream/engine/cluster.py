@@ -177,9 +177,9 @@ class Cluster:
         policy = self._setting(topic, "cleanup.policy")
         return policy is None or "delete" in policy
 
-    def tombstones_kept_ms(self, topic: str) -> int:
-        """How long a deletion stays in the compacted topic at least; 0 if that is not known."""
-        return int(self._setting(topic, "delete.retention.ms") or 0)
+    def tombstones_kept_ms(self, topics: Iterable[str]) -> int:
+        """How long a deletion stays in each of the compacted topics; 0 if that is not known."""
+        return min(int(self._setting(topic, "delete.retention.ms") or 0) for topic in topics)
 
     def fence(self, transactional_id: str) -> None:
         """End what the producer of this id has open; it can commit nothing more."""

@@ -151,7 +151,9 @@ class Follower:
             else:
                 scope = Scope(state_id, number, self._layout.partitions)
                 store = self._stores.open(scope, owners[number].epoch)
-                wipe_if_unfit(store, self._cluster, changelogs, starts, self._clock.now_ms())
+                ends = self._cluster.high_watermarks(changelogs)
+                kept_ms = self._cluster.tombstones_kept_ms({topic for topic, _ in changelogs})
+                wipe_if_unfit(store, starts, ends, self._clock.now_ms(), kept_ms)
                 tables = self._stores.tables(store)
             known = store.positions if store is not None else {}
             positions = {topic: known.get(topic, starts[topic, n]) for topic, n in changelogs}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from ccstream.engine.cluster import Cluster, TopicPartitionKey
+from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.stores import Header, PartitionStore
 
 __all__ = ["misfit", "wipe_if_unfit"]
@@ -16,23 +16,19 @@ _CLOCK_SLACK_MS: Final = 60_000
 
 def wipe_if_unfit(
     store: PartitionStore,
-    cluster: Cluster,
-    changelogs: Iterable[TopicPartitionKey],
     starts: Mapping[TopicPartitionKey, int],
+    ends: Mapping[TopicPartitionKey, int],
     now_ms: int,
+    tombstones_ms: int,
 ) -> None:
-    """Wipe a store that does not fit the changelogs of its partition number."""
+    """Wipe a store that does not fit the changelogs of its partition number; see `misfit`."""
     if not store.positions:
         return
-    asked = list(changelogs)
-    ends = cluster.high_watermarks(asked)
-    reason = misfit(
-        store.header,
-        {topic: starts[topic, number] for topic, number in asked},
-        {topic: ends[topic, number] for topic, number in asked},
-        now_ms,
-        min(cluster.tombstones_kept_ms(topic) for topic, _ in asked),
+    own_starts, own_ends = (
+        {topic: at for (topic, number), at in offsets.items() if number == store.number}
+        for offsets in (starts, ends)
     )
+    reason = misfit(store.header, own_starts, own_ends, now_ms, tombstones_ms)
     if reason is not None:
         store.wipe(reason)
 

@@ -296,8 +296,7 @@ class TakeOver:
         changelogs = list(self._layout.changelogs(numbers))
         starts = self._cluster.starts(changelogs)
         ends = self._cluster.high_watermarks(changelogs)
-        for number in numbers:
-            self._check_held(partitions[number], starts, ends)
+        self._check_held([partitions[number] for number in numbers], starts, ends)
         ranges = [
             ChangelogRange(t, n, self._reached(partitions[n]).get(t, starts[t, n]), ends[t, n])
             for t, n in changelogs
@@ -323,22 +322,25 @@ class TakeOver:
 
     def _check_held(
         self,
-        partition: Partition,
+        partitions: Iterable[Partition],
         starts: Mapping[TopicPartitionKey, int],
         ends: Mapping[TopicPartitionKey, int],
     ) -> None:
         """What is there of a partition number and does not fit its changelogs is let go."""
-        number = partition.number
-        changelogs = list(self._layout.changelogs([number]))
-        if partition.store is not None:
-            now_ms = self._clock.now_ms()
-            wipe_if_unfit(partition.store, self._cluster, changelogs, starts, now_ms)
-            return
-        for topic, at in self._reached(partition).items():
-            if not starts[topic, number] <= at <= ends[topic, number]:
+        now_ms, kept_ms = self._clock.now_ms(), 0
+        if self._stores is not None and ends:  # nothing is restored of what is only retained
+            kept_ms = self._cluster.tombstones_kept_ms({topic for topic, _ in ends})
+        for partition in partitions:
+            if partition.store is not None:
+                wipe_if_unfit(partition.store, starts, ends, now_ms, kept_ms)
+                continue
+            number = partition.number
+            if not all(
+                starts[topic, number] <= at <= ends[topic, number]
+                for topic, at in self._reached(partition).items()
+            ):
                 partition.tables = self._layout.new_tables()
                 self._followed[number] = {}
-                return
 
     def _reached(self, partition: Partition) -> Mapping[str, int]:
         """How far in the changelogs reaches what is there already."""

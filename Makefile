@@ -21,7 +21,7 @@ check:  ## lint, format, types, layers, schemas, generated files
 	@scripts/check $(ARGS)
 generate:  ## write the files that are made from the code
 	@scripts/generate $(ARGS)
-bench:  ## measure, beside Kafka Streams, Quix Streams and Faust, under 20 minutes
+bench:  ## measure, beside Kafka Streams, Quix Streams and Faust, some 20 minutes
 	@scripts/bench $(ARGS)
 bench-full:  ## measure what takes hours, resumable file by file
 	@scripts/bench-full $(ARGS)

@@ -98,7 +98,10 @@ class Worker:
             return False
 
     def wait_ready(self, timeout: float = 90.0) -> None:
-        wait_until(lambda: self.ready() or self.process.poll() is not None, timeout)
+        try:
+            wait_until(lambda: self.ready() or self.process.poll() is not None, timeout)
+        except AssertionError:
+            raise AssertionError(f"not ready after {timeout} s: {self.log[-3000:]}") from None
         assert self.process.poll() is None, self.log[-3000:]
 
     def metric(self, name: str, **labels: str) -> float:

@@ -18,18 +18,21 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, RebalanceInProgressError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import Service
 
 from ccstream.errors import FencedError
+from ccstream.ops.logs import logger
 
 if TYPE_CHECKING:
     from ccstream.engine.app import EngineApp
 
 __all__ = ["Consumer", "ControlThread", "Transport"]
+
+log = logger(__name__)
 
 _CHECK_INTERVAL = 1.0
 """Seconds between looks at the coordinator's parked errors."""
@@ -76,6 +79,9 @@ class ControlThread(driver.AIOKafkaConsumerThread):
     async def commit_offsets(self, offsets: Mapping[tuple[str, int], int], generation: int) -> None:
         """Store offsets under ``generation``, for the strategy without transactions.
 
+        While the group is being put together anew it takes none. They stay behind then: whoever
+        has the partitions next, this worker included, folds those records again.
+
         Raises:
             FencedError: the group has moved on.
         """
@@ -89,7 +95,9 @@ class ControlThread(driver.AIOKafkaConsumerThread):
         try:
             await consumer.commit(marks)
         except KafkaError as error:
-            raise FencedError(f"the group refused offsets: {error!r}") from error
+            if not isinstance(error.__cause__, RebalanceInProgressError):
+                raise FencedError(f"the group refused offsets: {error!r}") from error
+            log.info("offsets wait for the end of a rebalance", generation=generation)
 
     def _watch_heartbeats(self, coordinator: Any) -> None:
         beat = coordinator._do_heartbeat

@@ -162,13 +162,13 @@ def test_a_text_that_is_not_utf8_is_refused_and_not_repeated() -> None:
 
 
 def decodes_or_is_refused(value: bytes) -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()  # not the clock: a busy machine may do something else meanwhile
     try:
         outcome: Any = codec.decode_event(value)
     except UndecodableError as error:
         outcome = error.reason
     assert isinstance(outcome, Event) or outcome in vars(reasons).values()
-    assert time.monotonic() - begin < 1.0
+    assert time.thread_time() - begin < 1.0
 
 
 @given(st.binary(max_size=300))

@@ -7,9 +7,9 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ccstream.ops.settings_sections import GroupSettings, StateSettings
+from tests.chaos.disk import why_no_small_disk
 from tests.chaos.faulty_worker import AFTER_SOME, BEFORE_ANY, POINTS
 from tests.chaos.workers import SESSION_S
 
@@ -22,6 +22,9 @@ AWAITED_S_MAX = 60.0
 """For what a worker does once it has recovered: seconds on an idle machine, more on a busy one."""
 
 
+QUIET_S = 1.0
+"""For a restarted worker to write something anew."""
+
 FILLED_S = 2.0
 """For changelogs with several closed segments in which rows were written more than once."""
 
@@ -31,15 +34,19 @@ class Fault:
     """One kind of fault.
 
     ``inject`` carries it out and returns when it is over, though its effects may not be.
-    ``missing`` says why it cannot be had in this version, or nothing; it needs no ``inject`` then.
+    ``stored``: needs state on disk. ``restores``: needs restores that read more than a tail, so
+    none. ``missing`` says why it cannot be had on this machine, if so.
     """
 
     name: str
-    inject: Callable[[Run, random.Random], None] | None = None
+    inject: Callable[[Run, random.Random], None]
     workers: int = 1
     proxied: bool = False
     static: bool = False
     compacting: bool = False
+    restores: bool = False
+    stored: bool = False
+    small_disk: bool = False
     missing: str | None = None
 
 
@@ -51,6 +58,11 @@ class Plan:
     faults: tuple[Fault, ...]
     workers: int
     static: bool
+    stored: bool
+
+    @property
+    def small_disk(self) -> bool:
+        return any(fault.small_disk for fault in self.faults)
 
     @property
     def proxied(self) -> bool:
@@ -156,38 +168,57 @@ def _clocks_jump(run: Run, dice: random.Random) -> None:
     run.worker_clock(dice.choice((0, 60)))
 
 
-def _lacks(section: Any, name: str, what: str) -> str | None:
-    return None if name in section.model_fields else what
+def _disk_full(run: Run, dice: random.Random) -> None:
+    """A worker ends, and comes back again and again in vain until there is room."""
+    run.disk.fill()
+    try:
+        run.until(
+            lambda: any("no room left on disk" in one.log for one in run.workers),
+            AWAITED_S_MAX,
+            "no worker found its disk full",
+        )
+        time.sleep(dice.uniform(0.0, 2.0))
+    finally:
+        run.disk.free()
 
 
-NO_STORE = _lacks(StateSettings, "store", "state is kept in memory only: nothing is on a disk") or (
-    "the faults of a state on disk are not written yet"
-)
+def _disk_damaged(run: Run, dice: random.Random) -> None:
+    """After a restart, which turns the log of what was written into files, or before."""
+    one = dice.choice(run.workers)
+    if dice.random() < 0.7:
+        one.signal(signal.SIGKILL)
+        one.wait_ready()
+        time.sleep(QUIET_S)
+    pid = one.pid()
+    run.send(pid, signal.SIGKILL)
+    run.until(lambda: not run.alive(pid), AWAITED_S_MAX, "a killed process went on")
+    run.disk.damage(one.name, dice)
+
 
 FAULTS: tuple[Fault, ...] = (
     *(Fault(f"killed {point}", _killed_at(point)) for point in POINTS),
     Fault("killed at any time", _killed),
     Fault("frozen beyond its session", _frozen, workers=2),
-    Fault(
-        "two workers with one instance id",
-        _twin,
-        static=True,
-        missing=_lacks(GroupSettings, "instance_id", "there is no static membership"),
-    ),
+    Fault("two workers with one instance id", _twin, static=True),
     Fault("broker killed", _broker_killed),
     Fault("connections cut", _cut, proxied=True),
     Fault("connections delayed", _delayed, proxied=True),
     Fault("connections throttled", _throttled, proxied=True),
-    Fault("rebalance during a restore", _rebalanced_in_restore),
-    Fault("changelogs compacted during a restore", _compacted_in_restore, compacting=True),
+    Fault("rebalance during a restore", _rebalanced_in_restore, restores=True),
+    Fault(
+        "changelogs compacted during a restore",
+        _compacted_in_restore,
+        compacting=True,
+        restores=True,
+    ),
     Fault("clocks jump", _clocks_jump),
-    Fault("state disk full", missing=NO_STORE),
-    Fault("state on disk damaged", missing=NO_STORE),
+    Fault("state disk full", _disk_full, stored=True, small_disk=True, missing=why_no_small_disk()),
+    Fault("state on disk damaged", _disk_damaged, stored=True),
 )
 
 
 def available() -> tuple[Fault, ...]:
-    """Those that this version can have."""
+    """Those that can be had on this machine."""
     return tuple(fault for fault in FAULTS if fault.missing is None)
 
 
@@ -196,10 +227,15 @@ def plan_for(seed: int) -> Plan:
     dice = random.Random(f"plan {seed}")
     faults = available()
     first = faults[seed % len(faults)]
-    drawn = (first,) if dice.random() < 0.6 else (first, dice.choice(faults))
+    fitting = [one for one in faults if not (first.stored and one.restores)]
+    if first.restores:
+        fitting = [one for one in faults if not one.stored]
+    drawn = (first,) if dice.random() < 0.6 else (first, dice.choice(fitting))
     return Plan(
         seed,
         drawn,
         max(dice.choice((1, 1, 2)), *(fault.workers for fault in drawn)),
         any(fault.static for fault in drawn) or dice.random() < 0.5,
+        any(fault.stored for fault in drawn)
+        or (not any(fault.restores for fault in drawn) and dice.random() < 0.5),
     )

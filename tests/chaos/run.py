@@ -32,6 +32,7 @@ from tests.chaos.checker import (
     published_in,
 )
 from tests.chaos.cluster import PARTITIONS, Cluster
+from tests.chaos.disk import Disk
 from tests.chaos.faults import Plan
 from tests.chaos.faulty_worker import MUTANT
 from tests.chaos.logs import ends, read
@@ -111,6 +112,9 @@ class Run:
         self.proxy.heal()
         self._direct = self._cluster.fresh(self.app_id)
         self._settings = self._reached_by(self.plan)
+        if self.plan.stored:
+            self.disk = Disk(self.folder / "state", small=self.plan.small_disk)
+            stack.callback(self.disk.close)
         stack.callback(self._close_workers)
         if self.plan.compacting:
             self._cluster.configure(self._changelogs(), **COMPACT_LATER)
@@ -129,7 +133,6 @@ class Run:
         dice = random.Random(f"run {self.plan.seed}")
         time.sleep(QUIET_S)
         for fault in self.plan.faults:
-            assert fault.inject is not None
             fault.inject(self, dice)
             time.sleep(QUIET_S)
         writers.finish(ACKNOWLEDGED_S_MAX)
@@ -219,6 +222,11 @@ class Run:
     def _worker(
         self, name: str, instance: str | None, *, supervised: bool = True, **more: str
     ) -> SupervisedWorker:
+        if self.plan.stored:
+            more |= {
+                "CCSTREAM_STATE__STORE": "rocksdb",
+                "CCSTREAM_STATE__DIRECTORY": str(self.disk.path / name),
+            }
         return SupervisedWorker(
             self._cluster.nursery,
             self._settings,

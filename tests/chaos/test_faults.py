@@ -34,9 +34,15 @@ def test_a_plan_has_what_its_faults_need() -> None:
             assert plan.static >= fault.static
 
 
-def test_what_cannot_be_had_yet_says_why() -> None:
-    assert {fault.name for fault in FAULTS} > {fault.name for fault in available()}
+def test_what_cannot_be_had_here_says_why() -> None:
     assert all(fault.missing for fault in FAULTS if fault not in available())
+
+
+def test_what_needs_a_restore_never_meets_a_state_on_disk() -> None:
+    for plan in map(plan_for, range(400)):
+        assert plan.stored >= any(fault.stored for fault in plan.faults)
+        assert not (plan.stored and any(fault.restores for fault in plan.faults))
+    assert {plan_for(seed).stored for seed in range(10)} == {True, False}
 
 
 class _Echo(socketserver.BaseRequestHandler):

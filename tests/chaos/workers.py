@@ -46,6 +46,7 @@ class SupervisedWorker:
         supervised: bool = True,
         **environment: str,
     ) -> None:
+        self.name = name
         self.port = free_port()
         self.log_path = folder / f"{name}.log"
         values = {

@@ -3,9 +3,9 @@
 The growth of a worker's resident set over many carts of five lines each, every line its own
 event with a UUID. It holds all that a worker keeps of such a customer: the cart with its dots,
 the last touches, the ids for duplicates, the indexes. Before, the worker has folded events of
-other customers, so that its buffers and the interpreter have their size. One worker owns all
-partitions. The figure is of one run: a second would take as long and differ only by the
-allocator's mood. ``benchmarks.full`` asks it for other numbers of carts and lines.
+other customers, so that its buffers, its decoded rows and the interpreter have their size. One
+worker owns all partitions. The figure is of one run: a second would take as long and differ only
+by the allocator's mood. ``benchmarks.full`` asks it for other numbers of carts and lines.
 """
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ __all__ = ["run"]
 QUESTION = "memory"
 INPUT = input_topic(CHANNEL)
 APP_ID = "bench-memory"
-CARTS = 60_000
+CARTS = 200_000
 WARM_UP_EVENTS = 100_000
-WARM_UP_CUSTOMERS = 2_000
+WARM_UP_CUSTOMERS = 12_000
+"""More than a worker keeps decoded rows (``state.cache_rows_max``): those are a fixed amount, whose
+share in a cart is only that of the number of carts."""
+
 EVENTS_A_SECOND_LEAST = 1_000
 """Slower than this, something is wrong."""
 START_S = 60.0

@@ -12,6 +12,10 @@ uv_version=0.13.9 # the one that wrote uv.lock
 # An environment that happens to be active is not ours to fill.
 unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME
 
+# Tests are shared out to processes, a file at a time, each with brokers of its own; one, and in
+# this process, by `-n 0`.
+shared="--numprocesses auto --dist loadfile"
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() {

@@ -23,10 +23,12 @@ hypothesis.settings.load_profile("ccstream")
 
 ROOT = Path(__file__).parent.parent
 KAFKA = pytest.StashKey[Kafka]()
+TOLD = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[KAFKA] = Kafka()
+    config.stash[TOLD] = []
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -55,8 +57,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs a real Kafka: {'; '.join(kafka.passed_over)}")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where several processes share the tests (pytest-xdist), each has a Kafka of its own."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["kafka"] = session.config.stash[KAFKA].told()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[TOLD].append(getattr(node, "workeroutput", {}).get("kafka", "it died"))
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    terminalreporter.write_line(f"kafka of this run: {config.stash[KAFKA].told()}")
+    for told in config.stash[TOLD] or [config.stash[KAFKA].told()]:
+        terminalreporter.write_line(f"kafka of this run: {told}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from ccstream.client.records import (
+    CartAbandoned,
     CartConflict,
     CartLine,
     CartLineKey,
@@ -82,6 +83,10 @@ def cart(subject: str, version: int, **quantities: int) -> CartSynced:
         None,
         b"\x01token of version %d" % version,
     )
+
+
+def abandoned(subject: str, version: int) -> CartAbandoned:
+    return CartAbandoned(subject, version, "5f" * 16, AT + 9, 2, AT, "EUR", (line("mug", 2),))
 
 
 def touches(subject: str, version: int) -> LastTouchSynced:

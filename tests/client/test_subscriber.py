@@ -11,8 +11,9 @@ import pytest
 from ccstream.client.records import Change, Gap, Removed, Unreadable
 from ccstream.client.subscriber import SyncReader, SyncSubscriber
 from ccstream.errors import BrokerUnavailableError, SettingsError, TopicMismatchError
+from ccstream.wire.catalogue import SIGNALS, SIGNALS_TOPIC, SYNC_TOPICS
 from tests.client.conftest import FreezableBroker
-from tests.client.sync_records import SyncWriter, cart, order, profile, touches
+from tests.client.sync_records import SyncWriter, abandoned, cart, order, profile, touches
 
 
 def read_until(
@@ -239,3 +240,24 @@ async def test_live_readers_see_open_transactions_and_others_only_what_is_final(
                 await anext(aiter(facts))
         writer.producer.commit_transaction(20)
         assert quantities(await take(facts, 1)) == [2]
+
+
+def test_signals_are_read_beside_tables_and_only_when_they_are_final(own_kafka: str) -> None:
+    writer = SyncWriter(own_kafka, {**SYNC_TOPICS, SIGNALS: SIGNALS_TOPIC})
+    with pytest.raises(SettingsError, match="live=False"):
+        SyncReader(["carts", SIGNALS], bootstrap=own_kafka)
+    with SyncReader(["carts", SIGNALS], bootstrap=own_kafka, live=False) as reader:
+        writer.write("carts", "customer:42", cart("customer:42", 1, mug=2))
+        writer.write(SIGNALS, "customer:42", abandoned("customer:42", 1))
+        writer.flush()
+        changes = read_some(reader, 2)
+    assert {change.table: change.record for change in changes} == {
+        "carts": cart("customer:42", 1, mug=2),
+        SIGNALS: abandoned("customer:42", 1),
+    }
+
+
+def test_whoever_reads_all_tables_gets_no_signals() -> None:
+    with pytest.raises(SettingsError, match="no sync topic of 'timers'"):
+        SyncReader(["timers"], bootstrap="127.0.0.1:1")
+    assert SIGNALS_TOPIC not in SYNC_TOPICS.values()

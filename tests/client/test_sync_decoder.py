@@ -15,19 +15,28 @@ from hypothesis import strategies as st
 from ccstream.client.records import RECORD_CLASSES
 from ccstream.client.sync_decoder import SyncDecoder
 from ccstream.errors import UndecodableError
-from ccstream.wire.catalogue import SYNC_SCHEMAS
+from ccstream.wire.catalogue import READ_SCHEMAS
 from ccstream.wire.codec import Codec
 from ccstream.wire.schemas import default_schemas, schema
-from tests.client.sync_records import cart, consents, encoded, order, profile, touches
+from tests.client.sync_records import (
+    abandoned,
+    cart,
+    consents,
+    encoded,
+    order,
+    profile,
+    touches,
+)
 
 CODEC = Codec()
-DECODERS = {table: SyncDecoder(table, CODEC) for table in SYNC_SCHEMAS}
+DECODERS = {table: SyncDecoder(table, CODEC) for table in READ_SCHEMAS}
 RECORDS = {
     "carts": cart("customer:42", (7 << 32) + 300, mug=2, plate=1),
     "touches": touches("customer:42", 12),
     "profiles": profile("customer:42", 1 << 40),
     "orders": order("customer:42", 3, "A-1"),
     "consents": consents("customer:42", 5),
+    "signals": abandoned("customer:42", 9),
 }
 
 
@@ -49,7 +58,7 @@ def test_every_record_of_the_sync_topics_has_a_class() -> None:
         inner = (names(node[part]) for part in ("fields", "type", "items") if part in node)
         return own.union(*inner)
 
-    used = set().union(*(names(schema(name).parsed) for name in SYNC_SCHEMAS.values()))
+    used = set().union(*(names(schema(name).parsed) for name in READ_SCHEMAS.values()))
     assert used == set(RECORD_CLASSES)
 
 
@@ -58,7 +67,7 @@ def test_a_record_comes_back_as_fastavro_reads_it(table: str) -> None:
     value = encoded(RECORDS[table])
     assert DECODERS[table].decode(value) == RECORDS[table]
     plain = fastavro.schemaless_reader(
-        io.BytesIO(value[10:]), schema(SYNC_SCHEMAS[table]).parsed, None
+        io.BytesIO(value[10:]), schema(READ_SCHEMAS[table]).parsed, None
     )
     assert msgspec.convert(plain, type(RECORDS[table])) == RECORDS[table]
 
@@ -66,7 +75,7 @@ def test_a_record_comes_back_as_fastavro_reads_it(table: str) -> None:
 @pytest.mark.parametrize("table", sorted(RECORDS))
 def test_the_version_is_found_without_decoding(table: str) -> None:
     assert DECODERS[table].version_of(encoded(RECORDS[table])) == RECORDS[table].version
-    first = [field["name"] for field in schema(SYNC_SCHEMAS[table]).raw["fields"][:2]]
+    first = [field["name"] for field in schema(READ_SCHEMAS[table]).raw["fields"][:2]]
     assert first == ["subject", "version"]
 
 

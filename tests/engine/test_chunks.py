@@ -38,11 +38,11 @@ CARTS, TOUCHES = SYNC_TOPICS["carts"], SYNC_TOPICS["touches"]
 class Loop:
     """A chunk loop over partition 0, its inputs, and what it commits."""
 
-    def __init__(self, gauges: Any = None) -> None:
+    def __init__(self, gauges: Any = None, world: World | None = None) -> None:
         self.clock = FakeClock()
         self.layout = make_layout(3)
         self.broker = FakeBroker(self.clock, make_topics(self.layout), "simulated")
-        self.world = World()
+        self.world = world or World()
         self.delivery = self.world.delivery
         plane = DataPlane({"broker": self.broker, "isolation.level": "read_committed"}, 8_000)
         self.plane: FakeConsumer = plane._consumer

@@ -35,7 +35,7 @@ from ccstream.engine.store import Table
 from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
-from ccstream.wire.catalogue import MAIL_TOPIC, OWNERS_TOPIC, REJECTED_TOPIC, SYNC_TOPICS, TABLES
+from ccstream.wire.catalogue import MAIL_TOPIC, OUTPUT_TOPICS, OWNERS_TOPIC, TABLES
 from ccstream.wire.codec import Codec
 from ccstream.wire.rows import ROW_CODECS
 from tests.simulation.broker import FakeBroker
@@ -117,7 +117,7 @@ def make_layout(partitions: int) -> Layout:
         partitions=partitions,
         inputs=INPUTS,
         tables=TABLES,
-        others=(*SYNC_TOPICS.values(), REJECTED_TOPIC),
+        others=OUTPUT_TOPICS,
         new_tables=lambda: {
             name: Table(name, ROW_CODECS[name], _DECODED_ROWS_MAX) for name in TABLES
         },

@@ -33,6 +33,7 @@ from ccstream.domain.lines import assemble, stamp
 from ccstream.domain.merge import lines_view
 from ccstream.domain.order import Order
 from ccstream.domain.profile import Profile, ProfileDelta, Statement
+from ccstream.domain.timers import Timer, Timers
 from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
 from ccstream.domain.window import SourceWindow, Window
 from ccstream.wire.cause import Cause
@@ -45,6 +46,7 @@ __all__ = [
     "avro",
     "causes",
     "deltas",
+    "line_datum",
     "longs",
     "read",
     "row_datum",
@@ -166,7 +168,7 @@ def _key_datum(key: LineKey) -> dict[str, Any]:
     return key._asdict()
 
 
-def _line_datum(line: Line) -> dict[str, Any]:
+def line_datum(line: Line) -> dict[str, Any]:
     return {
         **_key_datum(line.key),
         "quantity": line.quantity,
@@ -222,8 +224,8 @@ def _cart_synced(cart: Cart, delta: CartDelta | None, observed: bytes) -> dict[s
     return {
         "cart_number": cart.number,
         "currency": cart.currency,
-        "lines": [_line_datum(line) for line in lines_view(cart)],
-        "upserted": [_line_datum(line) for line in delta.upserted],
+        "lines": [line_datum(line) for line in lines_view(cart)],
+        "upserted": [line_datum(line) for line in delta.upserted],
         "removed": [_key_datum(key) for key in delta.removed],
         "conflicts": [
             {
@@ -340,6 +342,16 @@ def _window_datum(state: Window) -> dict[str, Any]:
     return {"floor": state.floor, "sources": sources}
 
 
+# timers
+
+timers = st.builds(
+    Timers,
+    few(
+        st.builds(Timer, texts, texts, texts, longs, st.sampled_from(["event", "wall"])),
+        max_size=4,
+    ).map(tuple),
+)
+
 # consents
 
 _minutes = st.integers(0, 1_439)
@@ -376,6 +388,7 @@ STATES: dict[str, st.SearchStrategy[Any]] = {
     "aliases": aliases,
     "windows": windows,
     "consents": consents,
+    "timers": timers,
 }
 """Any state of each table."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from ccstream.wire.asyncapi import document, text
-from ccstream.wire.catalogue import EVENTS, SYNC_TOPICS, input_topics, topics
+from ccstream.wire.catalogue import EVENTS, OUTPUT_TOPICS, input_topics, topics
 
 FILE = Path(__file__).parents[2] / "asyncapi.yaml"
 DOCUMENT = document()
@@ -25,7 +25,7 @@ def test_what_is_written_is_the_document() -> None:
 
 def test_every_public_topic_and_no_other_is_a_channel() -> None:
     addresses = {channel["address"] for channel in DOCUMENT["channels"].values()}
-    assert addresses == {*input_topics(), *SYNC_TOPICS.values(), "ccstream.rejected.v1"}
+    assert addresses == {*input_topics(), *OUTPUT_TOPICS}
     assert len(addresses) == len(DOCUMENT["operations"])
 
 
@@ -58,7 +58,7 @@ def test_channels_receive_all_events_and_send_what_is_known() -> None:
         else:
             assert len(carried) == 1
     sent = [o for o in DOCUMENT["operations"].values() if o["action"] == "send"]
-    assert len(sent) == len(SYNC_TOPICS) + 1
+    assert len(sent) == len(OUTPUT_TOPICS)
 
 
 def test_sync_records_must_carry_an_epoch_and_events_need_no_headers() -> None:

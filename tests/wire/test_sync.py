@@ -25,13 +25,25 @@ from ccstream.domain.events import (
 from ccstream.domain.merge import lines_view
 from ccstream.domain.moment import Moment, Scope
 from ccstream.domain.profile import ProfileDelta
+from ccstream.domain.signals import CartAbandoned
 from ccstream.wire.catalogue import SYNC_SCHEMAS
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
 from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.schemas import schema
+from ccstream.wire.signals import SIGNAL_ENCODER, signal_encoder
 from ccstream.wire.sync import SYNC_CODECS, sync_codecs
-from tests.wire.row_data import STATES, avro, causes, deltas, longs, row_datum, synced_datum, texts
+from tests.wire.row_data import (
+    STATES,
+    avro,
+    causes,
+    deltas,
+    line_datum,
+    longs,
+    row_datum,
+    synced_datum,
+    texts,
+)
 
 NOON = 1_790_000_000_000
 SCOPE = Scope(b"state-id", 3, 8)
@@ -221,3 +233,28 @@ def test_the_version_is_where_every_reader_finds_it() -> None:
     for table, name in SYNC_SCHEMAS.items():
         fields = [field["name"] for field in schema(name).raw["fields"]]
         assert fields[:3] == ["subject", "version", "base_version"], table
+
+
+@QUICK
+@given(data=st.data())
+def test_a_signal_is_written_as_its_schema_says(data: st.DataObject) -> None:
+    state = data.draw(STATES["carts"])
+    number, version, idle_since, occurred_at = data.draw(st.tuples(*[longs] * 4))
+    subject, event_id = data.draw(texts), data.draw(texts)
+    lines = tuple(state.lines.values())
+    signal = CartAbandoned(number, idle_since, state.currency, lines)
+    datum = {
+        "subject": subject,
+        "version": version,
+        "event_id": event_id,
+        "occurred_at": occurred_at,
+        "cart_number": number,
+        "idle_since": idle_since,
+        "currency": state.currency,
+        "lines": [line_datum(line) for line in lines],
+    }
+    expected = avro("CartAbandoned", datum)
+    assert SIGNAL_ENCODER(signal, subject, version, event_id, occurred_at) == expected
+    framed = signal_encoder(lambda info: info.name.encode())
+    written = framed(signal, subject, version, event_id, occurred_at)
+    assert written == b"CartAbandoned" + expected[10:]

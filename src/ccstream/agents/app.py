@@ -26,7 +26,7 @@ from ccstream.agents.recovery import AppTopic, SyncTable, TableManager
 from ccstream.agents.sync_schema import SyncSchema
 from ccstream.agents.topics import OwnTopics
 from ccstream.agents.transport import Transport
-from ccstream.client.subscriber import table_topics
+from ccstream.client.subscriber import read_topics
 from ccstream.errors import SettingsError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import faust_broker, faust_credentials
@@ -92,12 +92,12 @@ class SyncApp(faust.App):
         super().__init__(name, **(_defaults(settings) | options))
 
     def sync_topic(self, table: str) -> faust.TopicT:
-        """The sync topic of a table (carts, touches, profiles, orders): a stream of `Change`.
+        """The sync topic of a table (carts, touches, ...), or of signals: a stream of `Change`.
 
         Raises:
             SettingsError: nothing is published of such a table.
         """
-        (topic,) = table_topics([table])
+        (topic,) = read_topics([table], live=False)
         self._read.add(topic)
         schema = SyncSchema(table, codec_of(self.settings))
         return self.topic(topic, schema=schema, allow_empty=False)

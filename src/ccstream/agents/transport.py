@@ -16,7 +16,7 @@ from faust.types import TP
 
 from ccstream.client.reader_rule import ReaderRule
 from ccstream.errors import DeliveryError
-from ccstream.wire.catalogue import SYNC_TOPICS
+from ccstream.wire.catalogue import SIGNALS_TOPIC, SYNC_TOPICS
 from ccstream.wire.headers import epoch_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Consumer", "Producer", "Transport"]
 
-_SYNC_TOPICS = frozenset(SYNC_TOPICS.values())
+_SYNC_TOPICS = frozenset((*SYNC_TOPICS.values(), SIGNALS_TOPIC))
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):

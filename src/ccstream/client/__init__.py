@@ -10,6 +10,7 @@ from ccstream.client.outbox import Parked
 from ccstream.client.position import Position
 from ccstream.client.publisher import ChannelPublisher
 from ccstream.client.records import (
+    CartAbandoned,
     CartConflict,
     CartLine,
     CartLineKey,
@@ -57,6 +58,7 @@ from ccstream.domain.events import (
 __all__ = [
     "Campaign",
     "CampaignClicked",
+    "CartAbandoned",
     "CartCleared",
     "CartConflict",
     "CartItemAdded",

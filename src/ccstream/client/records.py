@@ -23,6 +23,7 @@ from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, Qui
 __all__ = [
     "RECORD_CLASSES",
     "Campaign",
+    "CartAbandoned",
     "CartConflict",
     "CartLine",
     "CartLineKey",
@@ -225,6 +226,23 @@ class ConsentSynced(Struct, frozen=True, gc=False):
     objects_to_marketing: StatedFlag | None = None
 
 
+class CartAbandoned(Struct, frozen=True, gc=False):
+    """A cart in which something is left and nothing has happened since ``idle_since``.
+
+    ``event_id`` names the fact: who acts on it does so once for each. ``version`` is that of the
+    `CartSynced` that showed the cart. Whether the customer may be contacted is another question.
+    """
+
+    subject: str
+    version: int
+    event_id: str
+    occurred_at: int
+    cart_number: int
+    idle_since: int
+    currency: str | None
+    lines: tuple[CartLine, ...]
+
+
 class Removed(Struct, frozen=True, gc=False):
     """There is no such row, or no more: a tombstone."""
 
@@ -238,6 +256,7 @@ class Unreadable(Struct, frozen=True, gc=False):
 
 SyncRecord = (
     CartSynced
+    | CartAbandoned
     | LastTouchSynced
     | ProfileSynced
     | OrderSynced
@@ -250,8 +269,9 @@ SyncRecord = (
 class Change(Struct, frozen=True, gc=False):
     """One record of a sync topic.
 
-    ``table`` is carts, touches, profiles, orders or consents; ``key`` that of the row (an
-    order's is ``subject#order_id``). ``appended_at`` is when the broker took the record.
+    ``table`` is carts, touches, profiles, orders or consents, or signals; ``key`` that of the row
+    (an order's is ``subject#order_id``), a signal's is its subject. ``appended_at`` is when the
+    broker took the record.
     """
 
     table: str
@@ -303,6 +323,7 @@ RECORD_CLASSES: dict[str, type[Struct]] = {
     "ccstream.profile.v1.ProfileSynced": ProfileSynced,
     "ccstream.profile.v1.ProfileTrait": ProfileTrait,
     "ccstream.profile.v1.TraitValue": TraitValue,
+    "ccstream.signal.v1.CartAbandoned": CartAbandoned,
     "ccstream.touch.v1.LastTouchSynced": LastTouchSynced,
     "ccstream.touch.v1.Touch": Touch,
 }

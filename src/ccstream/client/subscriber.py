@@ -6,7 +6,8 @@
 
 ``live`` readers see a change a millisecond or two after the event, also one that a crash
 takes back a moment later (its successor is then published, too). Others see only what is
-final, about a commit interval later. ``SyncReader`` is the same for threads.
+final, about a commit interval later. ``SyncReader`` is the same for threads. Signals
+(``tables=["signals"]``) are facts, and read as such: with ``live=False``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from ccstream.errors import SettingsError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import Isolation
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import SYNC_TOPICS
+from ccstream.wire.catalogue import SIGNALS, SIGNALS_TOPIC, SYNC_TOPICS
 
-__all__ = ["SyncReader", "SyncSubscriber", "isolation_of", "table_topics"]
+__all__ = ["SyncReader", "SyncSubscriber", "isolation_of", "read_topics", "table_topics"]
 
 
 def table_topics(tables: Iterable[str] | None) -> dict[str, str]:
@@ -45,6 +46,22 @@ def table_topics(tables: Iterable[str] | None) -> dict[str, str]:
     return {SYNC_TOPICS[table]: table for table in wanted}
 
 
+def read_topics(tables: Iterable[str] | None, *, live: bool) -> dict[str, str]:
+    """As `table_topics`, and the topic of signals, if these are among them.
+
+    Raises ``SettingsError`` also if signals are to be read before they are final.
+    """
+    wanted = None if tables is None else tuple(tables)
+    if wanted is None or SIGNALS not in wanted:
+        return table_topics(wanted)
+    if live:
+        raise SettingsError(
+            "signals are acted upon, so read what is final only: pass live=False with them"
+        )
+    rest = [table for table in wanted if table != SIGNALS]
+    return table_topics(rest) | {SIGNALS_TOPIC: SIGNALS}
+
+
 def isolation_of(*, live: bool) -> Isolation:
     """Live readers see what is not final yet."""
     return "read_uncommitted" if live else "read_committed"
@@ -54,7 +71,8 @@ class SyncReader:
     """Reads sync topics in the calling thread.
 
     Args:
-        tables: which of carts, touches, profiles and orders; all if None.
+        tables: which of carts, touches, profiles, orders and consents, all of these if None; and
+            signals.
         bootstrap: Kafka's address; without it, that of the settings.
         settings: all settings; without them, those of the environment and ``ccstream.toml``.
         live: read what is not final yet.
@@ -74,7 +92,7 @@ class SyncReader:
         start_timeout_s: float = 10.0,
     ) -> None:
         settings = settings_for(bootstrap, settings)
-        self._tables = table_topics(tables)
+        self._tables = read_topics(tables, live=live)
         codec = codec_of(settings)
         self._decoders = {topic: SyncDecoder(table, codec) for topic, table in self._tables.items()}
         self._log = LogReader(

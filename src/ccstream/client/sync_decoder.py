@@ -14,7 +14,7 @@ import msgspec
 from ccstream.client.records import RECORD_CLASSES, Removed, SyncRecord, Unreadable
 from ccstream.domain import reasons
 from ccstream.errors import UndecodableError
-from ccstream.wire.catalogue import SYNC_SCHEMAS
+from ccstream.wire.catalogue import READ_SCHEMAS
 from ccstream.wire.codec import Codec
 from ccstream.wire.framing import SINGLE_OBJECT_PREFIX_BYTES, single_object_prefix
 from ccstream.wire.reader import Reader, compile_reader
@@ -30,10 +30,10 @@ BITS_MAX: Final = 70
 
 
 class SyncDecoder:
-    """Reads the records of one table's sync topic."""
+    """Reads the records of one table's sync topic, or signals."""
 
     def __init__(self, table: str, codec: Codec) -> None:
-        info = schema(SYNC_SCHEMAS[table])
+        info = schema(READ_SCHEMAS[table])
         self._codec = codec
         self._fullname = info.fullname
         self._class: Any = RECORD_CLASSES[info.fullname]

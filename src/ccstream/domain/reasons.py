@@ -33,6 +33,7 @@ __all__ = [
     "TOO_LATE",
     "TOO_MANY_CONSENTS",
     "TOO_MANY_HOPS",
+    "TOO_MANY_TIMERS",
     "TOO_MANY_TRAITS",
     "TRUNCATED",
     "UNEXPECTED_RECORD",
@@ -93,8 +94,10 @@ QUANTITY_TOO_LARGE = "quantity_too_large"
 """A line of the cart would hold more units than a line may."""
 TOO_MANY_HOPS = "too_many_hops"
 """Sent on from entity to entity too often."""
+TOO_MANY_TIMERS = "too_many_timers"
+"""The entity would have more timers than one may."""
 FAILED = "failed"
-"""A step raised an exception: a mistake of ours, with the end of its traceback."""
+"""A step or a timer raised an exception: a mistake of ours, with the end of its traceback."""
 ORDER_ALREADY_PLACED = "order_already_placed"
 """Another event has placed an order of this id."""
 TOO_MANY_TRAITS = "too_many_traits"

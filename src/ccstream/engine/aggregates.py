@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from ccstream.domain import cart, consent, identity, order, profile, touch
-from ccstream.domain.effects import Effect
+from ccstream.domain import abandonment, cart, consent, identity, order, profile, touch
+from ccstream.domain.effects import Effect, TimerEffect
 from ccstream.domain.events import Event, OrderPlaced
-from ccstream.domain.moment import Moment
+from ccstream.domain.moment import Instant, Moment
+from ccstream.domain.observed import Observed
+from ccstream.domain.timers import Timer
+from ccstream.engine.partition import Partition
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
+from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
 from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.sync import SYNC_CODECS, SyncCodec
@@ -24,6 +28,7 @@ WINDOWS: Final = "windows"
 _DAY_MS: Final = 24 * 3_600_000
 
 Step = Callable[[Any, Any, Moment], tuple[Any, tuple[Effect, ...]]]
+OnTimer = Callable[[Any, Timer, Instant], tuple[Any, tuple[TimerEffect, ...]]]
 
 
 @final
@@ -34,6 +39,7 @@ class Rules:
     cart_lines_max: int
     touch: touch.TouchLimits
     profile: profile.Policies
+    cart_abandoned_after_ms: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -42,6 +48,7 @@ class Rules:
             settings.cart.lines_max,
             touch.TouchLimits(settings.touch.lookback_days * _DAY_MS),
             profile.Policies(),
+            settings.signals.cart_abandoned_after_ms,
         )
 
 
@@ -52,6 +59,7 @@ class Aggregate:
 
     ``encode_synced`` is None for those that are not published. ``row_suffix`` is what an
     event adds to the entity's key to name its row, None where the row is the entity's own.
+    ``on_timer`` is what is told of its timers, None where nothing is.
     ``patient`` are sync events that may wait a few milliseconds for others: a screen that waits
     for a basket does not wait for them.
     """
@@ -64,10 +72,25 @@ class Aggregate:
     encode_row: Callable[[Entry], bytes]
     hands_out_tokens: bool
     patient: bool = False
+    on_timer: OnTimer | None = None
 
     def row_key(self, entity: str, event: Event) -> str:
         """The key of the row of ``entity`` that ``event`` addresses."""
         return entity if self.row_suffix is None else entity + self.row_suffix(event)
+
+    def synced(
+        self,
+        partition: Partition,
+        entity: str,
+        entry: Entry,
+        base_version: int,
+        cause: Cause,
+        delta: Any,
+    ) -> bytes:
+        """The sync event of a row that there is; only of those that are published."""
+        token = Observed.encode(partition.scope, partition.folded) if self.hands_out_tokens else b""
+        assert self.encode_synced is not None
+        return self.encode_synced(entity, entry, base_version, cause, delta, token)
 
 
 def _order_suffix(event: Event) -> str:
@@ -82,16 +105,23 @@ def make_plans(
 
     ``sync`` are the codecs of the sync events, by table: those of the framing configured.
     """
+    lines_max, abandoned_after_ms = rules.cart_lines_max, rules.cart_abandoned_after_ms
     steps: dict[str, Step] = {
-        "carts": lambda state, event, at: cart.step(
-            state, event, at, lines_max=rules.cart_lines_max
-        ),
+        "carts": lambda state, event, at: cart.step(state, event, at, lines_max=lines_max),
         "touches": lambda state, event, at: touch.step(state, event, at, rules.touch),
         "profiles": lambda state, event, at: profile.step(state, event, at, rules.profile),
         "orders": order.step,
         "consents": consent.step,
         ALIASES: identity.step,
     }
+    timers: dict[str, OnTimer] = {}
+    if abandoned_after_ms:
+        steps["carts"] = lambda state, event, at: abandonment.step(
+            state, event, at, lines_max, abandoned_after_ms
+        )
+        timers["carts"] = lambda state, timer, now: abandonment.on_timer(
+            state, timer, now, abandoned_after_ms
+        )
     made = {
         table: Aggregate(
             table=table,
@@ -102,6 +132,7 @@ def make_plans(
             encode_row=ROW_CODECS[table].encode_row,
             hands_out_tokens=table == "carts",
             patient=table == "touches",
+            on_timer=timers.get(table),
         )
         for table, step in steps.items()
     }

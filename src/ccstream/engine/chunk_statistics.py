@@ -25,6 +25,7 @@ class ChunkStatistics:
         self.rejected: Counts = {}
         self.misrouted: Counts = {}
         self.mail: Counts = {}
+        self.timers: Counts = {}
         self.times: dict[tuple[str, type[Event]], list[int]] = {}
 
     def applied(self, channel: str, kind: type[Event], occurred_at: int) -> None:

@@ -1,8 +1,9 @@
 """The chunk loop: poll, fold, put out, commit; synchronous, without threads of its own.
 
-A whole fetch, all partitions, is one chunk. Outputs leave while it is folded. At its end,
-when the commit interval has passed and no commit is on its way, the rows that changed and
-the positions reached are handed to the delivery as one snapshot; folding goes on meanwhile.
+A whole fetch, all partitions, is one chunk. Outputs leave while it is folded. After it those
+timers fire that are due. Then, when the commit interval has passed and no commit is on its way,
+the rows that changed and the positions reached are handed to the delivery as one snapshot;
+folding goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ccstream.engine.clock import Clock
 from ccstream.engine.collector import Collector
 from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.delivery import ChangelogRecord, Delivery, Snapshot, SourceOffset
+from ccstream.engine.due_timers import DueTimers
 from ccstream.engine.fold import Folder
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
@@ -96,6 +98,7 @@ class ChunkLoop:
         self._committed_at = 0.0
         self._gathered_at = 0.0
         self._collector = Collector(clock)
+        self._due_timers = DueTimers(plane, folder, clock)
         self._stores = StoreWriter(layout.input_topics_by_number, clock)
         self._urgent = False
         self._behind = False
@@ -122,6 +125,7 @@ class ChunkLoop:
         self._committed = {n: list(p.folded) for n, p in partitions.items()}
         self._committed_at = self._clock.monotonic()  # by the take-over, all of it
         self._stores.begin(partitions)
+        self._due_timers.begin()
         self._gauges.serving(partitions, waiting)
         self._collector.begin()
 
@@ -169,6 +173,7 @@ class ChunkLoop:
             self._ended(self._delivery.poll())
         else:
             self._behind = False
+        self._fire()
         if self._release_in() <= 0:
             self._folder.release()
         self._commit_if_due(assignment)
@@ -181,13 +186,20 @@ class ChunkLoop:
         self._collector.turn()
         self._linger(len(messages))
 
+    def _fire(self) -> None:
+        due = self._due_timers.due(self.partitions.values(), behind=self._behind)
+        if due:
+            self._gauges.check_alive()
+            self._uncommitted += self._due_timers.fire(due)
+            self._gauges.fired(self._folder.take_statistics())
+
     def close(self) -> None:
         self._collector.end()
         self._delivery.close()
         self._plane.close()
 
     def _patience(self) -> float:
-        if self._delivery.waiting:
+        if self._delivery.waiting or self._due_timers.more:
             return _WAITING_POLL
         if self._changed():
             due_in = min(self._due_in(), self._release_in())
@@ -227,10 +239,11 @@ class ChunkLoop:
                 for table, key, value in partition.drain()
             )
             committed = self._committed[number]
-            for index, folded in enumerate(partition.folded):
-                if folded != committed[index]:
-                    topic = self._layout.input_topics_by_number[index]
-                    offsets.append(SourceOffset(topic, number, folded + 1))
+            moved = [i for i, folded in enumerate(partition.folded) if folded != committed[i]]
+            # One at least: it is by its offsets that a predecessor's transaction is refused.
+            for index in moved or [0]:
+                topic = self._layout.input_topics_by_number[index]
+                offsets.append(SourceOffset(topic, number, partition.folded[index] + 1))
             changed[number] = self._committed[number] = list(partition.folded)
         snapshot = Snapshot(assignment, tuple(rows), tuple(offsets))
         self._delivery.commit(snapshot, self._stores.commit(changed))

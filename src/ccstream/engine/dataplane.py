@@ -88,6 +88,10 @@ class DataPlane:
                 ends[assigned.topic, assigned.partition] = high
         return ends
 
+    def heard(self) -> bool:
+        """Whether every assigned partition has been fetched from."""
+        return len(self.ends()) == len(self._assigned)
+
     def close(self) -> None:
         self._consumer.close()
 

@@ -6,8 +6,9 @@ The order of things, for each record:
 2. What the event says is checked against its topic and key. A key of another partition, or
    of an entity that is an alias, sends the event on by mail.
 3. The duplicate window decides whether the event is new.
-4. Every aggregate that the event addresses takes its step; nothing is kept unless all agree
-   and the results fit into a record.
+4. Timers of the entity that are due by the record's time are told of first (`firing.py`).
+   Then every aggregate that the event addresses takes its step; nothing is kept unless all
+   agree and the results fit into a record.
 5. Each row addressed is published, changed or not, as snapshot or tombstone: so whatever a
    reader was shown by a predecessor whose work was lost, the owner's next word corrects it.
 
@@ -24,13 +25,13 @@ from typing import Any, Final
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from ccstream.domain import reasons
-from ccstream.domain.effects import Publish, Reject
+from ccstream.domain.effects import CancelTimer, Publish, Reject, SetTimer
 from ccstream.domain.events import Event, IdentifiersLinked
 from ccstream.domain.moment import Moment
-from ccstream.domain.observed import Observed
 from ccstream.domain.window import WindowLimits, admit, admit_by_hand
 from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Record, Source, is_by_hand
@@ -38,7 +39,6 @@ from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.entry import Entry
 from ccstream.wire.mail import HOPS_MAX, Mail, decode_mail
 from ccstream.wire.partition import partition_for
-from ccstream.wire.sync import Cause
 from ccstream.wire.validate import validate, validate_origin
 
 __all__ = ["Folder"]
@@ -84,6 +84,7 @@ class Folder:
         self._outlet = outlet
         self._window_limits = window_limits
         self._append_time = append_time
+        self._firing = Firing({a.table: a for plan in plans.values() for a in plan}, outlet)
         self.statistics = ChunkStatistics(len(topics))
 
     @property
@@ -103,6 +104,14 @@ class Folder:
         """What was counted since the last call."""
         taken, self.statistics = self.statistics, ChunkStatistics(len(self._topics))
         return taken
+
+    def fire(self, partition: Partition, now: int, count_max: int) -> int:
+        """Tell of wall-clock timers that are due; how many, those looked at in vain included."""
+        done, firing = 0, self._firing
+        while done < count_max and (entity := partition.timers.take(now)) is not None:
+            told = firing.fire(partition, entity, now, self.statistics, by_itself=True)
+            done += max(1, told)
+        return done
 
     def fold(self, partition: Partition, topic: int, record: Record) -> None:
         """Fold the record at the partition's next position of this topic number."""
@@ -199,6 +208,9 @@ class Folder:
             )
             self._refuse(partition, entity, event, source, refusal, outcome="too_late")
             return
+        timers = partition.timers
+        if timers.armed and timers.due(entity) <= now:
+            self._firing.fire(partition, entity, now, self.statistics, by_itself=False)
         taken = Entry(admitted, partition.next_version())
         alias = partition.tables[ALIASES].get(entity)
         if alias is None or type(event) is IdentifiersLinked:
@@ -221,7 +233,7 @@ class Folder:
         taken: Entry,
     ) -> None:
         try:
-            outcome, outputs, refusal = self._step(partition, entity, event, source, at)
+            outcome, outputs, asked, refusal = self._step(partition, entity, event, source, at)
         except StateError:
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it concerns this event alone
@@ -229,16 +241,19 @@ class Folder:
             refusal = Reject(reasons.FAILED, detail)
         if refusal is None:
             self._accept(partition, entity, event, source, outputs, taken, outcome)
+            if asked is not None:
+                self._firing.arm(partition, entity, asked)
         else:
             self._refuse(partition, entity, event, source, refusal)
 
     def _step(
         self, partition: Partition, entity: str, event: Event, source: Source, at: Moment
-    ) -> tuple[str, list[_Output], Reject | None]:
-        """What the event would come to, of which nothing is kept yet: outcome, rows, refusal."""
+    ) -> tuple[str, list[_Output], list[Asked] | None, Reject | None]:
+        """What the event would come to, nothing of it kept yet: outcome, rows, timers, refusal."""
         changes: list[tuple[Aggregate, str, Entry | None, Any, Any]] = []
         changed = False
         outputs: list[_Output] = []
+        asked: list[Asked] | None = None
         for aggregate in self._plans[type(event)]:
             key = aggregate.row_key(entity, event)
             entry = partition.tables[aggregate.table].get(key)
@@ -247,29 +262,29 @@ class Folder:
             delta = None
             for effect in effects:
                 if type(effect) is Reject:
-                    return "rejected", outputs, effect
+                    return "rejected", outputs, None, effect
                 if type(effect) is Publish:
                     delta = effect.delta
+                elif type(effect) is SetTimer or type(effect) is CancelTimer:
+                    asked = [] if asked is None else asked
+                    asked.append((aggregate.table, key, effect))
             changed = changed or state is not before
             changes.append((aggregate, key, entry, state, delta))
         outcome = "applied" if changed else "no_effect"
-        cause = _cause(event, source, outcome)
+        if asked is not None and (refusal := self._firing.refusal(partition, entity, asked)):
+            return "rejected", outputs, None, refusal
+        cause = source.cause(event, outcome)
         for aggregate, key, entry, state, delta in changes:
             after = Entry(state, partition.next_version())
             base = 0 if entry is None else entry.version
             value = None
             if aggregate.encode_synced is not None and state is not None:
-                token = (
-                    Observed.encode(partition.scope, partition.folded)
-                    if aggregate.hands_out_tokens
-                    else b""
-                )
-                value = aggregate.encode_synced(entity, after, base, cause, delta, token)
+                value = aggregate.synced(partition, entity, after, base, cause, delta)
                 if not self._outlet.fits(aggregate, after, value):
                     detail = f"its row in {aggregate.table} is too big"
-                    return outcome, outputs, Reject(reasons.TOO_BIG, detail)
+                    return outcome, outputs, None, Reject(reasons.TOO_BIG, detail)
             outputs.append((aggregate, key, entry, after, value))
-        return outcome, outputs, None
+        return outcome, outputs, asked, None
 
     def _accept(
         self,
@@ -299,7 +314,7 @@ class Folder:
     def _publish_unchanged(
         self, partition: Partition, entity: str, event: Event, source: Source, outcome: str
     ) -> None:
-        cause = _cause(event, source, outcome)
+        cause = source.cause(event, outcome)
         for aggregate in self._plans[type(event)]:
             if aggregate.encode_synced is None:
                 continue
@@ -309,12 +324,7 @@ class Folder:
             value = None
             if entry is not None:
                 base, entry.version = entry.version, version
-                token = (
-                    Observed.encode(partition.scope, partition.folded)
-                    if aggregate.hands_out_tokens
-                    else b""
-                )
-                value = aggregate.encode_synced(entity, entry, base, cause, None, token)
+                value = aggregate.synced(partition, entity, entry, base, cause, None)
             self._outlet.publish(
                 aggregate, partition, key, version, value, cause.appended_at, source.trace
             )
@@ -381,15 +391,3 @@ class Folder:
         count(self.statistics.mail, "forward")
         self.statistics.ended(event.channel, "forwarded")
         return True
-
-
-def _cause(event: Event, source: Source, outcome: str) -> Cause:
-    return Cause(
-        event.event_id,
-        type(event).__name__,
-        event.channel,
-        event.source,
-        event.occurred_at,
-        source.appended_at,
-        outcome,
-    )

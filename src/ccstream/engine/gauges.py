@@ -22,6 +22,9 @@ _INTERVAL = 1.0
 
 _RESTORE_LOG_INTERVAL = 2.0
 
+_WAITING_COUNTED_MAX = 10_000
+"""Entities of a partition whose timers wait: beyond, how many more does not matter."""
+
 
 class _Ends(Protocol):
     def ends(self) -> dict[tuple[str, int], int]: ...
@@ -77,8 +80,8 @@ class Gauges:
                 topic = self._layout.input_topics_by_number[number]
                 channel = channel_of(topic) or "mail"
                 metrics.add("ccstream_events_consumed_total", (channel,), count)
+        self.fired(statistics)
         metrics.add_many("ccstream_events_total", statistics.outcomes)
-        metrics.add_many("ccstream_rejected_total", statistics.rejected)
         metrics.add_many("ccstream_misrouted_total", statistics.misrouted)
         metrics.add_many("ccstream_mail_total", statistics.mail)
         now = self._clock.now_ms()
@@ -89,6 +92,12 @@ class Gauges:
                     metrics.observe_many(
                         "ccstream_sync_latency_seconds", (channel, table), latencies, scale=0.001
                     )
+
+    def fired(self, statistics: ChunkStatistics) -> None:
+        """What came of timers, and what was rejected."""
+        metrics = self._metrics
+        metrics.add_many("ccstream_timers_fired_total", statistics.timers)
+        metrics.add_many("ccstream_rejected_total", statistics.rejected)
 
     def committed(self, seconds: float) -> None:
         self._metrics.observe("ccstream_commit_duration_seconds", (), seconds)
@@ -128,7 +137,7 @@ class Gauges:
             self._metrics.set("ccstream_standby_lag_records", labels, lag)
 
     def turn(self, plane: _Ends, partitions: Mapping[int, Partition], delivery: Delivery) -> None:
-        """Once a second: lag, store sizes, queues."""
+        """Once a second: lag, store sizes, timers, queues."""
         now = self._clock.monotonic()
         if now - self._looked_at < _INTERVAL:
             return
@@ -142,4 +151,13 @@ class Gauges:
         for table in self._layout.tables:
             rows = sum(len(partition.tables[table]) for partition in partitions.values())
             self._metrics.set("ccstream_store_rows", (table,), rows)
+        self._look_at_timers(partitions)
         self._metrics.set("ccstream_producer_queue_records", (), delivery.queued)
+
+    def _look_at_timers(self, partitions: Mapping[int, Partition]) -> None:
+        now = self._clock.now_ms()
+        indices = [partition.timers for partition in partitions.values()]
+        first = min((index.next_due for index in indices), default=now)
+        due = sum(index.waiting(now, _WAITING_COUNTED_MAX) for index in indices)
+        self._metrics.set("ccstream_timers_due", (), due)
+        self._metrics.set("ccstream_timers_late_seconds", (), max(0, now - first) / 1000)

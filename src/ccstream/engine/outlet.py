@@ -1,4 +1,4 @@
-"""Where effects become records: sync events, mail and dead letters, with their headers."""
+"""Where effects become records: sync events, signals, mail and dead letters, with their headers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ from typing import Final
 from msgspec.structs import replace
 
 from ccstream.domain.events import Event
+from ccstream.domain.timers import Timer
 from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.delivery import Delivery, Headers
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Source, is_by_hand
-from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, SYNC_TYPES
-from ccstream.wire.headers import BY_HAND, TRACEPARENT, SyncHeaders
+from ccstream.engine.timers import TIMERS
+from ccstream.wire.catalogue import (
+    MAIL_TOPIC,
+    REJECTED_TOPIC,
+    SIGNAL_TYPES,
+    SIGNALS_TOPIC,
+    SYNC_TYPES,
+    changelog_topic,
+)
+from ccstream.wire.headers import BY_HAND, TRACEPARENT, SyncHeaders, signal_headers
 from ccstream.wire.mail import Mail, encode_mail
 from ccstream.wire.rejected import encode_rejected, rejected_record
 from ccstream.wire.rows import Entry
+from ccstream.wire.signals import SIGNAL_ENCODER, SignalEncoder
 
 __all__ = ["Outlet"]
 
@@ -36,9 +46,16 @@ class Outlet:
         delivery: where the records go.
         app_id: the application that they come from.
         message_bytes_max: the largest record that the topics take.
+        encode_signal: in which framing signals are written.
     """
 
-    def __init__(self, delivery: Delivery, app_id: str, message_bytes_max: int) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        app_id: str,
+        message_bytes_max: int,
+        encode_signal: SignalEncoder = SIGNAL_ENCODER,
+    ) -> None:
         self._delivery = delivery
         self._gathering = False
         self._gathering_patient = False
@@ -46,6 +63,7 @@ class Outlet:
         self._message_bytes_max = message_bytes_max
         self._bytes_max = message_bytes_max - _ROOM_FOR_HEADERS
         self._app_id = app_id
+        self._encode_signal = encode_signal
 
     @property
     def gathered(self) -> int:
@@ -124,6 +142,20 @@ class Outlet:
             patient=aggregate.patient,
         )
 
+    def encode_signal(
+        self, entity: str, signal: object, version: int, event_id: str, at: int
+    ) -> bytes | None:
+        """The record of a signal; None if it does not fit."""
+        value = self._encode_signal(signal, entity, version, event_id, at)
+        return value if len(value) <= self._bytes_max else None
+
+    def signal(
+        self, partition: Partition, entity: str, kind: type, value: bytes, event_id: str, at: int
+    ) -> None:
+        """Put out a signal of this kind."""
+        headers = signal_headers(partition.epoch, SIGNAL_TYPES[kind], event_id, self._app_id, at)
+        self._send(SIGNALS_TOPIC, partition.number, entity, value, headers)
+
     def mail(self, home: int, mail: Mail, source: Source) -> None:
         """Send a letter to the partition of its addressee, with what its event came with."""
         headers: Headers = []
@@ -163,4 +195,24 @@ class Outlet:
         if letter.value is not None and len(letter.value) > self._bytes_max:
             letter = replace(letter, value=letter.value[: self._bytes_max])
         where = f"{source.topic}/{source.partition}/{source.offset}"
+        self._send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)
+
+    def reject_timer(
+        self, partition: int, entity: str, timer: Timer, reason: str, detail: str
+    ) -> None:
+        """Put out the dead letter of a timer of which nothing could come; it has no record."""
+        topic = changelog_topic(self._app_id, TIMERS)
+        letter = rejected_record(
+            reason=reason,
+            detail=f"timer {timer.name} of {timer.table}: {detail}",
+            topic=topic,
+            partition=partition,
+            offset=0,
+            appended_at=timer.due_ms,
+            key=entity.encode(),
+            value=None,
+            event=None,
+            rejected_at=timer.due_ms,
+        )
+        where = f"{topic}/{partition}/{timer.table}/{timer.name}/{timer.due_ms}"
         self._send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)

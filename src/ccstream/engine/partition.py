@@ -4,6 +4,7 @@ All tables of a partition number live and move together. ``folded`` is the last 
 of each input topic, by topic number; together with the rows it is what a commit makes durable.
 ``sync_headers`` are those of the present epoch, by table, made by the outlet.
 ``store`` is where the tables' rows are kept in files, None where they are in memory only.
+``timers`` is an index of the table ``timers``, made from its rows by :meth:`index_timers`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 from ccstream.domain.moment import Scope
 from ccstream.engine.store import Table
 from ccstream.engine.stores import PartitionStore
+from ccstream.engine.timers import TIMERS, TimerIndex
 from ccstream.errors import StateError
 from ccstream.wire.headers import SyncHeaders
 
@@ -41,6 +43,7 @@ class Partition:
         "store",
         "sync_headers",
         "tables",
+        "timers",
     )
 
     def __init__(
@@ -55,11 +58,16 @@ class Partition:
         self.tables = tables
         self.folded = folded
         self.store = store
+        self.timers = TimerIndex()
         self.sync_headers: dict[str, SyncHeaders] = {}
         self.changed = False
         self.epoch = 0
         self._version_base = 0
         self._counter = 0
+
+    def index_timers(self) -> None:
+        """Find the timers in the rows as they are now."""
+        self.timers.rebuild(self.tables[TIMERS])
 
     def begin_epoch(self, epoch: int) -> None:
         """Versions given out from here on are above all of earlier epochs.

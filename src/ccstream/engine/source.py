@@ -7,6 +7,8 @@ from typing import Final, Protocol, final
 
 from mypy_extensions import mypyc_attr
 
+from ccstream.domain.events import Event
+from ccstream.wire.cause import Cause
 from ccstream.wire.headers import BY_HAND, TRACEPARENT, header
 
 __all__ = ["Record", "Source", "is_by_hand", "trace_of"]
@@ -55,6 +57,18 @@ class Source:
         self.record = record
         self.trace = trace_of(record)
         self.hops = 0
+
+    def cause(self, event: Event, outcome: str) -> Cause:
+        """The event in it as the cause of sync events, and what came of it."""
+        return Cause(
+            event.event_id,
+            type(event).__name__,
+            event.channel,
+            event.source,
+            event.occurred_at,
+            self.appended_at,
+            outcome,
+        )
 
 
 def trace_of(record: Record) -> bytes | None:

@@ -6,7 +6,7 @@
 2. Who owned them: the highest epoch that was ever written.
 3. The group's offsets, stable, and the changelogs' ends, open transactions included.
 4. The tables are restored up to those ends: from the beginning, or from where the local store of
-   the partition number reaches, if it fits.
+   the partition number reaches, if it fits. The timers are found in their table.
 5. The epoch is raised in a fenced transaction, before anything is put out.
 
 What does not fit is refused with a sentence, never repaired by forgetting.
@@ -126,6 +126,8 @@ class TakeOver:
         self._restore(fresh, partitions, cancelled)
         if cancelled():
             raise TakeOverCancelled
+        for number in fresh:
+            partitions[number].index_timers()
         self._raise_epochs(assignment, partitions, owners, offsets)
         return partitions
 

@@ -39,11 +39,7 @@ from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.engine.watchdog import Sight, Watchdog
-from ccstream.errors import (
-    BrokerUnavailableError,
-    CcstreamError,
-    DeliveryError,
-)
+from ccstream.errors import BrokerUnavailableError, CcstreamError, DeliveryError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.health import Health
 from ccstream.ops.kafka_config import admin_config, consumer_config, producer_config
@@ -51,13 +47,13 @@ from ccstream.ops.metrics import Metrics
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import (
     CHANNELS,
+    OUTPUT_TOPICS,
     OWNERS_TOPIC,
-    REJECTED_TOPIC,
-    SYNC_TOPICS,
     TABLES,
     channel_of,
     topic_numbers,
 )
+from ccstream.wire.signals import signal_encoder
 from ccstream.wire.sync import sync_codecs
 
 __all__ = ["Worker", "run"]
@@ -215,7 +211,7 @@ class Worker:
             partitions=settings.kafka.partitions,
             inputs=self._inputs,
             tables=TABLES,
-            others=(*SYNC_TOPICS.values(), REJECTED_TOPIC),
+            others=OUTPUT_TOPICS,
             new_tables=lambda: make_tables(settings),
         )
 
@@ -275,7 +271,12 @@ class Worker:
             topics=self._inputs,
             channels=tuple(channel_of(topic) for topic in self._inputs),
             plans=make_plans(rules, sync_codecs(codec.prefix)),
-            outlet=Outlet(delivery, settings.app_id, settings.kafka.max_message_bytes),
+            outlet=Outlet(
+                delivery,
+                settings.app_id,
+                settings.kafka.max_message_bytes,
+                signal_encoder(codec.prefix),
+            ),
             window_limits=WindowLimits(
                 settings.window.ids_max, settings.window.horizon_days * _DAY_MS
             ),

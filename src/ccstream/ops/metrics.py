@@ -206,6 +206,27 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             help="Mail sent from entity to entity, by kind.",
         ),
         MetricSpec(
+            name="ccstream_timers_due",
+            kind="gauge",
+            unit="entities",
+            help="Entities with wall-clock timers that are due and have not fired yet; of a "
+            "partition at most 10,000 are counted.",
+        ),
+        MetricSpec(
+            name="ccstream_timers_late_seconds",
+            kind="gauge",
+            unit="seconds",
+            help="How long the one of them has been due that has been due the longest.",
+        ),
+        MetricSpec(
+            name="ccstream_timers_fired_total",
+            kind="counter",
+            unit="timers",
+            labels=("table", "outcome"),
+            help="Timers that fired, by whose they were and what became of it: fired, rejected, "
+            "dropped (nothing of the kind is configured any more).",
+        ),
+        MetricSpec(
             name="ccstream_build_info",
             kind="gauge",
             unit="info",

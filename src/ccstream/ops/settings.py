@@ -32,6 +32,7 @@ from ccstream.ops.settings_sections import (
     KafkaSettings,
     LogSettings,
     RegistrySettings,
+    SignalSettings,
     StateSettings,
     TouchSettings,
     WebSettings,
@@ -49,6 +50,7 @@ __all__ = [
     "LogSettings",
     "RegistrySettings",
     "Settings",
+    "SignalSettings",
     "StateSettings",
     "TouchSettings",
     "WebSettings",
@@ -92,6 +94,7 @@ class Settings(BaseSettings):
     group: GroupSettings = Field(default_factory=GroupSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     cart: CartSettings = Field(default_factory=CartSettings)
+    signals: SignalSettings = Field(default_factory=SignalSettings)
     touch: TouchSettings = Field(default_factory=TouchSettings)
     window: WindowSettings = Field(default_factory=WindowSettings)
     wire: WireSettings = Field(default_factory=WireSettings)

@@ -22,6 +22,7 @@ __all__ = [
     "LogSettings",
     "RegistrySettings",
     "Section",
+    "SignalSettings",
     "StateSettings",
     "TouchSettings",
     "WebSettings",
@@ -293,6 +294,18 @@ class CartSettings(Section):
         ge=1,
         le=1_000,
         description="Most lines in a basket; the next is rejected.",
+    )
+
+
+class SignalSettings(Section):
+    """What is signalled without anybody doing anything."""
+
+    cart_abandoned_after_ms: int = Field(
+        default=0,
+        ge=0,
+        le=365 * 24 * 60 * MINUTE_MS,
+        description="A basket that has not changed for so long is published on `sync.signals.v1` "
+        "as abandoned, once; 3,600,000 is an hour. 0: none is. The same for all workers.",
     )
 
 

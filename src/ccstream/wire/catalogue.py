@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from ccstream.domain import consent, events
+from ccstream.domain import consent, events, signals
 from ccstream.errors import SettingsError
 from ccstream.wire.topics import (
     MESSAGE_BYTES_MAX,
@@ -30,10 +30,15 @@ __all__ = [
     "EVENTS",
     "EVENT_TYPES",
     "MAIL_TOPIC",
+    "OUTPUT_TOPICS",
     "OWNERS_TOPIC",
+    "READ_SCHEMAS",
     "RECORDS",
     "REJECTED_TOPIC",
     "ROW_TYPES",
+    "SIGNALS",
+    "SIGNALS_TOPIC",
+    "SIGNAL_TYPES",
     "SYNC_SCHEMAS",
     "SYNC_TOPICS",
     "SYNC_TYPES",
@@ -129,7 +134,16 @@ CONSENT_RECORDS: MappingProxyType[str, type] = MappingProxyType(
 )
 """The classes of the records within consents, in their row and in their sync event."""
 
-TABLES = ("carts", "touches", "profiles", "orders", "aliases", "windows", "consents")
+TABLES = (
+    "carts",
+    "touches",
+    "profiles",
+    "orders",
+    "aliases",
+    "windows",
+    "consents",
+    "timers",
+)
 
 AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -161,6 +175,17 @@ MAIL_TOPIC = "ccstream.mail.v1"
 REJECTED_TOPIC = "ccstream.rejected.v1"
 OWNERS_TOPIC = "ccstream.owners.v1"
 
+SIGNALS = "signals"
+"""What readers call that which is published on the topic of signals; it is no table."""
+
+SIGNALS_TOPIC = "sync.signals.v1"
+"""Facts that follow from nothing having happened: to be read committed, each by its event id."""
+
+SIGNAL_TYPES: MappingProxyType[type, str] = MappingProxyType(
+    {signals.CartAbandoned: "ccstream.signal.v1.CartAbandoned"}
+)
+"""The full name of each signal's schema, which is also its CloudEvents type."""
+
 SYNC_TOPICS: MappingProxyType[str, str] = MappingProxyType(
     {
         "carts": "sync.carts.v1",
@@ -183,10 +208,18 @@ SYNC_TYPES: MappingProxyType[str, str] = MappingProxyType(
 )
 """The full name of the record on each sync topic, which is also its CloudEvents type."""
 
+OUTPUT_TOPICS = (*SYNC_TOPICS.values(), SIGNALS_TOPIC, REJECTED_TOPIC)
+"""What workers write for others, partition by partition."""
+
 SYNC_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
     {table: fullname.rpartition(".")[2] for table, fullname in SYNC_TYPES.items()}
 )
 """The name of the record on each sync topic."""
+
+READ_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
+    {**SYNC_SCHEMAS, SIGNALS: "CartAbandoned"}
+)
+"""The same with that of the signals: all that readers follow."""
 
 ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
     {
@@ -197,6 +230,7 @@ ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "aliases": "ccstream.state.v1.AliasRow",
         "windows": "ccstream.state.v1.WindowRow",
         "consents": "ccstream.state.v1.ConsentRow",
+        "timers": "ccstream.state.v1.TimerRow",
     }
 )
 """The full name of the record in each table's changelog."""
@@ -297,6 +331,8 @@ def topics(
     specs.append(spec(MAIL_TOPIC, "mail", "Letters from entity to entity.", f"{SYSTEM}.Mail"))
     for table, topic in SYNC_TOPICS.items():
         specs.append(spec(topic, "sync", f"What is now known: {table}.", SYNC_TYPES[table]))
+    signalled = "What follows from nothing having happened: carts that were abandoned."
+    specs.append(spec(SIGNALS_TOPIC, "signals", signalled, *SIGNAL_TYPES.values()))
     rejected = "Records that were not applied, and why."
     specs.append(spec(REJECTED_TOPIC, "rejected", rejected, f"{SYSTEM}.Rejected"))
     owners = "Who owns each partition number."

@@ -32,6 +32,7 @@ __all__ = [
     "epoch_of",
     "event_headers",
     "header",
+    "signal_headers",
     "sync_source",
     "time_text",
 ]
@@ -76,6 +77,11 @@ def event_headers(event: Event, traceparent: bytes | None = None) -> Headers:
     if traceparent is not None:
         headers.append((TRACEPARENT, traceparent))
     return headers
+
+
+def signal_headers(epoch: int, ce_type: str, ce_id: str, app_id: str, time_ms: int) -> Headers:
+    """The headers of a signal, the epoch first; ``ce_id`` is the same whoever publishes it."""
+    return [(EPOCH, b"%d" % epoch), *_headers(ce_id, ce_type, sync_source(app_id), time_ms)]
 
 
 class SyncHeaders:

@@ -8,6 +8,7 @@ from typing import Final
 from ccstream.domain.consent import Consents
 from ccstream.domain.identity import Alias
 from ccstream.domain.order import Order
+from ccstream.domain.timers import Timer, Timers
 from ccstream.wire.cart_rows import CartRows
 from ccstream.wire.catalogue import CONSENT_RECORDS
 from ccstream.wire.entry import Entry, RowCodec
@@ -18,6 +19,8 @@ from ccstream.wire.window_rows import WindowRows
 
 __all__ = ["ROW_CODECS", "ROW_SCHEMAS", "Entry", "RowCodec"]
 
+_TIMER: Final = {"ccstream.state.v1.Timer": Timer}
+
 _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "carts": ("CartRow", CartRows),
     "touches": ("TouchRow", TouchRows),
@@ -26,6 +29,7 @@ _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "aliases": ("AliasRow", lambda info: StateRows(info, Alias)),
     "windows": ("WindowRow", WindowRows),
     "consents": ("ConsentRow", lambda info: StateRows(info, Consents, CONSENT_RECORDS)),
+    "timers": ("TimerRow", lambda info: StateRows(info, Timers, _TIMER)),
 }
 
 ROW_SCHEMAS: Final[Mapping[str, str]] = {table: name for table, (name, _) in _MAKERS.items()}

@@ -21,7 +21,7 @@ __all__ = [
     "TopicSpec",
 ]
 
-TopicKind = Literal["input", "mail", "sync", "changelog", "rejected", "owners"]
+TopicKind = Literal["input", "mail", "sync", "signals", "changelog", "rejected", "owners"]
 
 _HOUR_MS: Final = 60 * 60 * 1000
 _DAY_MS: Final = 24 * _HOUR_MS
@@ -104,6 +104,10 @@ SETTINGS: Mapping[TopicKind, tuple[Setting, ...]] = {
     ),
     "sync": (
         *_compact(_HOUR_MS, "a reader up to an hour behind sees every change, with its delta"),
+        _append_time(),
+    ),
+    "signals": (
+        *_delete(RETENTION_MS, "whoever acts on signals may be down for a week"),
         _append_time(),
     ),
     "changelog": (

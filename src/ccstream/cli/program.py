@@ -31,6 +31,7 @@ class Command(NamedTuple):
 COMMANDS: Final[dict[str, Command]] = {
     "demo": Command("ccstream.cli.demo", "See it work: shoppers on four channels, one basket."),
     "worker": Command("ccstream.cli.worker", "Run a worker."),
+    "gateway": Command("ccstream.cli.gateway", "Serve HTTP: events in."),
     "topics": Command("ccstream.cli.topics", "Plan and make the topics.", group=True),
     "schemas": Command("ccstream.cli.schemas", "Check and register the schemas.", group=True),
     "publish": Command("ccstream.cli.publish", "Publish events from JSON lines."),

@@ -35,7 +35,7 @@ DEPTH_MAX: Final = 5
 """Nested values deeper than this are replaced whole."""
 
 # aiokafka and Faust log each step of a rebalance at INFO, which drowns our own line on it.
-QUIET: Final = ("aiokafka", "faust", "mode", "asyncio", "kafka", "librdkafka")
+QUIET: Final = ("aiokafka", "faust", "mode", "asyncio", "kafka", "librdkafka", "uvicorn")
 
 
 REPEAT_SECONDS: Final = 10.0

@@ -17,9 +17,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from threading import Lock
-from typing import Final, Literal
+from typing import Final
 
-from msgspec import Struct
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
@@ -36,25 +35,15 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from ccstream import __version__
+from ccstream.ops.metric_spec import DURATION_BUCKETS, MetricSpec
+from ccstream.ops.metrics_gateway import GATEWAY_METRICS
 
 __all__ = ["METRICS", "OUTCOMES", "MetricSpec", "Metrics"]
 
-Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
 
 OUTCOMES: Final = ("applied", "duplicate", "too_late", "rejected", "no_effect", "forwarded")
 OTHER: Final = "other"
-
-
-class MetricSpec(Struct, frozen=True, kw_only=True):
-    """One row of the table. ``buckets`` are upper edges, inclusive, in the metric's unit."""
-
-    name: str
-    kind: Kind
-    help: str
-    unit: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
 
 
 # From a live screen (milliseconds) to a till that was offline for a day. One edge is exactly
@@ -62,9 +51,6 @@ class MetricSpec(Struct, frozen=True, kw_only=True):
 SYNC_LATENCY_BUCKETS: Final = (
     *(0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5),
     *(1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0),
-)
-DURATION_BUCKETS: Final = (
-    *(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
 )
 RESTORE_BUCKETS: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0)
 CHUNK_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 8_000.0)
@@ -233,6 +219,7 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             labels=("version",),
             help="1, with the version that runs.",
         ),
+        *GATEWAY_METRICS,
     )
 }
 

@@ -23,6 +23,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from ccstream.errors import SettingsError
 from ccstream.ops import settings_sources as sources
+from ccstream.ops.settings_gateway import GatewaySettings
 from ccstream.ops.settings_sections import (
     CartSettings,
     ChunkSettings,
@@ -45,6 +46,7 @@ __all__ = [
     "ChunkSettings",
     "CommitSettings",
     "EngineSettings",
+    "GatewaySettings",
     "GroupSettings",
     "KafkaSettings",
     "LogSettings",
@@ -93,6 +95,7 @@ class Settings(BaseSettings):
     state: StateSettings = Field(default_factory=StateSettings)
     group: GroupSettings = Field(default_factory=GroupSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     cart: CartSettings = Field(default_factory=CartSettings)
     signals: SignalSettings = Field(default_factory=SignalSettings)
     touch: TouchSettings = Field(default_factory=TouchSettings)

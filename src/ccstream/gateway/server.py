@@ -1,0 +1,149 @@
+"""The gateway as a process: uvicorn in it, from listening to the last answer.
+
+Told to stop (Ctrl-C, SIGTERM) it takes no more connections, ends its streams, lets requests
+under way finish for ``gateway.drain_ms``, and waits for what Kafka has still to acknowledge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import resource
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+import uvicorn
+
+from ccstream.errors import SettingsError
+from ccstream.gateway.app import make_app
+from ccstream.gateway.endpoints import Services
+from ccstream.ops.logs import logger
+from ccstream.ops.settings import GatewaySettings, Settings
+
+__all__ = ["run"]
+
+log = logger(__name__)
+
+BACKLOG: Final = 2_048
+"""Connections that wait to be accepted: ten thousand clients come back at once after a restart."""
+
+KEEP_ALIVE_S: Final = 60
+"""Longer than load balancers keep idle connections (AWS: 60 s by default would race; they
+retry), and short enough that who has gone is forgotten."""
+
+FILES_BESIDE: Final = 256
+"""Files that are open beside connections: Kafka's, logs, libraries."""
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop; returns the exit code.
+
+    Raises:
+        SettingsError: a setting is wrong, or the address cannot be listened on.
+    """
+    app = make_app(settings)
+    services: Services = app.state.services
+    gateway = settings.gateway
+    _make_room(gateway.connections_max)
+    with _listening(gateway) as listener:
+        server = _Server(_config(app, gateway), services)
+        asyncio.run(server.serve(sockets=[listener]))
+    return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn's own raises the signal again at the end; this process ends with exit code 0.
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            scheme = "https" if self.config.is_ssl else "http"
+            name = f"[{host}]" if ":" in host else host
+            log.info("gateway serves", url=f"{scheme}://{name}:{port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._services.closing.set()
+        await super().shutdown(sockets)
+
+
+def _config(app: Any, gateway: GatewaySettings) -> uvicorn.Config:
+    password = gateway.tls_key_password
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        loop="asyncio",
+        ws="none",
+        log_config=None,
+        access_log=False,  # paths hold customers' keys
+        server_header=False,
+        proxy_headers=bool(gateway.proxies),
+        forwarded_allow_ips=list(gateway.proxies),
+        limit_concurrency=gateway.connections_max,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, round(gateway.drain_ms / 1000)),
+        ssl_certfile=gateway.tls_certificate_file,
+        ssl_keyfile=None if gateway.tls_key_file is None else str(gateway.tls_key_file),
+        ssl_keyfile_password=None if password is None else password.get_secret_value(),
+    )
+
+
+@contextlib.contextmanager
+def _listening(gateway: GatewaySettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in gateway.host else socket.AF_INET
+    try:
+        listener = socket.create_server(
+            (gateway.host, gateway.port), family=family, backlog=BACKLOG
+        )
+    except OSError as problem:
+        raise SettingsError(_why(problem, gateway)) from None
+    with listener:
+        yield listener
+
+
+def _make_room(connections: int) -> None:
+    """Raise the limit of open files as far as the system lets, and tell if that is too low."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_BESIDE
+    if soft < wanted:
+        unlimited = hard == resource.RLIM_INFINITY
+        soft = wanted if unlimited else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < wanted:
+        log.warning(
+            "the limit of open files is below gateway.connections_max; raise it with ulimit -n",
+            limit=soft,
+            connections_max=connections,
+        )
+
+
+def _why(problem: OSError, gateway: GatewaySettings) -> str:
+    if problem.errno == errno.EADDRINUSE:
+        return (
+            f"port {gateway.port} on {gateway.host} is taken; give another with --port or "
+            "gateway.port, or 0 for a free one"
+        )
+    if problem.errno == errno.EACCES:
+        return f"this user may not listen on port {gateway.port}; give one above 1023"
+    return (
+        f"cannot listen on {gateway.host}:{gateway.port} (gateway.host, gateway.port): "
+        f"{problem.strerror or problem}"
+    )

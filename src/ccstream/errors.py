@@ -78,7 +78,14 @@ class UndecodableError(_ReasonedError):
 
 
 class InvalidEventError(_ReasonedError):
-    """An event that breaks a rule of its schema or context."""
+    """An event that breaks a rule of its schema or context.
+
+    ``field`` is the one it is about, as ``lines[0].quantity``, where that is known.
+    """
+
+    def __init__(self, reason: str, detail: str, field: str | None = None) -> None:
+        super().__init__(reason, detail)
+        self.field = field
 
 
 class TopicMismatchError(CcstreamError):

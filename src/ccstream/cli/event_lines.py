@@ -1,30 +1,23 @@
 """Events as lines of JSON: what ``ccstream publish`` reads.
 
 A line is an object with ``type`` (``CartItemAdded``, or the schema's full name) and the
-event's own fields. Every name is checked, so that a mistyped ``quantitiy`` is an error and
-no silent default.
+event's own fields, all of whose names are checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
-from difflib import get_close_matches
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
-import msgspec
 import orjson
 from msgspec import Struct
-from msgspec.structs import fields
 
 from ccstream.domain import reasons
 from ccstream.domain.events import Event
 from ccstream.errors import InvalidEventError
-from ccstream.wire.catalogue import EVENTS
+from ccstream.wire.event_json import event_class, event_of_fields, milliseconds
 
 __all__ = ["Defaults", "Line", "event_of", "lines"]
-
-TYPES: Final[Mapping[str, type[Event]]] = {cls.__name__: cls for cls in EVENTS.values()}
 
 
 class Line(Struct, frozen=True):
@@ -84,32 +77,18 @@ def event_of(text: bytes, defaults: Defaults) -> Event:
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as problem:
-        raise _wrong(f"is no JSON: {problem}") from None
+        raise InvalidEventError(reasons.MALFORMED, f"is no JSON: {problem}") from None
     if not isinstance(given, dict):
-        raise _wrong("is no JSON object")
-    cls = _type(given.pop("type", None))
+        raise InvalidEventError(reasons.MALFORMED, "is no JSON object")
+    cls = event_class(given.pop("type", None))
     _stamp(given, defaults)
-    try:
-        event = msgspec.convert(given, cls)
-    except msgspec.ValidationError as problem:
-        raise _wrong(f"is no {cls.__name__}: {problem}") from None
-    _refuse_unknown(given, event, cls.__name__)
-    return event
-
-
-def _type(name: object) -> type[Event]:
-    if not isinstance(name, str):
-        raise _wrong('has no "type", as {"type": "CartItemAdded", …} has')
-    cls = TYPES.get(name) or EVENTS.get(name)
-    if cls is None:
-        raise _wrong(f"has the type {name!r}, which is no event{_nearest(name, TYPES)}")
-    return cls
+    return event_of_fields(cls, given)
 
 
 def _stamp(given: dict[str, Any], defaults: Defaults) -> None:
-    """Fill in what the line leaves out, and read what JSON cannot say directly."""
+    """Fill in what the line leaves out."""
     if "occurred_at" in given:
-        given["occurred_at"] = _milliseconds(given["occurred_at"])
+        given["occurred_at"] = milliseconds(given["occurred_at"])
         if "event_id" not in given:
             given["event_id"] = defaults.new_id(given["occurred_at"])
     else:
@@ -119,46 +98,3 @@ def _stamp(given: dict[str, Any], defaults: Defaults) -> None:
         given.setdefault("channel", defaults.channel)
     if defaults.source is not None:
         given.setdefault("source", defaults.source)
-    observed = given.get("observed")
-    if observed is not None:
-        try:
-            given["observed"] = bytes.fromhex(observed)
-        except (TypeError, ValueError):
-            raise _wrong("observed is no hexadecimal text") from None
-
-
-def _milliseconds(stated: object) -> int:
-    """Milliseconds since the epoch, or ISO 8601 with a zone."""
-    if isinstance(stated, int) and not isinstance(stated, bool):
-        return stated
-    if not isinstance(stated, str):
-        raise _wrong("occurred_at is neither milliseconds nor a time as 2026-01-31T12:00:00Z")
-    try:
-        moment = datetime.fromisoformat(stated)
-    except ValueError:
-        raise _wrong(f"occurred_at {stated!r} is no time as 2026-01-31T12:00:00Z") from None
-    if moment.tzinfo is None:
-        raise _wrong(f"occurred_at {stated!r} has no zone: end it with Z or, say, +01:00")
-    return round(moment.timestamp() * 1000)
-
-
-def _refuse_unknown(given: object, record: object, where: str) -> None:
-    """Compare what was given with what was taken: names in the first alone are unknown."""
-    if isinstance(given, dict) and isinstance(record, Struct):
-        names = [field.name for field in fields(record)]
-        for name, value in given.items():
-            if name not in names:
-                raise _wrong(f"{where} has no field {name!r}{_nearest(name, names)}")
-            _refuse_unknown(value, getattr(record, name), f"{where}.{name}")
-    elif isinstance(given, list) and isinstance(record, tuple):
-        for one, taken in zip(given, record, strict=True):
-            _refuse_unknown(one, taken, where)
-
-
-def _nearest(name: str, candidates: Iterable[str]) -> str:
-    found = get_close_matches(name, list(candidates), n=1)
-    return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(candidates)}"
-
-
-def _wrong(detail: str) -> InvalidEventError:
-    return InvalidEventError(reasons.MALFORMED, detail)

@@ -32,6 +32,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "demo": Command("ccstream.cli.demo", "See it work: shoppers on four channels, one basket."),
     "worker": Command("ccstream.cli.worker", "Run a worker."),
     "gateway": Command("ccstream.cli.gateway", "Serve HTTP: events in."),
+    "gateway-keys": Command(
+        "ccstream.cli.gateway_keys", "Make, list and revoke the gateway's API keys.", group=True
+    ),
     "topics": Command("ccstream.cli.topics", "Plan and make the topics.", group=True),
     "schemas": Command("ccstream.cli.schemas", "Check and register the schemas.", group=True),
     "publish": Command("ccstream.cli.publish", "Publish events from JSON lines."),

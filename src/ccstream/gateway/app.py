@@ -16,9 +16,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from ccstream.errors import SettingsError
 from ccstream.gateway.auth import Authenticator, Everybody
+from ccstream.gateway.credentials import credentials_of
 from ccstream.gateway.endpoints import Endpoint, Part, Services, route_of
 from ccstream.gateway.frame import Frame, is_loopback
+from ccstream.gateway.ingest import Ingest
 from ccstream.gateway.limits import Limiter
+from ccstream.gateway.openapi import Documents
 from ccstream.gateway.probes import Probes
 from ccstream.gateway.problems import handlers
 from ccstream.gateway.signing import Signer
@@ -28,8 +31,8 @@ from ccstream.wire.catalogue import CHANNELS
 
 __all__ = ["PARTS", "endpoints", "make_app", "make_parts", "make_services"]
 
-PARTS: Final[tuple[Callable[[Services], Part], ...]] = ()
-"""The parts beside the probes."""
+PARTS: Final[tuple[Callable[[Services], Part], ...]] = (Ingest,)
+"""The parts beside the probes and the document, which look at these."""
 
 OPEN_KEY: Final = "a gateway that lets everybody do everything has nothing to sign for"
 """Signs where ``gateway.auth`` is none, so that cursors outlive a restart there too."""
@@ -49,12 +52,12 @@ def make_services(
     Raises:
         SettingsError: the settings would let in whom they should not.
     """
-    gateway = settings.gateway
+    limiter = Limiter(settings.gateway)
     return Services(
         settings=settings,
         metrics=metrics or Metrics(channels={*CHANNELS, *settings.channels_extra}),
-        authenticator=authenticator or _authenticator(settings),
-        limiter=Limiter(gateway),
+        authenticator=authenticator or _authenticator(settings, limiter),
+        limiter=limiter,
         signer=Signer(_signing_key(settings)),
     )
 
@@ -64,7 +67,8 @@ def make_parts(
 ) -> list[Part]:
     """All parts, the probes first."""
     others = [make(services) for make in makers]
-    return [Probes(services, others), *others]
+    parts = [Probes(services, others), *others]
+    return [*parts, Documents(endpoints(parts))]
 
 
 def endpoints(parts: Sequence[Part]) -> list[Endpoint]:
@@ -120,16 +124,16 @@ def make_app(
     return app
 
 
-def _authenticator(settings: Settings) -> Authenticator:
+def _authenticator(settings: Settings, limiter: Limiter) -> Authenticator:
     gateway = settings.gateway
-    if gateway.auth == "none":
-        if not is_loopback(gateway.host):
-            raise SettingsError(
-                f"gateway.host {gateway.host} is reached from other machines, and gateway.auth "
-                "none would let them do everything; set gateway.auth to required"
-            )
-        return Everybody()
-    raise SettingsError("gateway.auth required needs gateway.keys_file or gateway.oidc_…")
+    if gateway.auth == "required":
+        return credentials_of(gateway, limiter)
+    if not is_loopback(gateway.host):
+        raise SettingsError(
+            f"gateway.host {gateway.host} is reached from other machines, and gateway.auth none "
+            "would let them do everything; set gateway.auth to required"
+        )
+    return Everybody()
 
 
 def _signing_key(settings: Settings) -> str:

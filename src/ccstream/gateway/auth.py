@@ -18,7 +18,7 @@ Whoever is not granted an action may not do it; there is no grant that takes ano
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, Protocol, get_args
 
 from msgspec import Struct
@@ -47,6 +47,8 @@ ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
 ANY: Final = "*"
 
+_NAMED: Final[Mapping[str, Action]] = {action: action for action in ACTIONS}
+
 _GRANT: Final = re.compile(
     r"(?:(publish):(\*|[a-z][a-z0-9_]{0,49})|(read|agent|operate))(:self)?", re.ASCII
 )
@@ -68,8 +70,7 @@ class Grant(Struct, frozen=True):
         publish, channel, other, own = found.groups()
         if own and other in {"agent", "operate"}:
             return None
-        action: Action = publish or other
-        return cls(action, channel or ANY, own is not None)
+        return cls("publish" if publish else _NAMED[other], channel or ANY, own is not None)
 
     def __str__(self) -> str:
         channel = f":{self.channel}" if self.action == "publish" else ""

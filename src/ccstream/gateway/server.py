@@ -20,6 +20,7 @@ import uvicorn
 from ccstream.errors import SettingsError
 from ccstream.gateway.app import make_app
 from ccstream.gateway.endpoints import Services
+from ccstream.gateway.http_protocol import BoundedConfig
 from ccstream.ops.logs import logger
 from ccstream.ops.settings import GatewaySettings, Settings
 
@@ -87,8 +88,9 @@ class _Server(uvicorn.Server):
 
 def _config(app: Any, gateway: GatewaySettings) -> uvicorn.Config:
     password = gateway.tls_key_password
-    return uvicorn.Config(
+    return BoundedConfig(
         app,
+        headers_timeout_s=gateway.body_timeout_ms / 1000,
         lifespan="on",
         loop="asyncio",
         ws="none",

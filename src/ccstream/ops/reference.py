@@ -55,8 +55,9 @@ METRICS_HEAD = """\
 # Metrics
 
 A worker serves these on `http://<web.host>:<web.port>/metrics`, beside the process's own
-(`process_…`, `python_…`). Labels never hold a customer's key. A `channel` that is not configured
-is counted as `other`. Dashboards under `deploy/` use nothing that is not in this table.
+(`process_…`, `python_…`); a gateway serves those that begin with `ccstream_gateway_` on its own
+address. Labels never hold a customer's key. A `channel` that is not configured is counted as
+`other`. Dashboards under `deploy/` use nothing that is not in this table.
 
 | metric | kind | unit | labels | meaning |
 |---|---|---|---|---|

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from ccstream.ops import settings_sources as sources
 
 __all__ = [
+    "MINUTE_MS",
     "CartSettings",
     "ChunkSettings",
     "CommitSettings",

@@ -1,0 +1,201 @@
+"""``POST /v1/events``: CloudEvents in, one or a batch, answered when Kafka has stored them.
+
+*Retries.* An event's id, for its subject and source, counts once: an event that was stored and
+is posted again is dropped by the worker that folds it, whichever gateway took it. So a request
+that was answered with 503, or not at all, is to be sent again as it was. A sender that has no
+ids sends an ``Idempotency-Key`` with the request: ids are made from it, the caller and the
+event's place in the batch, the same each time and at each gateway. Nothing is remembered here.
+
+*Order.* Events of one subject are stored in the order of a batch, as far as they are stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import orjson
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ccstream.client.outbox import Outgoing
+from ccstream.errors import InvalidEventError
+from ccstream.gateway import cloudevents
+from ccstream.gateway.auth import authorise, identity_of
+from ccstream.gateway.bodies import read_body
+from ccstream.gateway.endpoints import Endpoint, Services
+from ccstream.gateway.ingest_api import OPERATION
+from ccstream.gateway.intake import Intake
+from ccstream.gateway.positions import position_text
+from ccstream.gateway.problems import FieldError, ProblemError
+from ccstream.wire.validate import ID_CHARS_MAX
+
+__all__ = ["Ingest"]
+
+RETRY_AFTER_S: Final = 2
+"""By then Kafka has been looked for again."""
+
+TURN_EVENTS: Final = 100
+"""Events of a batch after which other requests get a turn: about 3 ms of work."""
+
+IDS: Final = uuid.UUID("0b7a2a5e-51a5-5c0e-9d5b-3c1e2a4f6d80")
+"""The namespace of ids made from an Idempotency-Key (UUID version 5)."""
+
+_OTHER: Final = "other"
+
+
+class _Accepted(Struct, frozen=True):
+    """An event that is good, and the record that it becomes."""
+
+    event_id: str
+    channel: str
+    record: Outgoing
+
+
+class Ingest:
+    """The part that takes events."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings = services.settings.gateway
+        self._intake = Intake(services.settings)
+        self._known = frozenset(self._intake.channels)
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        return (
+            Endpoint(
+                method="POST",
+                path="/v1/events",
+                access="publish",
+                handler=self._post,
+                operation=OPERATION,
+            ),
+        )
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        await self._intake.open()
+        try:
+            yield
+        finally:
+            await self._intake.close()
+
+    def ready(self) -> str | None:
+        return self._intake.away
+
+    async def _post(self, request: Request) -> Response:
+        key = _idempotency_key(request)
+        body = await read_body(request, self._settings)
+        given = cloudevents.stated(request.headers, body)
+        count = len(given.events)
+        if count > self._settings.batch_events_max:
+            raise ProblemError(
+                "batch-too-large",
+                f"The batch has {count:,} events, at most {self._settings.batch_events_max:,} "
+                "are taken.",
+            )
+        if count > 1:
+            self._services.limiter.charge(identity_of(request), count - 1)
+        if self._intake.away is not None:
+            raise _unavailable(self._intake.away)
+        checked: list[_Accepted | ProblemError] = []
+        for index, event in enumerate(given.events):
+            if index and index % TURN_EVENTS == 0:
+                await asyncio.sleep(0)
+            checked.append(self._check(request, event, index, key))
+        answers = await self._store(checked)
+        return self._batch_answer(answers) if given.batch else _single_answer(answers[0])
+
+    def _check(
+        self, request: Request, event: Any, index: int, key: str | None
+    ) -> _Accepted | ProblemError:
+        try:
+            return self._checked(request, event, index, key)
+        except ProblemError as problem:
+            return problem
+
+    def _checked(self, request: Request, event: Any, index: int, key: str | None) -> _Accepted:
+        channel, source = cloudevents.channel_of(event)
+        if channel not in self._known:
+            detail = "source names a channel that there is not"
+            raise ProblemError(
+                "invalid-event",
+                f"The {detail}; there are {', '.join(self._intake.channels)}.",
+                errors=(FieldError("source", detail),),
+            )
+        identity = authorise(request, "publish", channel=channel)
+        made = None if key is None else str(uuid.uuid5(IDS, f"{identity.id}\0{key}\0{index}"))
+        fallback = cloudevents.Unstamped(made, time.time_ns() // 1_000_000)
+        fact = cloudevents.event_of(event, channel, source, fallback)
+        authorise(request, "publish", channel=channel, key=fact.subject)
+        trace = cloudevents.traceparent_of(event, request.headers.get("traceparent"))
+        try:
+            record = self._intake.writer(channel).write(fact, trace)
+        except InvalidEventError as problem:
+            raise cloudevents.rule_broken(type(fact), problem) from None
+        return _Accepted(fact.event_id, channel, record)
+
+    async def _store(self, checked: Sequence[_Accepted | ProblemError]) -> list[dict[str, Any]]:
+        """What is answered for each: status, and id and position, or the problem."""
+        good = [one for one in checked if isinstance(one, _Accepted)]
+        positions = iter(await self._intake.store([one.record for one in good]))
+        counts: Counter[tuple[str, ...]] = Counter()
+        answers: list[dict[str, Any]] = []
+        for one in checked:
+            if isinstance(one, ProblemError):
+                counts[_OTHER, "refused"] += 1
+                answers.append({"status": one.status, "problem": one})
+                continue
+            position = next(positions)
+            if position is None:
+                counts[one.channel, "unavailable"] += 1
+                problem = _unavailable("Kafka did not store it in time")
+                answers.append({"status": problem.status, "id": one.event_id, "problem": problem})
+                continue
+            counts[one.channel, "accepted"] += 1
+            token = position_text(self._services.signer, position)
+            answers.append({"status": 202, "id": one.event_id, "position": token})
+        self._services.metrics.add_many("ccstream_gateway_events_total", counts)
+        return answers
+
+    def _batch_answer(self, answers: Sequence[dict[str, Any]]) -> Response:
+        statuses = {answer["status"] for answer in answers}
+        if statuses == {503}:
+            raise answers[0]["problem"]
+        for answer in answers:
+            if "problem" in answer:
+                answer["problem"] = answer["problem"].document()
+        return _json(207 if statuses - {202} else 202, {"events": answers})
+
+
+def _single_answer(answer: dict[str, Any]) -> Response:
+    if "problem" in answer:
+        raise answer["problem"]
+    return _json(202, {"id": answer["id"], "position": answer["position"]})
+
+
+def _json(status: int, body: object) -> Response:
+    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key: str | None = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= ID_CHARS_MAX:
+        raise ProblemError(
+            "invalid-request", f"Idempotency-Key has not 1 to {ID_CHARS_MAX} characters."
+        )
+    return key
+
+
+def _unavailable(reason: str) -> ProblemError:
+    return ProblemError(
+        "unavailable",
+        f"{reason[0].upper()}{reason[1:]}; send it again as it was.",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
-__all__ = ["BATCH", "STRUCTURED", "cloud_event"]
+import msgspec
+
+from ccstream.domain.events import Event
+from ccstream.wire.catalogue import event_type
+
+__all__ = ["BATCH", "STRUCTURED", "as_cloud_event", "cloud_event"]
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -35,3 +42,21 @@ def cloud_event(**changed: Any) -> dict[str, Any]:
         else:
             holder[key] = value
     return event
+
+
+def as_cloud_event(event: Event) -> dict[str, Any]:
+    """An event as the CloudEvent that states it."""
+    fields = msgspec.to_builtins(event, builtin_types=(bytes,))
+    if fields["observed"] is not None:
+        fields["observed"] = fields["observed"].hex()
+    channel, source = fields.pop("channel"), fields.pop("source")
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=fields.pop("occurred_at"))
+    return {
+        "specversion": "1.0",
+        "id": fields.pop("event_id"),
+        "type": event_type(type(event)),
+        "source": f"/{quote(channel, safe='')}/{quote(source, safe='')}",
+        "subject": fields.pop("subject"),
+        "time": moment.isoformat(timespec="milliseconds"),
+        "data": fields,
+    }

@@ -71,8 +71,11 @@ class GatewayProcess:
         finally:
             connection.close()
 
-    def post(self, event: Any, media_type: str = "application/cloudevents+json") -> Reply:
-        return self.ask("POST", "/v1/events", json.dumps(event).encode(), content_type=media_type)
+    def post(
+        self, event: Any, media_type: str = "application/cloudevents+json", **headers: str
+    ) -> Reply:
+        body = json.dumps(event).encode()
+        return self.ask("POST", "/v1/events", body, content_type=media_type, **headers)
 
     def wait_ready(self, timeout_s: float = 40.0) -> None:
         deadline = time.monotonic() + timeout_s

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from ccstream.domain.events import CartItemAdded, Money
+from ccstream.domain.events import CartItemAdded, Event, Money
 from ccstream.gateway.positions import position_of
 from ccstream.ops.settings import Settings
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import header
 from tests.gateway.calls import call, post
-from tests.gateway.events import BATCH, cloud_event
+from tests.gateway.events import BATCH, as_cloud_event, cloud_event
+from tests.wire.samples import SAMPLES
 
 codec = Codec()
 
@@ -66,6 +67,15 @@ async def test_an_event_is_answered_with_its_id_and_where_it_is(
         quantity=1,
         unit_price=Money(990, "EUR"),
     )
+
+
+@pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
+async def test_each_type_of_event_arrives_as_it_was_meant(
+    app: Any, settings: Settings, event: Event
+) -> None:
+    answer = await post(app, as_cloud_event(event))
+    assert answer.status == 202, answer
+    assert codec.decode_event(stored(settings, app, answer.json["position"]).value()) == event
 
 
 async def test_binary_mode_has_attributes_as_headers_and_the_fields_as_the_body(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ccstream.gateway.cloudevents import BATCH, BINARY, ENVELOPE, STRUCTURED
 from ccstream.gateway.json_schemas import object_schema, record_name
-from ccstream.wire.catalogue import EVENTS, RECORDS
+from ccstream.wire.catalogue import CHANNELS, EVENTS, RECORDS
 from ccstream.wire.schemas import SchemaSet
 from ccstream.wire.validate import ID_CHARS_MAX
 
@@ -18,6 +18,9 @@ PROBLEMS: Final = (
 )
 
 _TRACEPARENT: Final = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+_SOURCE: Final = (
+    f"^/({'|'.join(CHANNELS)}|[a-z][a-z0-9_]{{0,49}})/([A-Za-z0-9._~-]|%[0-9A-F]{{2}}){{1,200}}$"
+)
 
 
 def _ref(name: str) -> dict[str, Any]:
@@ -151,8 +154,9 @@ def _cloud_event(fullname: str, doc: str) -> dict[str, Any]:
             "type": {"const": fullname},
             "source": {
                 "type": "string",
-                "pattern": "^/[a-z][a-z0-9_]{0,49}/[A-Za-z0-9._~%-]{1,200}$",
-                "description": "/channel/source, each percent-encoded.",
+                "pattern": _SOURCE,
+                "description": "/channel/source, each percent-encoded where it has other "
+                "characters. The channel is one of those named, or one added by configuration.",
             },
             "subject": {
                 "type": "string",

@@ -41,7 +41,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "not-found": Kind(404, "There is no such thing"),
     "method-not-allowed": Kind(405, "The method is not one of this path's"),
     "body-timeout": Kind(408, "The body did not arrive in time"),
-    "not-reached": Kind(409, "What was asked for is not there yet"),
     "body-too-large": Kind(413, "The body is too large"),
     "batch-too-large": Kind(413, "The batch has too many events"),
     "unsupported-media-type": Kind(415, "The media type is not taken"),

@@ -109,8 +109,10 @@ def worker(
 
         die_with(parent)
 
+    from ccstream.engine.allocator import share_one_heap
     from ccstream.engine.worker import run
 
+    share_one_heap()
     return run(settings, web_socket)
 
 

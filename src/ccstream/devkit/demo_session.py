@@ -29,6 +29,10 @@ __all__ = ["DemoSession", "Latencies"]
 LATENCIES_MAX = 10_000
 """Of each channel; the oldest half is forgotten above it, so that a demo may run for days."""
 
+_PRODUCERS_START_S = 0.6
+"""librdkafka asks for a producer's id half a second after it is made, unless it was connected at
+once. A channel's producer is made long before its first customer comes; so are these."""
+
 _PENDING_MAX = 50_000
 """Events whose arrival is still waited for; beyond, the oldest is given up."""
 
@@ -137,6 +141,7 @@ class DemoSession:
                 channel=channel, source=f"{channel}-demo", settings=settings, view=view, linger_ms=0
             )
             self.publishers[channel] = await self._stack.enter_async_context(publisher)
+        await asyncio.sleep(_PRODUCERS_START_S)
 
     def _settings(self) -> Settings:
         given: dict[str, Any] = {"web__port": 0, "kafka__bootstrap": self._bootstrap}

@@ -18,7 +18,6 @@ import structlog
 
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import Rules, make_plans
-from ccstream.engine.allocator import share_one_heap
 from ccstream.engine.app import EngineApp, make_app
 from ccstream.engine.assignment import check_group_metadata_layout
 from ccstream.engine.chunks import ChunkLoop, Pace
@@ -397,5 +396,4 @@ def run(settings: Settings, web_socket: int | None = None) -> int:
             loop.add_signal_handler(number, stop.set)
         return await Worker(settings, web_socket=web_socket).run(stop)
 
-    share_one_heap()
     return asyncio.run(main())

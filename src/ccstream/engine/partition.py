@@ -67,7 +67,8 @@ class Partition:
 
     def index_timers(self) -> None:
         """Find the timers in the rows as they are now."""
-        self.timers.rebuild(self.tables[TIMERS])
+        if TIMERS in self.tables:  # an application of others may have none
+            self.timers.rebuild(self.tables[TIMERS])
 
     def begin_epoch(self, epoch: int) -> None:
         """Versions given out from here on are above all of earlier epochs.

@@ -80,7 +80,13 @@ def main() -> int:
     say(f"took {(time.monotonic() - began) / 60:.1f} minutes")
     document = results.document(found)
     print(report.table(document))
-    if not (failed or arguments.dry or arguments.questions or arguments.scale != 1):
+    if not (failed or arguments.dry or arguments.scale != 1):
+        if arguments.questions:
+            try:
+                document = results.renewed(document)
+            except ValueError as error:
+                say(f"not written: {error}")
+                return 0
         say(f"written: {results.write(document)}")
     return int(failed)
 

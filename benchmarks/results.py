@@ -15,7 +15,16 @@ from typing import Any
 
 from ccstream.devkit.kafka_jars import KAFKA_VERSION
 
-__all__ = ["FOLDER", "Result", "describe_machine", "document", "median_of", "newest", "write"]
+__all__ = [
+    "FOLDER",
+    "Result",
+    "describe_machine",
+    "document",
+    "median_of",
+    "newest",
+    "renewed",
+    "write",
+]
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -73,6 +82,26 @@ def write(content: dict[str, Any], folder: Path = FOLDER) -> Path:
     path = folder / f"{content['date']}.json"
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def renewed(content: dict[str, Any], folder: Path = FOLDER) -> dict[str, Any]:
+    """The newest file's content with these results in place of its own of the same questions.
+
+    Raises:
+        ValueError: there is no file, or it is of another machine.
+    """
+    path = newest(folder)
+    before = json.loads(path.read_text(encoding="utf-8")) if path is not None else {}
+    if before.get("machine") != content["machine"]:
+        raise ValueError("there is no result file of this machine, as it is now, to renew")
+    asked = {one["question"] for one in content["results"]}
+    kept = [one for one in before["results"] if one["question"] not in asked]
+    order = list(dict.fromkeys(one["question"] for one in before["results"]))
+    both = [*kept, *content["results"]]
+    both.sort(
+        key=lambda one: order.index(one["question"]) if one["question"] in order else len(order)
+    )
+    return {**content, "results": both}
 
 
 def newest(folder: Path = FOLDER) -> Path | None:

@@ -13,7 +13,7 @@ from benchmarks.checks import check_cart_snapshots, check_json_carts, check_last
 from benchmarks.load import CartModel, Load
 from benchmarks.records import BenchmarkError
 from benchmarks.report import markdown, table
-from benchmarks.results import Result, document, median_of, newest, write
+from benchmarks.results import Result, document, median_of, newest, renewed, write
 from ccstream.domain.events import Event
 from ccstream.wire.codec import Codec
 
@@ -216,3 +216,18 @@ def test_a_result_file_has_the_agreed_form(tmp_path: Any) -> None:
     assert "| memory | bytes per cart, bytes |\n|---|---:|\n| ccstream | 1,500 |" in markdown(read)
     assert "memory" not in markdown(read, frozenset({"throughput"}))
     assert "events_per_second" in table(read)
+
+
+def test_questions_asked_again_take_the_place_of_their_figures(tmp_path: Any) -> None:
+    def figure(question: str, value: float) -> Result:
+        return Result(question, "ccstream", "seconds", value, "s", [value])
+
+    with pytest.raises(ValueError, match="no result file"):
+        renewed(document([figure("fold", 1)]), tmp_path)
+    write(document([figure("fold", 1), figure("memory", 2)]), tmp_path)
+    found = renewed(document([figure("fold", 3), figure("restore", 4)]), tmp_path)["results"]
+    assert [(one["question"], one["value"]) for one in found] == [
+        ("fold", 3),
+        ("memory", 2),
+        ("restore", 4),
+    ]

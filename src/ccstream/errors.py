@@ -11,6 +11,7 @@
     ├── TopicMismatchError       the cluster's topics are not what the catalogue says
     ├── BrokerUnavailableError   no broker answered in time
     ├── BrokerRefusedError       the broker answered, and refused
+    ├── AccessDeniedError        the cluster takes no such login, or the user lacks a right
     ├── RegistryUnavailableError no schema registry answered, or it refused
     ├── DeliveryError            a record could not be stored by the broker
     ├── StalledError             records wait and nothing folds them
@@ -28,6 +29,7 @@ Each names what was wrong, where, and what to do about it; none carries a person
 from __future__ import annotations
 
 __all__ = [
+    "AccessDeniedError",
     "BrokerRefusedError",
     "BrokerUnavailableError",
     "CcstreamError",
@@ -102,6 +104,10 @@ class RegistryUnavailableError(CcstreamError):
 
 class BrokerRefusedError(CcstreamError):
     """The broker answered, and refused."""
+
+
+class AccessDeniedError(CcstreamError):
+    """The cluster does not take this client's login or certificate, or its user lacks a right."""
 
 
 class DeliveryError(CcstreamError):

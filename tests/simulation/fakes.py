@@ -292,6 +292,9 @@ class FakeCluster:
         self._clock = clock
         self._point = point
 
+    def check_rights(self, topics: Iterable[str]) -> None:
+        """Everybody may do everything."""
+
     def partition_counts(self) -> dict[str, int]:
         self._point("partition counts")
         return dict(self._broker.topics)

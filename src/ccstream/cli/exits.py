@@ -6,6 +6,7 @@ import os
 from enum import IntEnum
 
 from ccstream.errors import (
+    AccessDeniedError,
     BrokerUnavailableError,
     CcstreamError,
     DeliveryError,
@@ -34,6 +35,7 @@ class ExitCode(IntEnum):
     MISSING_PART = 7
     STORE = 8
     STALLED = 9
+    DENIED = 10
     BUG = 70
     INTERRUPTED = 130
 
@@ -56,6 +58,9 @@ MEANINGS: dict[ExitCode, str] = {
     "back-off.",
     ExitCode.STALLED: "A worker had records to fold and folded none for `engine.stall_timeout_ms`. "
     "Restart it; the reason says where it was stuck.",
+    ExitCode.DENIED: "The cluster does not take the login or the certificate, or the user lacks a "
+    "right; the message says which. A worker that ends so is to be restarted, with back-off: it "
+    "reads its secrets again, and goes on where it was once this is mended.",
     ExitCode.BUG: "An error in ccstream itself; please report it. A worker that ends so is to "
     "be restarted.",
     ExitCode.INTERRUPTED: "Ended by Ctrl-C.",
@@ -66,6 +71,8 @@ def code_of(error: CcstreamError) -> ExitCode:
     """The exit code of an error that reached the command line."""
     if isinstance(error, BrokerUnavailableError | RegistryUnavailableError):
         return ExitCode.BROKER_UNAVAILABLE
+    if isinstance(error, AccessDeniedError):
+        return ExitCode.DENIED
     if isinstance(error, InvalidEventError | RulesError | UndecodableError):
         return ExitCode.USAGE
     if isinstance(error, DeliveryError | OutboxError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ccstream.cli.options import AppId, Bootstrap, Json
+from ccstream.cli.topic_acls import acls
 
 if TYPE_CHECKING:
     from ccstream.ops.broker import Broker
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(help="Plan and make the topics, as the catalogue has them.")
+app.command("acls")(acls)
 
 Partitions = Annotated[
     int | None, typer.Option(help="Partitions of every topic, if not as configured.")

@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from ccstream.client.surroundings import refused
 from ccstream.errors import BrokerUnavailableError, DeliveryError, TopicMismatchError
+from ccstream.ops.refusals import denied, told
 
 __all__ = ["AckProducer", "Acknowledge", "Headers", "NoRoomError"]
 
@@ -73,6 +74,7 @@ class AckProducer:
         self._progress: asyncio.Future[None] | None = None
         self._broken = False
         self._away_logged = float("-inf")
+        self._last: KafkaError | None = None
         self.trouble: str | None = None
         """What librdkafka complained of last, None again once a record got through."""
 
@@ -91,7 +93,8 @@ class AckProducer:
     async def reach(self, topic: str, timeout_s: float) -> int:
         """The number of the topic's partitions.
 
-        Raises ``BrokerUnavailableError`` if no broker answers in time and
+        Raises ``AccessDeniedError`` if the brokers do not take this client's login or its user
+        may not use the topic, ``BrokerUnavailableError`` if none answers in time and
         ``TopicMismatchError`` if there is no such topic.
         """
         producer = self._opened()
@@ -99,14 +102,16 @@ class AckProducer:
             found = await asyncio.to_thread(producer.list_topics, topic, timeout_s)
         except KafkaException as error:
             producer.poll(0)  # fetches what librdkafka says of the attempts
+            where = self._config["bootstrap.servers"]
+            if self._last is not None and (no := denied(self._last, f"No way into {where}")):
+                raise no from error
             raise BrokerUnavailableError(
-                f"No broker answered at {self._config['bootstrap.servers']} within "
-                f"{timeout_s:g} s ({self.trouble or error.args[0].str()}). Is it running, and "
-                "is the address right?"
+                f"No broker answered at {where} within {timeout_s:g} s "
+                f"({self.trouble or error.args[0].str()}). Is it running, and is the address right?"
             ) from error
         problem = found.topics[topic].error
         if problem is not None:
-            raise TopicMismatchError(
+            raise denied(problem, f"{topic} cannot be written") or TopicMismatchError(
                 f"The topic {topic} cannot be written: {problem.str()}. "
                 "`ccstream topics apply` makes the topics that ccstream needs."
             )
@@ -133,7 +138,7 @@ class AckProducer:
         except BufferError as error:
             raise NoRoomError from error
         except KafkaException as error:
-            raise DeliveryError(f"{topic}: {error.args[0].str()}") from error
+            raise DeliveryError(f"{topic}: {told(error.args[0])}") from error
         if self._tick_s > TICK_S_MIN:
             self._schedule(TICK_S_MIN)
 
@@ -206,7 +211,9 @@ class AckProducer:
 
     def _on_error(self, error: KafkaError) -> None:
         assert self._loop is not None
-        self.trouble = error.str()
+        self.trouble = told(error)
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # says nothing that the others do not
+            self._last = error
         if error.fatal() or error.code() == KafkaError._FATAL:
             self._broken = True
         elif self._loop.time() - self._away_logged > AWAY_LOG_S:
@@ -214,6 +221,6 @@ class AckProducer:
             log.warning(
                 "Kafka at %s: %s. Trying again; %d records wait.",
                 self._config["bootstrap.servers"],
-                error.str(),
+                self.trouble,
                 self.in_flight,
             )

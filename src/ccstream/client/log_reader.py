@@ -19,6 +19,7 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -27,8 +28,9 @@ from msgspec import Struct
 from ccstream.client.reader_rule import ReaderRule
 from ccstream.client.records import Gap
 from ccstream.client.surroundings import refused
-from ccstream.errors import BrokerUnavailableError, SettingsError, TopicMismatchError
+from ccstream.errors import AccessDeniedError, BrokerUnavailableError, TopicMismatchError
 from ccstream.ops.kafka_config import Isolation, admin_config, consumer_config
+from ccstream.ops.refusals import denied, told
 from ccstream.ops.settings import Settings
 from ccstream.wire.headers import epoch_of
 
@@ -50,11 +52,6 @@ TOPIC_CHECK_S: Final = 0.2
 
 AWAY_LOG_S: Final = 10.0
 """librdkafka tells of every attempt to connect; one line in so many seconds is enough."""
-
-REFUSED: Final = frozenset(
-    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
-)
-"""What trying again does not mend."""
 
 Positions = Mapping[tuple[str, int], int]
 """The next offset to read of each (topic, partition)."""
@@ -119,7 +116,7 @@ class LogReader:
         self._consumer: Consumer | None = None
         self._lost: set[tuple[str, int]] = set()
         self._away_logged = float("-inf")
-        self._trouble: str | None = None
+        self._last: KafkaError | None = None
         self.rule = rule or ReaderRule()
         self.positions: dict[tuple[str, int], int] = {}
         """The next offset of each partition."""
@@ -129,8 +126,9 @@ class LogReader:
     def start(self) -> None:
         """Connect and find the places to begin.
 
-        Raises ``BrokerUnavailableError`` if no broker answers in time, ``TopicMismatchError``
-        if a topic is not there by then, ``SettingsError`` if librdkafka refuses a setting.
+        Raises ``BrokerUnavailableError`` if no broker answers in time, ``AccessDeniedError`` if
+        they do not let this client in or read there, ``TopicMismatchError`` if a topic is not
+        there by then, ``SettingsError`` if librdkafka refuses a setting.
         """
         deadline = time.monotonic() + self._start_timeout_s
         try:
@@ -157,7 +155,7 @@ class LogReader:
     def read(self, timeout_s: float) -> list[Item]:
         """Wait at most so long for something; it and what else is there.
 
-        Raises ``SettingsError`` if reading is not allowed and ``BrokerUnavailableError`` for
+        Raises ``AccessDeniedError`` if reading is not allowed and ``BrokerUnavailableError`` for
         what does not mend by itself. A broker that is away is waited for.
         """
         consumer = self._opened()
@@ -200,11 +198,15 @@ class LogReader:
         return self._consumer
 
     def _partitions(self, consumer: Consumer, deadline: float) -> list[tuple[str, int]]:
+        looked = False
         while True:
             found = self._metadata(consumer, deadline)
             missing = [topic for topic in self._topics if topic not in found or found[topic].error]
             if not missing:
                 return [(topic, one) for topic in self._topics for one in found[topic].partitions]
+            if not looked and (hidden := self._hidden(missing[0])) is not None:
+                raise hidden
+            looked = True
             if time.monotonic() > deadline:
                 raise TopicMismatchError(
                     f"There is no topic {missing[0]}. `ccstream topics apply` makes the topics "
@@ -219,12 +221,24 @@ class LogReader:
             ).topics
         except KafkaException as error:
             consumer.poll(0)  # fetches what librdkafka says of the attempts
+            where, last = self._config["bootstrap.servers"], self._last
+            if last is not None and (no := denied(last, f"No way into {where}")):
+                raise no from error
             raise BrokerUnavailableError(
-                f"No broker answered at {self._config['bootstrap.servers']} within "
-                f"{self._start_timeout_s:g} s ({self._trouble or error.args[0].str()}). Is it "
-                "running, and is the address right?"
+                f"No broker answered at {where} within {self._start_timeout_s:g} s "
+                f"({(last or error.args[0]).str()}). Is it running, and is the address right?"
             ) from error
         return topics
+
+    def _hidden(self, topic: str) -> AccessDeniedError | None:
+        """A cluster does not list what this user may not see, but says so if asked for it."""
+        admin = AdminClient(admin_config(self._settings))
+        asked = admin.describe_topics(TopicCollection([topic]), request_timeout=QUESTION_S_MAX)
+        try:
+            asked[topic].result()
+        except KafkaException as error:
+            return denied(error.args[0], f"{topic} cannot be read")
+        return None
 
     def _offsets(
         self,
@@ -244,8 +258,9 @@ class LogReader:
                 for one, future in futures.items()
             }
         except KafkaException as error:
-            raise BrokerUnavailableError(
-                f"The ends of the logs could not be asked for: {error.args[0].str()}."
+            what = "The ends of the logs could not be asked for"
+            raise denied(error.args[0], what) or BrokerUnavailableError(
+                f"{what}: {error.args[0].str()}."
             ) from error
 
     def _take_error(self, message: Message, items: list[Item]) -> None:
@@ -260,10 +275,8 @@ class LogReader:
             items.append(EndOfLog(topic, partition, offset))
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             self._lost.add((topic, partition))
-        elif error.code() in REFUSED:
-            raise SettingsError(
-                f"This client may not read {topic} ({error.str()}). Grant its user READ there."
-            )
+        elif refused := denied(error, f"{topic} cannot be read"):
+            raise refused
         elif error.fatal():
             raise BrokerUnavailableError(f"{topic}[{partition}] cannot be read: {error.str()}.")
         else:
@@ -294,9 +307,12 @@ class LogReader:
         return gaps
 
     def _on_error(self, error: KafkaError) -> None:
-        self._trouble = error.str()
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return  # librdkafka looks for a group's coordinator, though nothing here is a group's
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # says nothing that the others do not
+            self._last = error
         if time.monotonic() - self._away_logged > AWAY_LOG_S:
             self._away_logged = time.monotonic()
             log.warning(
-                "Kafka at %s: %s. Trying again.", self._config["bootstrap.servers"], error.str()
+                "Kafka at %s: %s. Trying again.", self._config["bootstrap.servers"], told(error)
             )

@@ -22,6 +22,7 @@ from ccstream.client.ack_producer import Acknowledge, Headers, NoRoomError
 from ccstream.client.outbox import Outbox, Outgoing, Parked, Stored
 from ccstream.client.position import Position
 from ccstream.errors import DeliveryError, OutboxError, OutboxFullError
+from ccstream.ops import refusals
 
 __all__ = ["OutboxSender"]
 
@@ -271,7 +272,7 @@ class OutboxSender:
             if told is not None and not told.done():
                 told.set_exception(DeliveryError(f"Kafka refuses the event: {error.str()}"))
         else:
-            self._try_later(key, error.str())
+            self._try_later(key, refusals.told(error))
             return
         queue = self._queues[key]
         queue.popleft()

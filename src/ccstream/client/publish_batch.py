@@ -15,6 +15,7 @@ from ccstream.client.outbox_sender import OutboxSender
 from ccstream.client.position import Position
 from ccstream.domain.events import Event
 from ccstream.errors import DeliveryError
+from ccstream.ops.refusals import told
 
 __all__ = ["PublishBatch"]
 
@@ -102,7 +103,7 @@ class PublishBatch:
 
     def _acknowledged(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
-            self._fail(DeliveryError(f"Kafka did not store the event: {error.str()}"))
+            self._fail(DeliveryError(f"Kafka did not store the event: {told(error)}"))
         self._ended += 1
         self._progress.set()
 

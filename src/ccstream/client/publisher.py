@@ -32,6 +32,7 @@ from ccstream.domain.events import Event
 from ccstream.errors import DeliveryError, InvalidEventError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import producer_config
+from ccstream.ops.refusals import told
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import topic_numbers
 
@@ -120,9 +121,10 @@ class ChannelPublisher:
     async def start(self) -> Self:
         """Connect.
 
-        Raises ``BrokerUnavailableError`` if no broker answers in time and
-        ``TopicMismatchError`` if the channel has no topic there. With an outbox neither is
-        needed to begin with; ``OutboxError`` if its file cannot be used.
+        Raises ``BrokerUnavailableError`` if no broker answers in time, ``AccessDeniedError`` if
+        they do not let this client in or publish there, and ``TopicMismatchError`` if the
+        channel has no topic there. With an outbox nothing of this is needed to begin with;
+        ``OutboxError`` if its file cannot be used.
         """
         await asyncio.to_thread(self._writer.prepare)
         self._producer.open()
@@ -305,4 +307,4 @@ def _settle(future: asyncio.Future[Position], error: KafkaError | None, message:
     if error is None:
         future.set_result(Position.of(message))
     else:
-        future.set_exception(DeliveryError(f"Kafka did not store the event: {error.str()}"))
+        future.set_exception(DeliveryError(f"Kafka did not store the event: {told(error)}"))

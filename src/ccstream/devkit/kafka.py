@@ -62,6 +62,9 @@ class LocalKafka:
     ``brief``: the node lives for minutes and is not measured, so Java compiles it quickly.
     ``proxy_port``: where a proxy of the caller's listens. Clients that come by it are told to stay
     with it; it forwards them to :attr:`behind_proxy`. 0 for none.
+    ``listeners``: more listeners by name, in capitals, each with its security protocol, as
+    ``{"SECURED": "SASL_SSL"}``; what they need besides goes into ``config``. :meth:`address` says
+    where each is.
     ``report``: told in plain words before anything slow happens.
     """
 
@@ -75,6 +78,7 @@ class LocalKafka:
         heap_mb: int = HEAP_MB,
         brief: bool = True,
         proxy_port: int = 0,
+        listeners: Mapping[str, str] = MappingProxyType({}),
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._version = version
@@ -88,6 +92,8 @@ class LocalKafka:
             self._java_options.append(_QUICK_COMPILER)
         self._proxy_port = proxy_port
         self._behind_proxy = 0
+        self._protocols = dict(listeners)
+        self._ports: dict[str, int] = {}
         self._report = report
         self._node: ChildProcess | None = None
 
@@ -97,6 +103,12 @@ class LocalKafka:
         if not self._port:
             raise DevkitError("Kafka has not been started yet: call start() first.")
         return f"{LOOPBACK}:{self._port}"
+
+    def address(self, listener: str) -> str:
+        """``host:port`` of one of the listeners; the same before and after :meth:`restart`."""
+        if listener not in self._ports:
+            raise DevkitError(f"Kafka was not started with a listener {listener}.")
+        return f"{LOOPBACK}:{self._ports[listener]}"
 
     @property
     def behind_proxy(self) -> int:
@@ -134,6 +146,7 @@ class LocalKafka:
             for attempt in range(BIND_ATTEMPTS_MAX):
                 self._port = self._port_wanted or free_port()
                 self._behind_proxy = free_port() if self._proxy_port else 0
+                self._ports = {name: free_port() for name in self._protocols}
                 said = len(self.log)
                 if self._launch(java, jars):
                     return self
@@ -208,6 +221,9 @@ class LocalKafka:
                 data=folder / "data",
                 config=self._config,
                 proxied=(self._behind_proxy, self._proxy_port) if self._proxy_port else None,
+                more_listeners={
+                    name: (self._protocols[name], port) for name, port in self._ports.items()
+                },
             ),
             encoding="utf-8",
         )

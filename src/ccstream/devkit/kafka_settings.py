@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 __all__ = ["CLUSTER_ID", "render"]
@@ -60,21 +61,29 @@ def render(
     data: Path,
     config: Mapping[str, str],
     proxied: tuple[int, int] | None = None,
+    more_listeners: Mapping[str, tuple[str, int]] = MappingProxyType({}),
 ) -> str:
     """``server.properties`` for a node that listens on ``host`` and keeps its log in ``data``.
 
     ``config`` overrides any of :data:`QUICK` and may add what is not listed there. ``proxied``
     adds a listener for a proxy: the port it listens on, and the proxy's, which it advertises.
+    ``more_listeners`` adds others by name, each with its security protocol and its port.
     """
     listeners = {"PLAINTEXT": port, "CONTROLLER": controller_port}
     advertised = {"PLAINTEXT": port}
     more: dict[str, str] = {}
+    protocols = {name: protocol for name, (protocol, _) in more_listeners.items()}
+    for name, (_, listens_on) in more_listeners.items():
+        listeners[name] = advertised[name] = listens_on
     if proxied is not None:
         listeners["PROXIED"], advertised["PROXIED"] = proxied
-        # The node itself, which writes the markers of transactions, does not go by the proxy.
+    if advertised.keys() != {"PLAINTEXT"}:
+        # The node itself, which writes the markers of transactions, goes by none of the others.
         more = {
             "inter.broker.listener.name": "PLAINTEXT",
-            "listener.security.protocol.map": ",".join(f"{n}:PLAINTEXT" for n in listeners),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{protocols.get(name, 'PLAINTEXT')}" for name in listeners
+            ),
         }
     settings = {
         **QUICK,

@@ -16,13 +16,21 @@ from confluent_kafka import (
     KafkaException,
     Message,
     Producer,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
 
 from ccstream.engine.restore import ChangelogRange, RestoreProgress, restore
 from ccstream.engine.store import Table
-from ccstream.errors import BrokerUnavailableError, StateError
+from ccstream.errors import (
+    AccessDeniedError,
+    BrokerUnavailableError,
+    CcstreamError,
+    StateError,
+)
+from ccstream.ops.kafka_log import Complaints
+from ccstream.ops.refusals import denied
 
 __all__ = ["Cluster", "TopicPartitionKey"]
 
@@ -58,17 +66,23 @@ class Cluster:
         producer_config: Mapping[str, Any],
         group: str,
     ) -> None:
-        self._admin = AdminClient(dict(admin_config))
+        self._complaints = Complaints("takeover")
+        self._admin = AdminClient(dict(admin_config) | {"error_cb": self._complaints})
         self._producer_config = dict(producer_config)
         self._consumer_config = {**consumer_config, "group.id": group, "enable.auto.commit": False}
         self._committed = self._consumer("read_committed")
 
     def partition_counts(self) -> dict[str, int]:
-        """The topics there are, with their partition counts."""
+        """The topics there are, with their partition counts.
+
+        Raises:
+            AccessDeniedError: the brokers do not take this worker's login or certificate.
+            BrokerUnavailableError: none answered in time.
+        """
         try:
             metadata = self._admin.list_topics(timeout=_CONNECT_TIMEOUT)
         except KafkaException as error:
-            raise _no_answer(error) from error
+            raise self._no_answer(error) from error
         return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
     def has_transactions(self) -> bool:
@@ -76,8 +90,23 @@ class Cluster:
         try:
             name = self._admin.list_topics(timeout=_CONNECT_TIMEOUT).cluster_id
         except KafkaException as error:
-            raise _no_answer(error) from error
+            raise self._no_answer(error) from error
         return not str(name).startswith(_MOCK_CLUSTER)
+
+    def check_rights(self, topics: Iterable[str]) -> None:
+        """Tell topics that this worker may not see from those that are not there.
+
+        Raises:
+            AccessDeniedError: one of them is hidden from this worker's user.
+        """
+        asked = TopicCollection(list(topics))
+        for topic, future in self._admin.describe_topics(asked, request_timeout=_TIMEOUT).items():
+            try:
+                future.result()
+            except KafkaException as error:
+                refused = denied(error.args[0], f"{topic} cannot be used")
+                if refused is not None:
+                    raise refused from error
 
     def use(self, topics: Iterable[str]) -> None:
         """Mention topics to a broker that makes them on first use: the embedded one."""
@@ -160,15 +189,14 @@ class Cluster:
                 KafkaError.REQUEST_TIMED_OUT,
             ):
                 return None
-            raise BrokerUnavailableError(
-                f"the group's offsets could not be read: {error.args[0].str()}"
-            ) from error
+            raise _unreadable(error.args[0], "the group's offsets could not be read") from error
         offsets: dict[TopicPartitionKey, int | None] = {}
         for one in answer:
             if one.error is not None:
                 if one.error.code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
                     return None
-                raise StateError(f"offset of {one.topic}[{one.partition}]: {one.error.str()}")
+                what = f"the offset of {one.topic}[{one.partition}] could not be read"
+                raise denied(one.error, what) or StateError(f"{what}: {one.error.str()}")
             offsets[one.topic, one.partition] = one.offset if one.offset >= 0 else None
         return offsets
 
@@ -187,9 +215,7 @@ class Cluster:
         try:
             producer.init_transactions(_FENCE_TIMEOUT)
         except KafkaException as error:
-            raise BrokerUnavailableError(
-                f"the previous owner could not be fenced: {error.args[0].str()}"
-            ) from error
+            raise _unreadable(error.args[0], "the previous owner could not be fenced") from error
 
     def restore(
         self,
@@ -223,7 +249,8 @@ class Cluster:
                     elif error.code() == KafkaError._PARTITION_EOF:
                         return messages
                     elif not error.retriable():
-                        raise StateError(f"could not read {topic}: {error.str()}")
+                        what = f"could not read {topic}"
+                        raise denied(error, what) or StateError(f"{what}: {error.str()}")
         finally:
             consumer.close()
 
@@ -253,6 +280,16 @@ class Cluster:
 
     def close(self) -> None:
         self._committed.close()
+
+    def _no_answer(self, error: KafkaException) -> CcstreamError:
+        """Why nothing came: librdkafka tells of refused logins aside, and goes on trying."""
+        self._admin.poll(0)
+        last = self._complaints.last
+        what = f"no broker answered within {_CONNECT_TIMEOUT:.0f} s"
+        refused = None if last is None else denied(last, what)
+        return refused or BrokerUnavailableError(
+            f"{what}: {error.args[0].str() if last is None else last.str()}"
+        )
 
     def _setting(self, topic: str, name: str) -> str | None:
         """A topic's setting, None if the broker does not tell."""
@@ -285,17 +322,13 @@ class Cluster:
             try:
                 found[one.topic, one.partition] = max(0, future.result().offset)
             except KafkaException as error:
-                raise BrokerUnavailableError(
-                    f"the end of {one.topic}[{one.partition}] could not be read: "
-                    f"{error.args[0].str()}"
-                ) from error
+                what = f"the end of {one.topic}[{one.partition}] could not be read"
+                raise _unreadable(error.args[0], what) from error
         return found
 
 
-def _no_answer(error: KafkaException) -> BrokerUnavailableError:
-    return BrokerUnavailableError(
-        f"no broker answered within {_CONNECT_TIMEOUT:.0f} s: {error.args[0].str()}"
-    )
+def _unreadable(error: KafkaError, what: str) -> AccessDeniedError | BrokerUnavailableError:
+    return denied(error, what) or BrokerUnavailableError(f"{what}: {error.str()}")
 
 
 def _some(consumer: Consumer) -> list[Message]:

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from ccstream.engine.delivery import SourceOffset
 from ccstream.errors import DeliveryError, StateError
+from ccstream.ops.refusals import denied
 
 __all__ = ["DataPlane"]
 
@@ -65,6 +66,7 @@ class DataPlane:
 
         Raises:
             StateError: the position to read from is no longer, or not yet, in the log.
+            AccessDeniedError: this worker may not read an input any more.
             DeliveryError: an error that does not mend by itself.
         """
         first = self._consumer.poll(timeout)
@@ -111,4 +113,5 @@ class DataPlane:
                 self._trouble = error.str()
                 log.warning("inputs cannot be read for now", reason=self._trouble)
             return True
-        raise DeliveryError(f"could not read {message.topic()}: {error.str()} ({error.name()})")
+        what = f"could not read {message.topic()}"
+        raise denied(error, what) or DeliveryError(f"{what}: {error.str()} ({error.name()})")

@@ -79,14 +79,22 @@ class Layout:
         """The partition numbers of which only a part is assigned: they wait."""
         return frozenset(number for _, number in assigned) - self.whole(assigned)
 
-    def check(self, counts: Mapping[str, int]) -> None:
+    def check(
+        self,
+        counts: Mapping[str, int],
+        check_rights: Callable[[Iterable[str]], None] = lambda _: None,
+    ) -> None:
         """Compare with the cluster's topics.
+
+        ``check_rights`` is called with those that are missing, and raises if they are only hidden:
+        a cluster does not list what its user may not see.
 
         Raises:
             TopicMismatchError: a topic is missing or has another partition count.
         """
         missing = [topic for topic in (*self.topics, OWNERS_TOPIC) if topic not in counts]
         if missing:
+            check_rights(missing)
             raise TopicMismatchError(
                 f"{len(missing)} topics are missing, {missing[0]} for one; "
                 "make them with `ccstream topics apply`"

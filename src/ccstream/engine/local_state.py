@@ -62,5 +62,7 @@ def make_standbys(
     """What follows partitions of others, None where nothing is to."""
     if not settings.state.standby_replicas:
         return None
-    config = consumer_config(settings, isolation="read_committed", role="standby")
+    config = consumer_config(
+        settings, isolation="read_committed", role="standby", group_id=settings.app_id
+    )
     return Standbys(config, layout, cluster, clock, stores, gauges)

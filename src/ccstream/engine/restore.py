@@ -17,6 +17,7 @@ from msgspec import Struct, field
 
 from ccstream.engine.store import Table
 from ccstream.errors import BrokerUnavailableError, StateError
+from ccstream.ops.refusals import denied
 
 __all__ = ["ChangelogRange", "RestoreProgress", "place_of", "restore", "row_of"]
 
@@ -132,7 +133,8 @@ def _read(
                     continue
                 if error.retriable() or error.code() == KafkaError._ALL_BROKERS_DOWN:
                     continue
-                raise StateError(f"could not restore {tp[0]}[{tp[1]}]: {error.str()}")
+                what = f"could not restore {tp[0]}[{tp[1]}]"
+                raise denied(error, what) or StateError(f"{what}: {error.str()}")
             tables[tp].restore(*row_of(message))
             positions[tp] = offset + 1
         if len(messages) > events:

@@ -29,6 +29,7 @@ from ccstream.engine.store import Table
 from ccstream.engine.store_fit import wipe_if_unfit
 from ccstream.engine.stores import PartitionStore, Stores
 from ccstream.errors import BrokerUnavailableError, CcstreamError, StateError
+from ccstream.ops.refusals import told
 from ccstream.wire.catalogue import OWNERS_TOPIC
 
 __all__ = ["Follower", "Standby", "Standbys"]
@@ -182,7 +183,7 @@ class Follower:
             log.warning("a standby begins anew", partition=number, reason=error.str())
             self.drop(number)
         elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
-            self._give_up(number, error.str())
+            self._give_up(number, told(error))
         return number
 
     def _give_up(self, number: int, reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from ccstream.errors import (
+    AccessDeniedError,
     BrokerUnavailableError,
     DeliveryError,
     DevkitError,
@@ -34,6 +35,7 @@ class ExitStatus(IntEnum):
     MISSING_PART = 7
     STORE = 8
     STALLED = 9
+    DENIED = 10
     FAILED = 70
 
 
@@ -41,6 +43,8 @@ def status_of(error: BaseException) -> ExitStatus:
     """The exit status of a worker that ended with ``error``."""
     if isinstance(error, FencedError):
         return ExitStatus.FENCED
+    if isinstance(error, AccessDeniedError):
+        return ExitStatus.DENIED
     if isinstance(error, BrokerUnavailableError | RegistryUnavailableError):
         return ExitStatus.BROKER_UNAVAILABLE
     if isinstance(error, DeliveryError):

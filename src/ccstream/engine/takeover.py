@@ -110,7 +110,7 @@ class TakeOver:
             self._stores.keep({*numbers, *assignment.standbys})
         if not numbers:
             return {}
-        self._layout.check(self._cluster.partition_counts())
+        self._layout.check(self._cluster.partition_counts(), self._cluster.check_rights)
         owners = self._owners()
         for owner in owners.values():
             self._check_owner(owner)

@@ -10,7 +10,14 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from ccstream.engine.delivery import Appended, ChangelogRecord, Headers, SourceOffset
-from ccstream.errors import BrokerUnavailableError, DeliveryError, FencedError
+from ccstream.errors import (
+    AccessDeniedError,
+    BrokerUnavailableError,
+    CcstreamError,
+    DeliveryError,
+    FencedError,
+)
+from ccstream.ops.refusals import denied
 
 __all__ = ["COMMIT_DEADLINE", "TransactionalProducer", "as_delivery_error", "last_rows", "noted_in"]
 
@@ -41,8 +48,13 @@ _FENCED = frozenset(
 )
 
 
-def as_delivery_error(error: KafkaError, what: str) -> DeliveryError | FencedError:
+def as_delivery_error(
+    error: KafkaError, what: str
+) -> AccessDeniedError | DeliveryError | FencedError:
     """Translate librdkafka's error once, at the boundary."""
+    refused = denied(error, what)
+    if refused is not None:
+        return refused
     if error.code() in _FENCED:
         return FencedError(f"{what}: another member has taken over ({error.name()})")
     return DeliveryError(f"{what}: {error.str()} ({error.name()})")
@@ -67,9 +79,9 @@ class TransactionalProducer:
         try:
             _repeat(lambda: self._producer.init_transactions(_CALL_TIMEOUT), _START_DEADLINE)
         except KafkaException as error:
-            raise BrokerUnavailableError(
-                "no broker took up transactions: "
-                f"{error.args[0].str()}; is the cluster reachable and does it have a "
+            what = "no broker took up transactions"
+            raise denied(error.args[0], what) or BrokerUnavailableError(
+                f"{what}: {error.args[0].str()}; is the cluster reachable and does it have a "
                 "transaction coordinator?"
             ) from error
 
@@ -194,7 +206,7 @@ class TransactionalProducer:
             "or away"
         )
 
-    def _refusal(self, error: KafkaError, topic: str) -> DeliveryError | FencedError:
+    def _refusal(self, error: KafkaError, topic: str) -> CcstreamError:
         """Why a record was not taken.
 
         A transaction that has failed takes none and says only that its state is wrong; why it

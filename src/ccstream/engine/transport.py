@@ -18,24 +18,47 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aiokafka.errors import KafkaError, RebalanceInProgressError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    RebalanceInProgressError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import Service
 
-from ccstream.errors import FencedError
+from ccstream.errors import AccessDeniedError, BrokerUnavailableError, FencedError
 from ccstream.ops.logs import logger
 
 if TYPE_CHECKING:
     from ccstream.engine.app import EngineApp
 
-__all__ = ["Consumer", "ControlThread", "Transport"]
+__all__ = ["Consumer", "ControlThread", "Transport", "group_error"]
 
 log = logger(__name__)
 
 _CHECK_INTERVAL = 1.0
 """Seconds between looks at the coordinator's parked errors."""
+
+
+_DENIED = (
+    GroupAuthorizationFailedError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+)
+
+
+def group_error(error: BaseException) -> AccessDeniedError | BrokerUnavailableError:
+    """What aiokafka raised about the group, as an error of ours."""
+    what = f"the consumer group cannot go on: {error!r}"
+    if isinstance(error, _DENIED):
+        return AccessDeniedError(
+            f"{what}; `ccstream topics acls --role worker` lists what a worker's user needs"
+        )
+    return BrokerUnavailableError(what)
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):

@@ -37,6 +37,7 @@ from ccstream.engine.status import ExitStatus, status_of
 from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
+from ccstream.engine.transport import group_error
 from ccstream.engine.watchdog import Sight, Watchdog
 from ccstream.errors import BrokerUnavailableError, CcstreamError, DeliveryError
 from ccstream.ops.codecs import codec_of
@@ -190,7 +191,7 @@ class Worker:
                 if not await asyncio.to_thread(cluster.has_transactions):
                     await asyncio.to_thread(cluster.use, (*self._layout.topics, OWNERS_TOPIC))
                     counts = await asyncio.to_thread(cluster.partition_counts)
-                self._layout.check(counts)
+                self._layout.check(counts, cluster.check_rights)
                 return True
         return False
 
@@ -260,7 +261,9 @@ class Worker:
             standbys,
         )
         plane = DataPlane(
-            consumer_config(settings, isolation="read_committed", role="input"),
+            consumer_config(
+                settings, isolation="read_committed", role="input", group_id=settings.app_id
+            ),
             settings.chunk.records_max,
         )
         rules = Rules.of(settings)
@@ -353,11 +356,7 @@ class Worker:
         self._loop.call_soon_threadsafe(end)
 
     def _lost(self, error: BaseException) -> None:
-        self._failed(
-            error
-            if isinstance(error, CcstreamError)
-            else BrokerUnavailableError(f"the consumer group cannot go on: {error!r}")
-        )
+        self._failed(error if isinstance(error, CcstreamError) else group_error(error))
 
     def _report_restore(self, progress: RestoreProgress) -> None:
         self._restoring = progress

@@ -9,23 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     ConfigSource,
     NewTopic,
+    ResourcePatternType,
     ResourceType,
 )
 from msgspec import Struct
 
-from ccstream.errors import BrokerRefusedError, BrokerUnavailableError
+from ccstream.errors import AccessDeniedError, BrokerRefusedError, BrokerUnavailableError
 from ccstream.ops.kafka_config import admin_config
+from ccstream.ops.refusals import denied
 from ccstream.ops.settings import Settings
+
+if TYPE_CHECKING:
+    from ccstream.ops.acls import Right
 
 __all__ = ["Broker", "Cluster", "Topic", "broker_error"]
 
@@ -35,10 +43,26 @@ REQUEST_SECONDS_MAX: Final = 30
 EMBEDDED_CLUSTER: Final = "mockCluster"
 """How librdkafka's mock cluster begins its cluster id."""
 
+_ACL_RESOURCES: Final = {
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+    "transactional_id": ResourceType.TRANSACTIONAL_ID,
+}
+_ACL_OPERATIONS: Final = {
+    "Read": AclOperation.READ,
+    "Write": AclOperation.WRITE,
+    "Describe": AclOperation.DESCRIBE,
+    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+}
+_ACL_PATTERNS: Final = {
+    "literal": ResourcePatternType.LITERAL,
+    "prefix": ResourcePatternType.PREFIXED,
+}
+
 AWAY: Final = frozenset(
     {
         *(KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT),
-        *(KafkaError._RESOLVE, KafkaError._AUTHENTICATION, KafkaError._TIMED_OUT_QUEUE),
+        *(KafkaError._RESOLVE, KafkaError._TIMED_OUT_QUEUE),
         *(KafkaError.REQUEST_TIMED_OUT, KafkaError.BROKER_NOT_AVAILABLE),
     }
 )
@@ -72,18 +96,22 @@ class Broker:
         self._bootstrap = settings.kafka.bootstrap
         self._connect_seconds = settings.kafka.connect_timeout_ms / 1000
         self._complaint = ""
+        self._denied: AccessDeniedError | None = None
         self._admin = AdminClient(admin_config(settings) | {"error_cb": self._complain})
 
     def cluster(self) -> Cluster:
         """Brokers and topics.
 
         Raises:
+            AccessDeniedError: the brokers do not take this client's login or certificate.
             BrokerUnavailableError: none answered within ``kafka.connect_timeout_ms``.
         """
         try:
             found = self._admin.list_topics(timeout=self._connect_seconds)
         except KafkaException:
             self._admin.poll(0)  # hands over the complaints
+            if self._denied is not None:
+                raise self._denied from None
             why = f" ({self._complaint})" if self._complaint else ""
             raise BrokerUnavailableError(
                 f"no Kafka broker answered at {self._bootstrap} within "
@@ -164,6 +192,29 @@ class Broker:
         except KafkaException as problem:
             raise broker_error(problem, f"set the configuration of {topic}") from None
 
+    def grant(self, user: str, rights: Iterable[Right]) -> None:
+        """Give a user rights, from wherever it comes; to do it again changes nothing."""
+        bindings = [
+            AclBinding(
+                _ACL_RESOURCES[right.resource],
+                right.name,
+                _ACL_PATTERNS[right.pattern],
+                f"User:{user}",
+                "*",
+                _ACL_OPERATIONS[operation],
+                AclPermissionType.ALLOW,
+            )
+            for right in rights
+            for operation in right.operations
+        ]
+        try:
+            for future in self._admin.create_acls(
+                bindings, request_timeout=REQUEST_SECONDS_MAX
+            ).values():
+                _result(future)
+        except KafkaException as problem:
+            raise broker_error(problem, f"grant rights to {user}") from None
+
     def _described(
         self, kind: ResourceType, names: Iterable[str]
     ) -> dict[str, dict[str, str | None]]:
@@ -184,13 +235,17 @@ class Broker:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # says nothing that the others do not
             text = error.str().partition(" (after ")[0]
             self._complaint = text.partition("/bootstrap: ")[2] or text
+            self._denied = denied(error, f"no way into Kafka at {self._bootstrap}")
 
 
 def broker_error(
     problem: KafkaException, doing: str
-) -> BrokerUnavailableError | BrokerRefusedError:
+) -> AccessDeniedError | BrokerUnavailableError | BrokerRefusedError:
     """What librdkafka raised, as an error of ours: ``doing`` completes "could not …"."""
     error: KafkaError = problem.args[0]
+    refused = denied(error, f"could not {doing}")
+    if refused is not None:
+        return refused
     kind = BrokerUnavailableError if error.code() in AWAY else BrokerRefusedError
     return kind(f"could not {doing}: {error.str()} ({error.name()})")
 

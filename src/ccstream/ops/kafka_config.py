@@ -10,12 +10,17 @@ from __future__ import annotations
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pydantic import SecretStr
+
+from ccstream.errors import SettingsError
 from ccstream.ops.kafka_log import Complaints
+from ccstream.ops.oauth import ClientTokens, token_source
 from ccstream.ops.settings import Settings
+from ccstream.ops.settings_kafka import OAUTH
 from ccstream.wire.topics import ROOM_BYTES
 
 if TYPE_CHECKING:
-    from faust.auth import SASLCredentials, SSLCredentials
+    from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
 __all__ = [
     "PARTITIONER",
@@ -60,6 +65,9 @@ def client_config(settings: Settings, *, role: str = "") -> dict[str, Any]:
     Args:
         settings: where from.
         role: what this client is for; it stands behind the client id in the broker's logs.
+
+    Raises:
+        AccessDeniedError: clients log in by tokens, and there is none to be had.
     """
     kafka = settings.kafka
     config: dict[str, Any] = {
@@ -72,11 +80,16 @@ def client_config(settings: Settings, *, role: str = "") -> dict[str, Any]:
         "log_level": 2,
         "error_cb": Complaints(role or "client"),
     }
-    if kafka.security_protocol.startswith("SASL") and kafka.sasl_password is not None:
+    if kafka.sasl:
         config["sasl.mechanisms"] = kafka.sasl_mechanism
-        config["sasl.username"] = kafka.sasl_username
-        config["sasl.password"] = kafka.sasl_password.get_secret_value()
-    if kafka.security_protocol.endswith("SSL"):
+        if kafka.sasl_mechanism == OAUTH:
+            source = token_source(kafka)
+            source.token()  # librdkafka would wait 10 s for it, and not say why it did not come
+            config["oauth_cb"] = source.for_librdkafka
+        else:
+            config["sasl.username"] = kafka.sasl_username
+            config["sasl.password"] = _revealed(kafka.sasl_password)
+    if kafka.tls:
         for name, path in (
             ("ssl.ca.location", kafka.ssl_ca_file),
             ("ssl.certificate.location", kafka.ssl_certificate_file),
@@ -85,7 +98,7 @@ def client_config(settings: Settings, *, role: str = "") -> dict[str, Any]:
             if path is not None:
                 config[name] = str(path)
         if kafka.ssl_key_password is not None:
-            config["ssl.key.password"] = kafka.ssl_key_password.get_secret_value()
+            config["ssl.key.password"] = _revealed(kafka.ssl_key_password)
     return config
 
 
@@ -165,11 +178,14 @@ def aiokafka_config(settings: Settings) -> dict[str, Any]:
         "client_id": kafka.client_id,
         "security_protocol": kafka.security_protocol,
     }
-    if kafka.security_protocol.startswith("SASL") and kafka.sasl_password is not None:
+    if kafka.sasl:
         config["sasl_mechanism"] = kafka.sasl_mechanism
-        config["sasl_plain_username"] = kafka.sasl_username
-        config["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
-    if kafka.security_protocol.endswith("SSL"):
+        if kafka.sasl_mechanism == OAUTH:
+            config["sasl_oauth_token_provider"] = ClientTokens(token_source(kafka))
+        else:
+            config["sasl_plain_username"] = kafka.sasl_username
+            config["sasl_plain_password"] = _revealed(kafka.sasl_password)
+    if kafka.tls:
         config["ssl_context"] = _ssl_context(settings)
     return config
 
@@ -179,16 +195,20 @@ def faust_broker(settings: Settings, scheme: str = "ccstream") -> list[str]:
     return [f"{scheme}://{address}" for address in settings.kafka.bootstrap.split(",")]
 
 
-def faust_credentials(settings: Settings) -> SASLCredentials | SSLCredentials | None:
+def faust_credentials(
+    settings: Settings,
+) -> OAuthCredentials | SASLCredentials | SSLCredentials | None:
     """Faust's ``broker_credentials`` setting."""
-    from faust.auth import SASLCredentials, SSLCredentials
+    from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
     kafka = settings.kafka
-    context = _ssl_context(settings) if kafka.security_protocol.endswith("SSL") else None
-    if kafka.security_protocol.startswith("SASL") and kafka.sasl_password is not None:
+    context = _ssl_context(settings) if kafka.tls else None
+    if kafka.sasl and kafka.sasl_mechanism == OAUTH:
+        return OAuthCredentials(oauth_cb=ClientTokens(token_source(kafka)), ssl_context=context)
+    if kafka.sasl:
         return SASLCredentials(
             username=kafka.sasl_username,
-            password=kafka.sasl_password.get_secret_value(),
+            password=_revealed(kafka.sasl_password),
             mechanism=kafka.sasl_mechanism,
             ssl_context=context,
         )
@@ -199,11 +219,21 @@ def _ssl_context(settings: Settings) -> SSLContext:
     from aiokafka.helpers import create_ssl_context
 
     kafka = settings.kafka
-    password = kafka.ssl_key_password
-    context: SSLContext = create_ssl_context(
-        cafile=kafka.ssl_ca_file,
-        certfile=kafka.ssl_certificate_file,
-        keyfile=kafka.ssl_key_file,
-        password=None if password is None else password.get_secret_value(),
-    )
+    try:
+        context: SSLContext = create_ssl_context(
+            cafile=kafka.ssl_ca_file,
+            certfile=kafka.ssl_certificate_file,
+            keyfile=kafka.ssl_key_file,
+            password=_revealed(kafka.ssl_key_password),
+        )
+    except (OSError, ValueError) as problem:
+        files = (kafka.ssl_ca_file, kafka.ssl_certificate_file, kafka.ssl_key_file)
+        raise SettingsError(
+            f"the certificates in {', '.join(str(file) for file in files if file)} cannot be used: "
+            f"{problem}; they must be PEM, the key that of the certificate, and its password right"
+        ) from None
     return context
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

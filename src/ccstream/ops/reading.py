@@ -18,6 +18,7 @@ from ccstream.errors import BrokerRefusedError, BrokerUnavailableError
 from ccstream.ops.broker import broker_error
 from ccstream.ops.kafka_config import Isolation, consumer_config
 from ccstream.ops.kafka_log import QUIET_SECONDS
+from ccstream.ops.refusals import denied
 from ccstream.ops.settings import Settings
 
 __all__ = ["Bounds", "TopicReader"]
@@ -33,10 +34,8 @@ SILENCE_SECONDS_MAX: Final = 20.0
 SPARSE_BYTES: Final = 1_000
 """A broker sends no more than the batch that the record is in, however large that is."""
 
-REFUSED: Final = frozenset(
+GONE: Final = frozenset(
     {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._UNKNOWN_TOPIC,
@@ -137,7 +136,8 @@ class TopicReader:
 
         Raises:
             BrokerUnavailableError: nothing came for long, though there should be more.
-            BrokerRefusedError: this user may not read here.
+            AccessDeniedError: this user may not read here.
+            BrokerRefusedError: the client cannot go on, or the place is not in the log.
         """
         self._consumer.assign(
             [TopicPartition(self._topic, number, offset) for number, offset in starts.items()]
@@ -164,7 +164,11 @@ class TopicReader:
         if error.code() == KafkaError._PARTITION_EOF:
             if partition is not None:
                 unfinished.discard(partition)
-        elif error.code() in REFUSED or error.fatal():
+        elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            pass  # librdkafka looks for a group's coordinator, though nothing here is a group's
+        elif refused := denied(error, f"{self._topic} cannot be read"):
+            raise refused
+        elif error.code() in GONE or error.fatal():
             raise BrokerRefusedError(f"{self._topic} cannot be read: {error.str()}")
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise BrokerRefusedError(

@@ -27,6 +27,7 @@ from ccstream.ops.codecs import codec_of
 from ccstream.ops.dead_letters import DeadLetter, Place
 from ccstream.ops.kafka_config import producer_config
 from ccstream.ops.reading import TopicReader
+from ccstream.ops.refusals import told
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import MAIL_TOPIC
 from ccstream.wire.codec import Codec
@@ -237,4 +238,4 @@ def _done(outcome: Outcome, retry: Retry, error: KafkaError | None, _message: ob
     if error is None:
         outcome.sent.append(retry)
     else:
-        outcome.failed.update(dict.fromkeys(retry.places, error.str()))
+        outcome.failed.update(dict.fromkeys(retry.places, told(error)))

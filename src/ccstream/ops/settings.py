@@ -24,13 +24,13 @@ from pydantic_settings import SettingsError as SourceError
 from ccstream.errors import SettingsError
 from ccstream.ops import settings_sources as sources
 from ccstream.ops.settings_gateway import GatewaySettings
+from ccstream.ops.settings_kafka import KafkaSettings
 from ccstream.ops.settings_sections import (
     CartSettings,
     ChunkSettings,
     CommitSettings,
     EngineSettings,
     GroupSettings,
-    KafkaSettings,
     LogSettings,
     RegistrySettings,
     SignalSettings,

@@ -1,6 +1,7 @@
 """The groups of settings: their names, defaults, bounds, and what each is for.
 
-`ccstream.ops.settings` puts them together; docs/configuration.md is generated from both.
+`ccstream.ops.settings` puts them together with that of `ccstream.ops.settings_kafka`;
+docs/configuration.md is generated from all.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from ccstream.ops import settings_sources as sources
 
@@ -19,7 +20,6 @@ __all__ = [
     "CommitSettings",
     "EngineSettings",
     "GroupSettings",
-    "KafkaSettings",
     "LogSettings",
     "RegistrySettings",
     "Section",
@@ -46,101 +46,6 @@ class Section(BaseModel):
     @classmethod
     def read_secret_files(cls, given: Any) -> Any:
         return sources.with_secret_files(given, cls.secrets) if isinstance(given, dict) else given
-
-
-class KafkaSettings(Section):
-    """The cluster, and how every client of ccstream reaches it."""
-
-    secrets = ("sasl_password", "ssl_key_password")
-
-    bootstrap: str = Field(
-        default="127.0.0.1:9092",
-        description="Brokers to begin with, as `host:port`, comma separated.",
-    )
-    partitions: int = Field(
-        default=8,
-        ge=1,
-        le=4096,
-        description="Partitions of every topic (N). Fixed once state exists.",
-    )
-    replication_factor: int = Field(
-        default=1,
-        ge=1,
-        le=16,
-        description="Copies of every topic. 3 in production; `ccstream doctor` warns below 3 "
-        "where there are brokers enough.",
-    )
-    max_message_bytes: int = Field(
-        default=1_000_000,
-        ge=16_384,
-        le=64_000_000,
-        description="Largest record that is written; what would be larger is rejected first.",
-    )
-    client_id: str = Field(
-        default="ccstream",
-        pattern=r"^[A-Za-z0-9._-]{1,100}$",
-        description="Name in the broker's logs.",
-    )
-    connect_timeout_ms: int = Field(
-        default=3_000,
-        ge=100,
-        le=MINUTE_MS,
-        description="How long a command waits for the first broker before it gives up.",
-    )
-    fetch_wait_max_ms: int = Field(
-        default=10,
-        ge=1,
-        le=10_000,
-        description="Longest that a broker holds an empty fetch. The embedded broker always "
-        "waits this long, so it is the latency there.",
-    )
-    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
-        default="none", description="Compression of what ccstream produces."
-    )
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="How to speak to the brokers."
-    )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        default="SCRAM-SHA-512", description="How to log in, where the protocol is `SASL_…`."
-    )
-    sasl_username: str | None = Field(
-        default=None, description="User, where the protocol is `SASL_…`."
-    )
-    sasl_password: SecretStr | None = Field(
-        default=None, description="Password, where the protocol is `SASL_…`."
-    )
-    ssl_ca_file: Path | None = Field(
-        default=None, description="Certificates to trust (PEM); the system's where not given."
-    )
-    ssl_certificate_file: Path | None = Field(default=None, description="Client certificate (PEM).")
-    ssl_key_file: Path | None = Field(
-        default=None, description="Key of the client certificate (PEM)."
-    )
-    ssl_key_password: SecretStr | None = Field(default=None, description="Password of that key.")
-
-    @field_validator("bootstrap")
-    @classmethod
-    def must_be_addresses(cls, text: str) -> str:
-        return sources.addresses(text)
-
-    @field_validator("ssl_ca_file", "ssl_certificate_file", "ssl_key_file")
-    @classmethod
-    def must_be_a_file(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
-            raise ValueError(f"{path} is no file")
-        return path
-
-    @model_validator(mode="after")
-    def must_fit_together(self) -> Self:
-        if self.security_protocol.startswith("SASL") and not (
-            self.sasl_username and self.sasl_password
-        ):
-            raise ValueError(
-                f"security_protocol {self.security_protocol} needs sasl_username and sasl_password"
-            )
-        if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
-            raise ValueError("ssl_certificate_file and ssl_key_file are given together or not")
-        return self
 
 
 class CommitSettings(Section):

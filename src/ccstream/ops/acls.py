@@ -1,0 +1,172 @@
+"""What each role may do in the cluster, and nothing more: Kafka ACLs from the catalogue.
+
+A *channel* publishes to its own topic. A *subscriber* reads the sync topics. A *worker* folds:
+it reads inputs, mail and changelogs, and writes all but inputs. A *gateway* publishes for all
+channels and reads the sync topics. `rights` says what a role needs; how that is written for
+whoever grants it is here, too.
+
+Kafka's own implications are used: who may read, write or change a topic may also see it, and
+who may write to any topic may do so idempotently.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from ccstream.errors import SettingsError
+from ccstream.ops.settings import Settings
+from ccstream.ops.topics import specs_of
+from ccstream.ops.yaml_text import yaml_text
+from ccstream.wire.catalogue import channel_of
+from ccstream.wire.topics import TopicSpec
+
+__all__ = ["ROLES", "Resource", "Right", "as_commands", "as_strimzi_user", "rights"]
+
+Resource = Literal["topic", "group", "transactional_id"]
+Pattern = Literal["literal", "prefix"]
+
+STRIMZI_API: Final = "kafka.strimzi.io/v1"
+
+
+class Right(Struct, frozen=True, kw_only=True, order=True):
+    """What may be done with one resource, or with all whose names begin so."""
+
+    resource: Resource
+    name: str
+    operations: tuple[str, ...]
+    pattern: Pattern = "literal"
+
+
+def rights(role: str, settings: Settings, channels: Iterable[str] = ()) -> tuple[Right, ...]:
+    """The least that a role needs.
+
+    Args:
+        role: one of `ROLES`.
+        settings: the application, its channels and names.
+        channels: those that a user of the role ``channel`` publishes for; all if none is given.
+
+    Raises:
+        SettingsError: there is no such role or channel, or channels are given for a role that
+            has none.
+    """
+    make = ROLES.get(role)
+    if make is None:
+        raise SettingsError(f"there is no role {role!r}; there are {', '.join(ROLES)}")
+    channels = tuple(channels)
+    if channels and role != "channel":
+        raise SettingsError(f"channels are for the role channel only, not for {role}")
+    return tuple(make(specs_of(settings), settings, channels))
+
+
+def _channel(
+    specs: Iterable[TopicSpec], _settings: Settings, channels: Sequence[str]
+) -> list[Right]:
+    inputs = {str(channel_of(spec.name)): spec.name for spec in specs if spec.kind == "input"}
+    for channel in channels:
+        if channel not in inputs:
+            raise SettingsError(f"there is no channel {channel!r}; there are {', '.join(inputs)}")
+    return [_topic(inputs[channel], "Write") for channel in channels or inputs]
+
+
+def _subscriber(
+    specs: Iterable[TopicSpec], _settings: Settings, _channels: Sequence[str]
+) -> list[Right]:
+    return [_topic(spec.name, "Read") for spec in specs if spec.kind == "sync"]
+
+
+_WORKERS_TOPICS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "input": ("Read",),
+        "mail": ("Read", "Write"),
+        # read as well: whose transaction was left open there its first record tells
+        "sync": ("Read", "Write"),
+        "rejected": ("Read", "Write"),
+        "owners": ("Read", "Write"),
+        # how long deletions stay decides whether a local store still fits
+        "changelog": ("Read", "Write", "DescribeConfigs"),
+    }
+)
+
+
+def _worker(
+    specs: Iterable[TopicSpec], settings: Settings, _channels: Sequence[str]
+) -> list[Right]:
+    return [
+        *(_topic(spec.name, *_WORKERS_TOPICS[spec.kind]) for spec in specs),
+        Right(resource="group", name=settings.app_id, operations=("Read",)),
+        # each worker has two of its own, and fences those of whom it takes over from
+        Right(
+            resource="transactional_id",
+            name=f"{settings.app_id}.",
+            pattern="prefix",
+            operations=("Write", "Describe"),
+        ),
+    ]
+
+
+def _gateway(
+    specs: Iterable[TopicSpec], settings: Settings, _channels: Sequence[str]
+) -> list[Right]:
+    specs = tuple(specs)
+    return [*_channel(specs, settings, ()), *_subscriber(specs, settings, ())]
+
+
+_Make = Callable[[Iterable[TopicSpec], Settings, Sequence[str]], list[Right]]
+
+ROLES: Final[Mapping[str, _Make]] = MappingProxyType(
+    {"channel": _channel, "worker": _worker, "subscriber": _subscriber, "gateway": _gateway}
+)
+
+
+def _topic(name: str, *operations: str) -> Right:
+    return Right(resource="topic", name=name, operations=operations)
+
+
+def as_commands(granted: Iterable[Right], user: str, bootstrap: str) -> list[str]:
+    """One call of Kafka's own ``kafka-acls.sh`` for each right."""
+    option = {"topic": "--topic", "group": "--group", "transactional_id": "--transactional-id"}
+    return [
+        shlex.join(
+            [
+                *("kafka-acls.sh", "--bootstrap-server", bootstrap),
+                *("--command-config", "admin.properties", "--add"),
+                *("--allow-principal", f"User:{user}"),
+                *(part for one in right.operations for part in ("--operation", one)),
+                *(option[right.resource], right.name),
+                *(("--resource-pattern-type", "prefixed") if right.pattern == "prefix" else ()),
+            ]
+        )
+        for right in granted
+    ]
+
+
+def as_strimzi_user(granted: Iterable[Right], user: str, cluster: str) -> str:
+    """A ``KafkaUser`` of Strimzi's, which makes the user with a password as well."""
+    kind = {"topic": "topic", "group": "group", "transactional_id": "transactionalId"}
+    acls: list[dict[str, Any]] = [
+        {
+            "resource": {
+                "type": kind[right.resource],
+                "name": right.name,
+                "patternType": right.pattern,
+            },
+            "operations": list(right.operations),
+        }
+        for right in granted
+    ]
+    return yaml_text(
+        {
+            "apiVersion": STRIMZI_API,
+            "kind": "KafkaUser",
+            "metadata": {"name": user, "labels": {"strimzi.io/cluster": cluster}},
+            "spec": {
+                "authentication": {"type": "scram-sha-512"},
+                "authorization": {"type": "simple", "acls": acls},
+            },
+        }
+    )

@@ -1,0 +1,351 @@
+"""Who gets in, what each role may do, and what is said to those who may not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from ccstream.client import ChannelPublisher, SyncSubscriber
+from ccstream.domain.events import CartItemAdded
+from ccstream.errors import AccessDeniedError, DeliveryError
+from ccstream.ops.acls import rights
+from ccstream.ops.broker import Broker
+from ccstream.ops.kafka_config import aiokafka_config, consumer_config, producer_config
+from ccstream.ops.settings import Settings
+from ccstream.ops.topics import specs_of
+from ccstream.wire.catalogue import SYNC_TOPICS, changelog_topic
+from tests.integration.harness import PARTITIONS, Worker, make_topics, settings_for, wait_until
+from tests.support.brokers import why_no_local_kafka
+from tests.support.certificates import Authority
+from tests.support.secured import PASSWORD, SecuredKafka, TokenEndpoint
+
+APP = "app"
+WEB_TOPIC = "channel.web.events.v1"
+STORE_TOPIC = "channel.store.events.v1"
+CARTS = SYNC_TOPICS["carts"]
+
+pytestmark = [pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    missing = why_no_local_kafka()
+    if missing:
+        pytest.skip(f"needs a Kafka of its own: {missing}")
+    with SecuredKafka(tmp_path_factory.mktemp("secured"), ["web", "worker"]) as kafka:
+        kafka.add_scram_user("worker")
+        kafka.add_scram_user("app")
+        settings = settings_for(kafka.node.bootstrap, APP)
+        make_topics(settings)
+        kafka.grant("web", rights("channel", settings, ["web"]))
+        kafka.grant("worker", rights("worker", settings))
+        kafka.grant("app", rights("subscriber", settings))
+        kafka.grant("gateway", rights("gateway", settings))
+        yield kafka
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[TokenEndpoint]:
+    with TokenEndpoint().open() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def users(secured: SecuredKafka, endpoint: TokenEndpoint) -> dict[str, Settings]:
+    """One user of each role, each logging in another way."""
+    given = {
+        "web": secured.with_password("web", "PLAIN"),
+        "worker": secured.with_password("worker", "SCRAM-SHA-512"),
+        "app": secured.with_certificate("app", key_password=PASSWORD),
+        "gateway": secured.with_token(endpoint, "gateway"),
+    }
+    return {
+        name: Settings.load(
+            app_id=APP, kafka__partitions=PARTITIONS, kafka__connect_timeout_ms=8_000, **one
+        )
+        for name, one in given.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def worker(users: dict[str, Settings], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A worker with the rights of one, which its supervisor restarts."""
+    folder = tmp_path_factory.mktemp("worker")
+    one = Worker(
+        users["worker"], supervised=True, **environment(users["worker"], folder / "password")
+    )
+    try:
+        one.wait_ready()
+        yield one
+    finally:
+        one.stop()
+        one.close()
+
+
+def environment(settings: Settings, password_file: Path) -> dict[str, str]:
+    """The same login for a process, its password in a file."""
+    kafka = settings.kafka
+    assert kafka.sasl_password is not None
+    password_file.write_text(kafka.sasl_password.get_secret_value())
+    return {
+        "KAFKA__SECURITY_PROTOCOL": kafka.security_protocol,
+        "KAFKA__SASL_MECHANISM": kafka.sasl_mechanism,
+        "KAFKA__SASL_USERNAME": str(kafka.sasl_username),
+        "KAFKA__SASL_PASSWORD_FILE": str(password_file),
+        "KAFKA__SSL_CA_FILE": str(kafka.ssl_ca_file),
+    }
+
+
+async def publish_often(shop: ChannelPublisher, event: CartItemAdded) -> None:
+    """Long enough for a right that was taken to be gone at the brokers."""
+    for _ in range(200):
+        await shop.publish(event)
+
+
+def written(settings: Settings, topic: str) -> KafkaError | None:
+    """What becomes of a record that this user writes."""
+    told: list[KafkaError | None] = []
+    producer = Producer(producer_config(settings) | {"message.timeout.ms": 10_000})
+    try:
+        producer.produce(topic, b"x", b"k", on_delivery=lambda error, _: told.append(error))
+        producer.flush(15)
+    except KafkaException as error:  # whoever may write nowhere may not even be idempotent
+        return error.args[0]  # type: ignore[no-any-return]
+    return told[0]
+
+
+def read(settings: Settings, topic: str) -> KafkaError | None:
+    """Why this user cannot read a topic."""
+    consumer = Consumer(consumer_config(settings, isolation="read_committed"))
+    try:
+        hidden = consumer.list_topics(topic, timeout=10).topics[topic].error
+        if hidden is not None:
+            return hidden
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        while True:
+            message = consumer.poll(15)
+            assert message is not None, "neither a record nor an error"
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                return None
+            if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                return error
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize("user", ["web", "worker", "app", "gateway"])
+async def test_password_token_and_certificate_open_the_door_to_all_three_clients(
+    user: str, users: dict[str, Settings]
+) -> None:
+    settings = users[user]
+    assert Broker(settings).cluster().brokers
+    assert Producer(producer_config(settings)).list_topics(timeout=10).brokers
+    aiokafka = AIOKafkaProducer(**aiokafka_config(settings))
+    await aiokafka.start()
+    await aiokafka.stop()
+
+
+def test_each_role_may_write_and_read_what_it_needs_and_nothing_else(
+    users: dict[str, Settings],
+) -> None:
+    kinds = {spec.kind: spec.name for spec in specs_of(users["web"])}
+    others = [kinds["mail"], kinds["rejected"], kinds["owners"], changelog_topic(APP, "carts")]
+    may_write = {
+        "web": {WEB_TOPIC},
+        "gateway": {WEB_TOPIC, STORE_TOPIC},
+        "app": set(),
+        "worker": {CARTS, *others},
+    }
+    may_read = {
+        "web": set(),
+        "gateway": {CARTS},
+        "app": {CARTS},
+        "worker": {WEB_TOPIC, STORE_TOPIC, CARTS, *others},
+    }
+    denied = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+    for user, settings in users.items():
+        for topic in (WEB_TOPIC, STORE_TOPIC, CARTS, *others):
+            error = read(settings, topic)
+            assert (error is None) == (topic in may_read[user]), (user, topic, error)
+            if topic in may_write[user]:
+                continue  # what workers and channels write is shown below, with records that fit
+            refused = written(settings, topic)
+            assert refused is not None, (user, topic)
+            assert refused.code() in denied, (user, topic, refused)
+
+
+async def test_an_event_goes_through_with_every_role_at_its_work(
+    users: dict[str, Settings], worker: Worker, unique: str
+) -> None:
+    async with SyncSubscriber(["carts"], settings=users["app"], live=False) as subscriber:
+        async with ChannelPublisher(channel="web", source="s", settings=users["web"]) as web:
+            event = web.event(CartItemAdded, f"customer:{unique}", sku="mug", quantity=2)
+            await web.publish(event)
+        async with ChannelPublisher(channel="app", source="g", settings=users["gateway"]) as by:
+            await by.publish(by.event(CartItemAdded, f"customer:{unique}", sku="cup", quantity=1))
+        seen: set[str] = set()
+        async for change in subscriber:
+            if change.subject == f"customer:{unique}":
+                seen |= {line.sku for line in change.record.lines}  # type: ignore[union-attr]
+            if seen == {"mug", "cup"}:
+                break
+
+
+async def test_a_web_shop_that_publishes_for_a_store_is_refused_and_told_why(
+    users: dict[str, Settings],
+) -> None:
+    sentence = r"channel\.store\.events\.v1 cannot be written: .*lacks a right on the topic: .*acls"
+    with pytest.raises(AccessDeniedError, match=sentence):
+        async with ChannelPublisher(channel="store", source="s", settings=users["web"]):
+            pass
+
+
+async def test_a_right_that_is_taken_while_a_shop_publishes_is_told_with_the_event(
+    secured: SecuredKafka, users: dict[str, Settings], unique: str
+) -> None:
+    secured.grant("web", rights("channel", users["web"], ["social"]))
+    async with ChannelPublisher(channel="social", source="s", settings=users["web"]) as shop:
+        added = shop.event(CartItemAdded, f"customer:{unique}", sku="mug", quantity=1)
+        await shop.publish(added)
+        secured.revoke("web", "channel.social.events.v1")
+        with pytest.raises(DeliveryError, match=r"not store the event: .*lacks a right"):
+            await publish_often(shop, added)
+
+
+async def test_whoever_may_not_read_is_told_at_once(users: dict[str, Settings]) -> None:
+    with pytest.raises(AccessDeniedError, match=r"sync\.carts\.v1 cannot be read: .*acls"):
+        async with SyncSubscriber(["carts"], settings=users["web"]):
+            pass
+
+
+def denial(secured: SecuredKafka, given: dict[str, Any]) -> str:
+    settings = Settings.load(kafka__connect_timeout_ms=1_500, **given)
+    with pytest.raises(AccessDeniedError) as no:
+        Broker(settings).cluster()
+    return str(no.value)
+
+
+def test_a_wrong_password_is_told_as_one(secured: SecuredKafka) -> None:
+    for mechanism in ("PLAIN", "SCRAM-SHA-512"):
+        given = secured.with_password("worker", mechanism, "wrong-guess")
+        sentence = denial(secured, given)
+        assert "do not take this client's login" in sentence
+        assert "wrong-guess" not in sentence
+
+
+def test_a_token_that_is_not_to_be_had_is_told_as_that(
+    secured: SecuredKafka, endpoint: TokenEndpoint
+) -> None:
+    given = secured.with_token(endpoint, "gateway") | {"kafka__oauth_client_secret": "wrong-guess"}
+    sentence = denial(secured, given)
+    assert "it answers 401" in sentence
+    assert "wrong-guess" not in sentence
+
+
+def test_a_token_is_renewed_before_it_ends_without_anybody_asking(secured: SecuredKafka) -> None:
+    with TokenEndpoint(lifetime_s=3).open() as short:
+        settings = Settings.load(**secured.with_token(short, "gateway"))
+        producer = Producer(producer_config(settings))
+        assert producer.list_topics(timeout=10).brokers
+        wait_until(lambda: short.given >= 2, 10)
+
+
+def test_brokers_with_a_certificate_of_another_authority_are_not_believed(
+    secured: SecuredKafka, tmp_path: Path
+) -> None:
+    other = Authority(tmp_path, "other")
+    given = secured.with_password("worker") | {"kafka__ssl_ca_file": str(other.file)}
+    assert "kafka.ssl_ca_file must hold the authority" in denial(secured, given)
+
+
+def test_a_client_with_a_certificate_of_another_authority_is_not_let_in(
+    secured: SecuredKafka, tmp_path: Path
+) -> None:
+    given = secured.with_certificate("app", Authority(tmp_path, "other"))
+    assert "one that the brokers trust" in denial(secured, given)
+
+
+def test_a_certificate_that_has_ended_is_not_let_in(secured: SecuredKafka) -> None:
+    ended = secured.authority.sign("late", lasts=timedelta(hours=-1))
+    given = secured.with_certificate("app") | {
+        "kafka__ssl_certificate_file": str(ended.certificate),
+        "kafka__ssl_key_file": str(ended.key),
+    }
+    assert "has not ended" in denial(secured, given)
+
+
+@pytest.mark.parametrize("topic", [CARTS, pytest.param(WEB_TOPIC, marks=pytest.mark.long)])
+async def test_a_worker_whose_right_is_taken_says_so_and_goes_on_where_it_was_once_it_is_back(
+    topic: str, secured: SecuredKafka, users: dict[str, Settings], worker: Worker, unique: str
+) -> None:
+    subject = f"customer:{unique}"
+    async with ChannelPublisher(channel="web", source="s", settings=users["web"]) as web:
+        await web.publish(web.event(CartItemAdded, subject, sku="before", quantity=1))
+        wait_until(lambda: worker.metric("ccstream_store_rows", table="carts") > 0, 30)
+        said = len(worker.log)
+        secured.revoke("worker", topic)
+        await web.publish(web.event(CartItemAdded, subject, sku="meanwhile", quantity=1))
+        wait_until(lambda: f"{topic} cannot be used" in worker.log[said:], 60)
+        assert "lacks a right on the topic" in worker.log[said:]
+        assert worker.process.poll() is None, "its supervisor tries again"
+        async with SyncSubscriber(["carts"], settings=users["app"], live=False) as subscriber:
+            secured.grant("worker", rights("worker", users["worker"]))
+            async for change in subscriber:
+                if change.subject == subject:
+                    skus = {line.sku for line in change.record.lines}  # type: ignore[union-attr]
+                    assert skus == {"before", "meanwhile"}
+                    break
+
+
+def test_a_worker_that_is_not_let_in_ends_with_the_reason_and_a_code_of_its_own(
+    secured: SecuredKafka, users: dict[str, Settings], tmp_path: Path
+) -> None:
+    login = environment(users["worker"], tmp_path / "password")
+    (tmp_path / "password").write_text("wrong-guess")
+    one = Worker(users["worker"], **login)
+    try:
+        assert one.wait_ended(40) == 10
+        assert "do not take this client's login" in one.log
+        assert "wrong-guess" not in one.log
+    finally:
+        one.close()
+
+
+def test_secrets_are_found_in_no_log_no_help_and_no_dump_of_settings(
+    worker: Worker, users: dict[str, Settings], tmp_path: Path
+) -> None:
+    assert PASSWORD not in worker.log
+    for settings in users.values():
+        for shown in (repr(settings), str(settings), settings.model_dump_json()):
+            assert PASSWORD not in shown
+    login = environment(users["worker"], tmp_path / "password")
+    login["KAFKA__SASL_PASSWORD"] = PASSWORD
+    del login["KAFKA__SASL_PASSWORD_FILE"]
+    login["KAFKA__BOOTSTRAP"] = users["worker"].kafka.bootstrap
+    login["KAFKA__PARTITIONS"] = str(PARTITIONS)
+    for command in (["--help"], ["worker", "--help"], ["doctor", "--json"], ["doctor"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ccstream", *command],
+            env=os.environ | {f"CCSTREAM_{name}": value for name, value in login.items()},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert PASSWORD.encode() not in done.stdout + done.stderr
+        assert b"error in ccstream itself" not in done.stderr
+
+
+def test_kafka_refuses_the_admins_work_to_every_role(users: dict[str, Settings]) -> None:
+    for settings in users.values():
+        with pytest.raises((AccessDeniedError, KafkaException)):
+            Broker(settings).create("not-allowed", 1, 1, {})

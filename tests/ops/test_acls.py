@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import shlex
+
+import pytest
+import yaml
+
+from ccstream.errors import SettingsError
+from ccstream.ops.acls import ROLES, Right, as_commands, as_strimzi_user, rights
+from ccstream.ops.settings import Settings
+from ccstream.ops.topics import specs_of
+from ccstream.wire.catalogue import SYNC_TOPICS
+
+SETTINGS = Settings(app_id="shop", channels_extra=("kiosk",))
+
+
+def topics_with(operation: str, role: str, *channels: str) -> set[str]:
+    return {
+        right.name
+        for right in rights(role, SETTINGS, channels)
+        if right.resource == "topic" and operation in right.operations
+    }
+
+
+def test_a_channel_may_write_to_its_own_topic_and_do_nothing_else() -> None:
+    assert rights("channel", SETTINGS, ["web"]) == (
+        Right(resource="topic", name="channel.web.events.v1", operations=("Write",)),
+    )
+
+
+def test_without_a_channel_named_it_is_all_of_them_those_of_the_configuration_too() -> None:
+    inputs = {spec.name for spec in specs_of(SETTINGS) if spec.kind == "input"}
+    assert topics_with("Write", "channel") == inputs
+    assert "channel.kiosk.events.v1" in inputs
+
+
+def test_a_subscriber_reads_the_sync_topics_and_writes_nothing() -> None:
+    assert topics_with("Read", "subscriber") == set(SYNC_TOPICS.values())
+    assert not topics_with("Write", "subscriber")
+
+
+def test_a_worker_writes_every_topic_but_the_inputs_and_reads_all() -> None:
+    specs = specs_of(SETTINGS)
+    inputs = {spec.name for spec in specs if spec.kind == "input"}
+    assert topics_with("Read", "worker") == {spec.name for spec in specs}
+    assert topics_with("Write", "worker") == {spec.name for spec in specs} - inputs
+
+
+def test_a_worker_has_its_own_applications_group_and_transactions_only() -> None:
+    others = [right for right in rights("worker", SETTINGS) if right.resource != "topic"]
+    assert [(one.resource, one.name, one.pattern) for one in others] == [
+        ("group", "shop", "literal"),
+        ("transactional_id", "shop.", "prefix"),
+    ]
+
+
+def test_a_gateway_is_every_channel_and_a_subscriber() -> None:
+    both = {*rights("channel", SETTINGS), *rights("subscriber", SETTINGS)}
+    assert set(rights("gateway", SETTINGS)) == both
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nobody_may_alter_delete_or_create(role: str) -> None:
+    operations = {one for right in rights(role, SETTINGS) for one in right.operations}
+    assert operations <= {"Read", "Write", "Describe", "DescribeConfigs"}
+
+
+def test_another_role_or_channel_is_told_with_those_there_are() -> None:
+    with pytest.raises(SettingsError, match="no role 'boss'; there are channel, worker"):
+        rights("boss", SETTINGS)
+    with pytest.raises(SettingsError, match="no channel 'wbe'; there are web, app"):
+        rights("channel", SETTINGS, ["wbe"])
+    with pytest.raises(SettingsError, match="channels are for the role channel only"):
+        rights("worker", SETTINGS, ["web"])
+
+
+def test_the_commands_name_user_operation_resource_and_pattern() -> None:
+    commands = as_commands(rights("worker", SETTINGS), "w 1", "kafka:9092")
+    last = shlex.split(commands[-1])
+    assert last[:3] == ["kafka-acls.sh", "--bootstrap-server", "kafka:9092"]
+    assert last[5:] == [
+        *("--add", "--allow-principal", "User:w 1"),
+        *("--operation", "Write", "--operation", "Describe"),
+        *("--transactional-id", "shop.", "--resource-pattern-type", "prefixed"),
+    ]
+    assert all("prefixed" not in one for one in commands[:-1])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_user_for_strimzi_has_the_same_rights(role: str) -> None:
+    granted = rights(role, SETTINGS)
+    made = yaml.safe_load(as_strimzi_user(granted, "ccstream-web", "blue"))
+    assert made["kind"] == "KafkaUser"
+    assert made["metadata"] == {
+        "name": "ccstream-web",
+        "labels": {"strimzi.io/cluster": "blue"},
+    }
+    kinds = {"topic": "topic", "group": "group", "transactionalId": "transactional_id"}
+    assert granted == tuple(
+        Right(
+            resource=kinds[one["resource"]["type"]],  # type: ignore[arg-type]
+            name=one["resource"]["name"],
+            pattern=one["resource"]["patternType"],
+            operations=tuple(one["operations"]),
+        )
+        for one in made["spec"]["authorization"]["acls"]
+    )

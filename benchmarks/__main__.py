@@ -11,7 +11,17 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from benchmarks import first_basket, fold, latency, memory, report, restore, results, throughput
+from benchmarks import (
+    first_basket,
+    fold,
+    ingest,
+    latency,
+    memory,
+    report,
+    restore,
+    results,
+    throughput,
+)
 from benchmarks.records import BenchmarkError
 from ccstream.errors import CcstreamError
 
@@ -42,6 +52,7 @@ def questions(scale: float = 1.0) -> Mapping[str, Measure]:
         ),
         "restore": partial(restore.run, events=size(restore.EVENTS)),
         "first-basket": first_basket.run,
+        "ingest": partial(ingest.run, seconds=max(1.0, ingest.SECONDS * scale)),
     }
 
 

@@ -97,12 +97,28 @@ class Identity(Struct, frozen=True, kw_only=True):
 
     def may(self, action: Action, *, channel: str | None = None, key: str | None = None) -> bool:
         """Whether it may; without a channel or key, whether it may for any at all."""
-        return any(
-            grant.action == action
-            and (channel is None or grant.channel in {ANY, channel})
-            and (not grant.own or (self.customer is not None and key in {None, self.customer}))
-            for grant in self.grants
-        )
+        for grant in self.grants:
+            if grant.action != action:
+                continue
+            if channel is not None and grant.channel not in {ANY, channel}:
+                continue
+            if not grant.own or (self.customer is not None and key in {None, self.customer}):
+                return True
+        return False
+
+    def demand(self, action: Action, *, channel: str | None = None, key: str | None = None) -> None:
+        """Go on only if it may.
+
+        Raises:
+            ProblemError: forbidden; the detail names what would be needed and no key.
+        """
+        if self.may(action, channel=channel, key=key):
+            return
+        if channel is not None and not self.may(action, channel=channel):
+            raise _missing(f"{action}:{channel}")
+        if not self.may(action):
+            raise _missing(action)
+        raise ProblemError("forbidden", "A customer's token reaches that customer only.")
 
     def channels(self, known: Iterable[str]) -> list[str]:
         """Those of the known channels that it may publish on."""
@@ -148,10 +164,9 @@ def authorise(
         ProblemError: forbidden; the detail names what would be needed and no key.
     """
     identity = identity_of(connection)
-    if identity.may(action, channel=channel, key=key):
-        return identity
-    if channel is not None and not identity.may(action, channel=channel):
-        raise ProblemError("forbidden", f"It takes the scope {action}:{channel}, which is missing.")
-    if not identity.may(action):
-        raise ProblemError("forbidden", f"It takes the scope {action}, which is missing.")
-    raise ProblemError("forbidden", "A customer's token reaches that customer only.")
+    identity.demand(action, channel=channel, key=key)
+    return identity
+
+
+def _missing(scope: str) -> ProblemError:
+    return ProblemError("forbidden", f"It takes the scope {scope}, which is missing.")

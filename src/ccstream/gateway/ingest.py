@@ -27,7 +27,7 @@ from starlette.responses import Response
 from ccstream.client.outbox import Outgoing
 from ccstream.errors import InvalidEventError
 from ccstream.gateway import cloudevents
-from ccstream.gateway.auth import authorise, identity_of
+from ccstream.gateway.auth import Identity, identity_of
 from ccstream.gateway.bodies import read_body
 from ccstream.gateway.endpoints import Endpoint, Services
 from ccstream.gateway.ingest_api import OPERATION
@@ -56,6 +56,20 @@ class _Accepted(Struct, frozen=True):
     event_id: str
     channel: str
     record: Outgoing
+
+
+class _Sender(Struct, frozen=True):
+    """What the events of one request have in common."""
+
+    identity: Identity
+    idempotency_key: str | None
+    traceparent: str | None
+
+    def event_id(self, index: int) -> str | None:
+        """The id of an event that states none: the same for the same caller, key and place."""
+        if self.idempotency_key is None:
+            return None
+        return str(uuid.uuid5(IDS, f"{self.identity.id}\0{self.idempotency_key}\0{index}"))
 
 
 class Ingest:
@@ -104,23 +118,20 @@ class Ingest:
             self._services.limiter.charge(identity_of(request), count - 1)
         if self._intake.away is not None:
             raise _unavailable(self._intake.away)
+        sender = _Sender(identity_of(request), key, request.headers.get("traceparent"))
         checked: list[_Accepted | ProblemError] = []
         for index, event in enumerate(given.events):
             if index and index % TURN_EVENTS == 0:
                 await asyncio.sleep(0)
-            checked.append(self._check(request, event, index, key))
+            try:
+                checked.append(self._checked(sender, event, index))
+            except ProblemError as problem:
+                checked.append(problem)
         answers = await self._store(checked)
         return self._batch_answer(answers) if given.batch else _single_answer(answers[0])
 
-    def _check(
-        self, request: Request, event: Any, index: int, key: str | None
-    ) -> _Accepted | ProblemError:
-        try:
-            return self._checked(request, event, index, key)
-        except ProblemError as problem:
-            return problem
-
-    def _checked(self, request: Request, event: Any, index: int, key: str | None) -> _Accepted:
+    def _checked(self, sender: _Sender, event: Any, index: int) -> _Accepted:
+        """What to store for an event; raises the problem with it."""
         channel, source = cloudevents.channel_of(event)
         if channel not in self._known:
             detail = "source names a channel that there is not"
@@ -129,12 +140,11 @@ class Ingest:
                 f"The {detail}; there are {', '.join(self._intake.channels)}.",
                 errors=(FieldError("source", detail),),
             )
-        identity = authorise(request, "publish", channel=channel)
-        made = None if key is None else str(uuid.uuid5(IDS, f"{identity.id}\0{key}\0{index}"))
-        fallback = cloudevents.Unstamped(made, time.time_ns() // 1_000_000)
+        sender.identity.demand("publish", channel=channel)  # before anything else is told
+        fallback = cloudevents.Unstamped(sender.event_id(index), time.time_ns() // 1_000_000)
         fact = cloudevents.event_of(event, channel, source, fallback)
-        authorise(request, "publish", channel=channel, key=fact.subject)
-        trace = cloudevents.traceparent_of(event, request.headers.get("traceparent"))
+        sender.identity.demand("publish", channel=channel, key=fact.subject)
+        trace = cloudevents.traceparent_of(event, sender.traceparent)
         try:
             record = self._intake.writer(channel).write(fact, trace)
         except InvalidEventError as problem:

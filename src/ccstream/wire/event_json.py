@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import fields
 
 from ccstream.domain import reasons
 from ccstream.domain.events import Event
@@ -110,13 +109,15 @@ def _field_of(message: str) -> str | None:
 def _refuse_unknown(given: object, record: object, where: str, path: str) -> None:
     """Compare what was given with what was taken: names in the first alone are unknown."""
     if isinstance(given, dict) and isinstance(record, Struct):
-        names = [field.name for field in fields(record)]
+        names = record.__struct_fields__
         for name, value in given.items():
-            field = f"{path}.{name}" if path else name
             if name not in names:
                 shown = name[:NAME_CHARS_SHOWN]
+                field = f"{path}.{name}" if path else name
                 raise _wrong(f"{where} has no field {shown!r}{_nearest(name, names)}", field)
-            _refuse_unknown(value, getattr(record, name), f"{where}.{name}", field)
+            if isinstance(value, dict | list):
+                field = f"{path}.{name}" if path else name
+                _refuse_unknown(value, getattr(record, name), f"{where}.{name}", field)
     elif isinstance(given, list) and isinstance(record, tuple):
         for index, (one, taken) in enumerate(zip(given, record, strict=True)):
             _refuse_unknown(one, taken, where, f"{path}[{index}]")

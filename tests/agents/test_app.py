@@ -77,8 +77,8 @@ def test_it_cannot_join_the_workers_group() -> None:
 
 
 async def test_a_table_that_is_not_published_is_named(app: SyncApp) -> None:
-    with pytest.raises(SettingsError, match="no sync topic of 'aliases'"):
-        app.sync_topic("aliases")
+    with pytest.raises(SettingsError, match="no sync topic of 'windows'"):
+        app.sync_topic("windows")
 
 
 def message(value: bytes | None, key: str = "customer:42") -> Any:

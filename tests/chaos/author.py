@@ -244,11 +244,11 @@ class Author:
         return record
 
     def _log_in(self, number: int) -> list[Record]:
-        """A visitor who looks at something, then turns out to be a customer."""
+        """A visitor who looks at something, then turns out to be a customer, who takes it over."""
         visitor, customer = self._visitor(number), self._customer(number)
         link = {"identifiers": [visitor, customer]}
         return [
-            self._event("web", "ProductViewed", visitor, visitor, sku="sku0"),
+            self._event("web", "ProductViewed", visitor, customer, sku="sku0"),
             self._event("web", "IdentifiersLinked", visitor, visitor, **link),
         ]
 

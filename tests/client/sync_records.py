@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from ccstream.client.records import (
+    AliasSynced,
     CartAbandoned,
     CartConflict,
     CartLine,
@@ -118,6 +119,10 @@ def consents(subject: str, version: int) -> ConsentSynced:
         language=StatedLanguage("fr", AT, "e2"),
         calls_at_any_time=StatedFlag(True, AT, "e2"),
     )
+
+
+def alias(subject: str, version: int, root: str) -> AliasSynced:
+    return AliasSynced(subject, version, version - 1, CAUSE, root, AT)
 
 
 def order(subject: str, version: int, order_id: str, placed_at: int = AT) -> OrderSynced:

@@ -16,7 +16,7 @@ from ccstream.client.view import SyncView
 from ccstream.domain.events import CartItemRemoved
 from ccstream.errors import BrokerUnavailableError, SettingsError
 from tests.client.conftest import FreezableBroker
-from tests.client.sync_records import SyncWriter, cart, order, profile, touches
+from tests.client.sync_records import SyncWriter, alias, cart, order, profile, touches
 
 ReadAll = Callable[..., list[Message]]
 
@@ -72,6 +72,33 @@ async def test_a_view_follows_what_happens(view: SyncView, writer: SyncWriter) -
     writer.flush()
     await view.changed("customer:1", since=since, timeout_s=10)
     assert view.cart("customer:1") is None
+
+
+async def test_an_identifier_stands_for_its_account_once_that_has_its_rows(
+    view: SyncView, writer: SyncWriter
+) -> None:
+    async def after(table: str, key: str, record: object) -> None:
+        since = view.version("visitor:1")
+        writer.write(table, key, record)
+        writer.flush()
+        await view.changed("visitor:1", since=since, timeout_s=10)
+
+    await after("carts", "visitor:1", cart("visitor:1", 1, mug=1))
+    writer.write("carts", "customer:1", cart("customer:1", 5, mug=5))
+    writer.write("orders", "customer:1#A", order("customer:1", 6, "A"))
+    writer.flush()
+    await view.until("customer:1", lambda v: v.orders("customer:1"), timeout_s=10)
+    await after("aliases", "visitor:1", alias("visitor:1", 2, "customer:1"))
+    assert view.account("visitor:1") == "customer:1"
+    assert mugs(view, "visitor:1") == 1, "the account has not taken it over yet"
+    assert [one.order_id for one in view.orders("visitor:1")] == ["A"]
+    writer.write("carts", "visitor:1", None)
+    await after("carts", "customer:1", cart("customer:1", 7, mug=6))
+    await view.until("visitor:1", lambda v: mugs(v, "visitor:1") == 6, timeout_s=10)
+    assert view.observed("visitor:1") == b"\x01token of version 7"
+    await after("aliases", "visitor:1", alias("visitor:1", 9, ""))
+    assert (view.account("visitor:1"), view.cart("visitor:1")) == (None, None)
+    assert view._waiting == {}
 
 
 async def test_waiting_for_a_change_counts_one_that_came_before_the_wait(

@@ -8,8 +8,9 @@ import pytest
 
 from ccstream.domain import reasons
 from ccstream.domain.effects import Publish, Reject
-from ccstream.domain.events import IdentifiersLinked
-from ccstream.domain.identity import Alias, step
+from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.identity import NOBODY, Alias, began, holder_at, step
+from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment, Scope
 
 NOON = 1_760_000_000_000
@@ -63,19 +64,88 @@ def test_a_link_that_does_not_name_one_other_account_is_rejected(
     assert effects[0].reason == reason
 
 
-def test_the_latest_log_in_holds_whatever_the_order_of_arrival() -> None:
-    links = [
+def out(at: int, event_id: str = "out", subject: str = "visitor:9f") -> IdentifierUnlinked:
+    return IdentifierUnlinked(
+        event_id=event_id, occurred_at=at, channel="web", source="shop", subject=subject
+    )
+
+
+def told(*events: IdentifiersLinked | IdentifierUnlinked) -> Alias:
+    state = None
+    for event in events:
+        state, _ = step(state, event, AT)
+    assert state is not None
+    return state
+
+
+def test_the_latest_log_in_or_log_out_holds_whatever_the_order_of_arrival() -> None:
+    words = [
         linked("customer:1", at=NOON, event_id="a"),
         linked("customer:2", at=NOON + 1, event_id="a"),
+        out(NOON + 1),
         linked("customer:3", at=NOON + 1, event_id="b"),
+        out(NOON + 5),
     ]
-    for order in permutations(links):
-        state = None
-        for link in order:
-            state, _ = step(state, link, AT)
-        assert state == Alias("customer:3", NOON + 1, "b")
+    for count in (4, 5):
+        states = {told(*order) for order in permutations(words[:count])}
+        assert len(states) == 1
+        assert states.pop().root == ("customer:3" if count == 4 else NOBODY)
 
 
-def test_a_log_in_that_arrives_after_a_later_one_has_no_effect() -> None:
-    state = Alias("customer:1", NOON + 1, "z")
-    assert step(state, linked("customer:2"), AT) == (state, ())
+def test_a_log_in_that_arrives_after_a_later_one_leaves_the_subject_where_it_is() -> None:
+    before = told(linked("customer:1", at=NOON + 1, event_id="z"))
+    after, effects = step(before, linked("customer:2"), AT)
+    assert after is not None and (after.root, after.event_id) == ("customer:1", "z")
+    assert effects == (Publish(),)
+
+
+def test_a_word_that_is_known_has_no_effect() -> None:
+    state = told(linked("customer:1"), out(NOON + 1))
+    assert step(state, linked("customer:1"), AT) == (state, ())
+
+
+def test_an_account_is_not_logged_out_of_itself() -> None:
+    state, effects = step(None, out(NOON, subject="customer:1"), AT)
+    assert state is None
+    assert isinstance(effects[0], Reject) and effects[0].reason == reasons.LINK_TO_ITSELF
+
+
+@pytest.mark.parametrize(
+    ("when", "holder"),
+    [
+        (0, "customer:1"),  # a guest's, who logged in next
+        (10, "customer:1"),
+        (19, "customer:1"),
+        (20, "customer:2"),  # a guest's again, on the same tablet
+        (29, "customer:2"),
+        (30, "customer:2"),
+        (40, "customer:3"),
+        (50, NOBODY),
+        (99, NOBODY),
+    ],
+)
+def test_an_event_belongs_to_whom_the_subject_belonged_to_when_it_occurred(
+    when: int, holder: str
+) -> None:
+    words = [
+        linked("customer:1", at=10, event_id="a"),
+        out(20, "b"),
+        linked("customer:2", at=30, event_id="c"),
+        linked("customer:3", at=40, event_id="d"),
+        out(50, "e"),
+    ]
+    assert holder_at(told(*words), when) == holder
+
+
+def test_what_a_log_in_takes_over_was_begun_at_the_log_out_before() -> None:
+    first, second = linked("customer:1", at=10, event_id="a"), linked("customer:2", at=30)
+    assert began(told(first)) == 0
+    assert began(told(out(5, "b"), first)) == 0, "whoever logged out then, it was not known"
+    assert began(told(first, out(20, "b"), out(25, "c"), second)) == 20
+    assert began(told(first, out(20, "b"), second, linked("customer:3", at=40, event_id="d"))) == 0
+
+
+def test_of_too_many_tenures_the_earliest_are_forgotten() -> None:
+    state = told(*(linked(f"customer:{n}", at=n, event_id=str(n)) for n in range(TENURES_MAX + 5)))
+    assert len(state.earlier) == TENURES_MAX - 1
+    assert state.earlier[0].root == "customer:5"

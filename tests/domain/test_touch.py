@@ -21,6 +21,7 @@ from ccstream.domain.events import (
     ContactPreferencesChanged,
     Event,
     IdentifiersLinked,
+    IdentifierUnlinked,
     InteractionLogged,
     MessageOpened,
     Money,
@@ -126,7 +127,7 @@ def test_every_event_but_a_link_between_identifiers_is_a_touch() -> None:
         for cls in vars(events).values()
         if isinstance(cls, type) and issubclass(cls, Event) and cls is not Event
     }
-    assert {type(event) for event, _ in DETAILS} == kinds - {IdentifiersLinked}
+    assert {type(event) for event, _ in DETAILS} == kinds - {IdentifiersLinked, IdentifierUnlinked}
     with pytest.raises(KeyError):
         detail_of(IdentifiersLinked(**meta(), identifiers=("customer:2",)))
 

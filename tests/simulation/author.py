@@ -13,6 +13,7 @@ from ccstream.domain.events import (
     ChannelVisited,
     Event,
     IdentifiersLinked,
+    IdentifierUnlinked,
     InteractionLogged,
     Money,
     OrderLine,
@@ -129,6 +130,8 @@ class Author:
             case "link":
                 account = dice.choice(_SUBJECTS[:3])
                 return IdentifiersLinked(**common, identifiers=(subject, account))
+            case "unlink":
+                return IdentifierUnlinked(**common)
             case "brittle":
                 sku = BRITTLE_SKU
         return CartItemAdded(**common, sku=sku, quantity=dice.randint(1, 3), unit_price=price)

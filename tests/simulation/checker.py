@@ -25,7 +25,7 @@ from tests.simulation.broker import FakeBroker, LogRecord
 from tests.simulation.lineage import Lineage, LineageError
 from tests.simulation.process import APP, CODEC
 from tests.simulation.simulation import Simulation, Violation
-from tests.simulation.truth import Letter, Origin, Rejection, Synced, Truth
+from tests.simulation.truth import Letter, Origin, Rejection, Synced, Truth, letter_of
 
 __all__ = ["check"]
 
@@ -209,14 +209,7 @@ def _check_mail(broker: FakeBroker, partitions: int, truths: dict[int, Truth]) -
     stored: Counter[Letter] = Counter()
     for number in range(partitions):
         for record in broker.logs[MAIL_TOPIC, number].committed(0):
-            mail = decode_mail(record.value())
-            origin = Origin(
-                mail.origin_topic,
-                mail.origin_partition,
-                mail.origin_offset,
-                mail.origin_appended_at,
-            )
-            stored[Letter(mail.to, number, origin, mail.hops, mail.value)] += 1
+            stored[letter_of(decode_mail(record.value()), number)] += 1
     _same("the letters sent", stored, expected)
 
 

@@ -249,6 +249,22 @@ class _QuietFolder(Folder):
         pass
 
 
+class _RowsLeftBehind(Folder):
+    """A log-in makes an alias, and what that had stays with it."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._hand_overs.follow = MagicMock()  # type: ignore[method-assign]
+
+
+class _RowsKept(Folder):
+    """What the account has taken over is shown by the alias, too, as long as it is logged in."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._hand_overs._acknowledged = MagicMock()  # type: ignore[method-assign]
+
+
 MUTANTS: dict[str, Parts] = {
     "the epoch is not raised": Parts(takeover=_EpochNotRaised),
     "offsets are left out of the transaction": Parts(delivery=_OffsetsLeftOut),
@@ -270,5 +286,7 @@ MUTANTS: dict[str, Parts] = {
     "epochs are read committed": Parts(cluster=_OwnersReadCommitted),
     "inputs are read uncommitted": Parts(isolation="read_uncommitted"),
     "what changes nothing is not published": Parts(folder=_QuietFolder),
+    "rows stay with an alias": Parts(folder=_RowsLeftBehind),
+    "rows taken over stay with an alias, too": Parts(folder=_RowsKept),
 }
 """By what is missing."""

@@ -18,6 +18,7 @@ from unittest.mock import MagicMock, patch
 import structlog
 from msgspec import Struct
 
+from ccstream.domain.cart_state import MergeMode
 from ccstream.domain.events import CartItemAdded, Event
 from ccstream.domain.limits import LINES_MAX
 from ccstream.domain.profile import Policies
@@ -52,6 +53,7 @@ from tests.simulation.fakes import (
 __all__ = [
     "APP",
     "BRITTLE_SKU",
+    "CART_MERGE",
     "CHANNELS",
     "CODEC",
     "INPUTS",
@@ -69,6 +71,9 @@ APP = "simulated"
 CHANNELS: tuple[str | None, ...] = ("web", "store", None)
 INPUTS = ("channel.web.events.v1", "channel.store.events.v1", MAIL_TOPIC)
 CODEC = Codec()
+
+CART_MERGE: MergeMode = "max"
+"""A mode in which it matters from which cart an addition is."""
 
 BRITTLE_SKU = "brittle"
 """Adding this to a cart that has lines raises: a mistake of ours, and one that depends on what
@@ -92,7 +97,7 @@ def _brittle(step: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _plans() -> Mapping[type[Event], tuple[Aggregate, ...]]:
-    made = make_plans(Rules(LINES_MAX, TouchLimits(), Policies()))
+    made = make_plans(Rules(LINES_MAX, TouchLimits(), Policies(), CART_MERGE))
     return {
         kind: tuple(
             dataclasses.replace(one, step=_brittle(one.step)) if one.table == "carts" else one

@@ -87,7 +87,6 @@ def test_workers_die_at_every_point_of_a_commit_and_of_a_take_over(explored: Exp
 def test_events_meet_every_end_there_is(explored: Explored) -> None:
     assert explored.outcomes.keys() == {
         "applied",
-        "no_effect",
         "duplicate",
         "too_late",
         "rejected",

@@ -8,9 +8,11 @@ transactions: a dictionary of rows, and lists of what had to be put out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ccstream.domain import cart, identity, order, profile, reasons, touch
+from ccstream.domain import cart, handover, identity, order, profile, reasons, touch
+from ccstream.domain.cart_state import Absorbed
 from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import (
     CartCleared,
@@ -19,18 +21,20 @@ from ccstream.domain.events import (
     CartItemRemoved,
     Event,
     IdentifiersLinked,
+    IdentifierUnlinked,
     OrderPlaced,
     ProfileUpdated,
 )
 from ccstream.domain.moment import Moment, Scope
 from ccstream.errors import UndecodableError
-from ccstream.wire.mail import decode_mail
+from ccstream.wire.mail import Mail, decode_mail
 from ccstream.wire.partition import partition_for
+from ccstream.wire.rows import ROW_CODECS, Entry
 from ccstream.wire.validate import validate, validate_origin
 from tests.simulation.broker import LogRecord
-from tests.simulation.process import BRITTLE_SKU, CHANNELS, CODEC, INPUTS
+from tests.simulation.process import BRITTLE_SKU, CART_MERGE, CHANNELS, CODEC, INPUTS
 
-__all__ = ["HORIZON_MS", "Letter", "Origin", "Rejection", "Row", "Synced", "Truth"]
+__all__ = ["HORIZON_MS", "Letter", "Origin", "Rejection", "Row", "Synced", "Truth", "letter_of"]
 
 HORIZON_MS = 30 * 24 * 3_600_000
 
@@ -68,11 +72,32 @@ class Rejection(NamedTuple):
 
 
 class Letter(NamedTuple):
+    """``row`` is what it holds without its version; of a window, the ids."""
+
     to: str
     home: int
     origin: Origin
     hops: int
     value: bytes
+    kind: str = "forward"
+    table: str = ""
+    key: str = ""
+    row: Any = None
+    since: int = 0
+
+
+def letter_of(mail: Mail, home: int) -> Letter:
+    """A letter as it was written, to a partition."""
+    origin = Origin(
+        mail.origin_topic, mail.origin_partition, mail.origin_offset, mail.origin_appended_at
+    )
+    row: Any = mail.row
+    if mail.table == "windows":
+        row = frozenset(_ids_in(mail.row or b""))
+    elif row:
+        row = _without_version(mail.table, ROW_CODECS[mail.table].decode_row(row).state)
+    about = (mail.kind, mail.table, mail.key, row, mail.since)
+    return Letter(mail.to, home, origin, mail.hops, mail.value, *about)
 
 
 class Ending(NamedTuple):
@@ -86,6 +111,25 @@ class Ending(NamedTuple):
 
 class Row(NamedTuple):
     state: Any
+
+
+_Name = tuple[str, bytes]
+"""A source, and the digest of an id of its."""
+
+
+def _name(source: str, event_id: str) -> _Name:
+    return source, blake2b(event_id.encode(), digest_size=8).digest()
+
+
+def _ids_in(row: bytes) -> Iterable[_Name]:
+    """The ids in a row of windows: entries of 16 bytes, of which the last 8 are a digest."""
+    for source, known in ROW_CODECS["windows"].decode_row(row).state.sources.items():
+        for at in range(8, len(known.ids), 16):
+            yield source, known.ids[at : at + 8]
+
+
+def _without_version(table: str, state: Any) -> bytes:
+    return ROW_CODECS[table].encode_row(Entry(state, 0))
 
 
 def _cart_step(state: Any, event: Any, at: Moment) -> Any:
@@ -102,10 +146,19 @@ _STEPS: dict[str, Callable[..., Any]] = {
     "aliases": identity.step,
 }
 
+_MERGES: dict[str, Callable[..., Any]] = {
+    "carts": handover.merge_carts,
+    "touches": lambda ours, theirs, *_: handover.merge_touches(ours, theirs, touch.TouchLimits()),
+    "profiles": lambda ours, theirs, *_: handover.merge_profiles(ours, theirs, profile.Policies()),
+    "orders": lambda ours, theirs, *_: handover.merge_orders(ours, theirs),
+}
+
+_LINKS = (IdentifiersLinked, IdentifierUnlinked)
+
 
 def _addressed(entity: str, event: Event) -> list[tuple[str, str]]:
     """The rows that an event is about: (table, key)."""
-    if isinstance(event, IdentifiersLinked):
+    if isinstance(event, _LINKS):
         return [("aliases", entity)]
     rows = [("touches", entity)]
     if isinstance(event, _CART_EVENTS):
@@ -117,6 +170,21 @@ def _addressed(entity: str, event: Event) -> list[tuple[str, str]]:
     return rows
 
 
+def _owner(alias: Any, when: int) -> str:
+    """Whose an event of a subject is: the last word up to then; if that is a log-out, or there is
+    none, whoever logged in first after it.
+    """
+    if alias is None:
+        return ""
+    words = sorted(
+        (*alias.earlier, identity.Tenure(alias.root, alias.since, alias.event_id)),
+        key=lambda word: (word.since, word.root != "", word.event_id),
+    )
+    until = [word.root for word in words if word.since <= when]
+    after = [word.root for word in words if word.since > when and word.root]
+    return (until[-1] if until else "") or (after[0] if after else "")
+
+
 class Truth:
     """One partition's."""
 
@@ -125,7 +193,7 @@ class Truth:
         self._scope = Scope(state_id, number, partitions)
         self._partitions = partitions
         self._folded = [-1] * len(INPUTS)
-        self._ids: dict[str, set[tuple[str, str]]] = {}
+        self._ids: dict[str, set[_Name]] = {}
         self._latest: dict[str, int] = {}
         self.rows: dict[str, dict[str, Any]] = {table: {} for table in _STEPS}
         self.synced: list[Synced] = []
@@ -134,8 +202,8 @@ class Truth:
         self.endings: list[Ending] = []
 
     @property
-    def windows(self) -> dict[str, set[tuple[str, str]]]:
-        """Ids taken, as (channel and source, event id), by entity."""
+    def windows(self) -> dict[str, set[_Name]]:
+        """Ids taken, by entity."""
         return self._ids
 
     def fold(self, records: Iterable[LogRecord]) -> None:
@@ -158,6 +226,12 @@ class Truth:
                 mail.origin_appended_at,
             )
             event = CODEC.decode_event(mail.value)
+            if mail.kind == "hand_over":
+                self._take(topic, record, mail, event, origin)
+                return
+            if mail.kind == "acknowledge":
+                self._taken(mail, event, origin)
+                return
             self._meet(topic, record, mail.to, event, mail.value, origin, mail.hops)
             return
         try:
@@ -185,20 +259,19 @@ class Truth:
         hops: int,
     ) -> None:
         alias = self.rows["aliases"].get(entity)
-        forwarded = alias is not None and not isinstance(event, IdentifiersLinked)
+        root = "" if isinstance(event, _LINKS) else _owner(alias, event.occurred_at)
         now = max(record.timestamp()[1], self._latest.get(entity, 0))
         ids = self._ids.setdefault(entity, set())
-        name = (f"{event.channel}/{event.source}", event.event_id)
+        name = _name(f"{event.channel}/{event.source}", event.event_id)
         if name in ids:
             self._unchanged(entity, event, origin, "duplicate")
         elif event.occurred_at < now - HORIZON_MS:
             self._reject(reasons.TOO_LATE, entity, event, value, origin, outcome="too_late")
-        elif forwarded:
+        elif root:
             ids.add(name)
             self._latest[entity] = now
             self._unchanged(entity, event, origin, "forwarded")
-            home = self._home(alias.root)
-            self.letters.append(Letter(alias.root, home, origin, hops + 1, value))
+            self.letters.append(Letter(root, self._home(root), origin, hops + 1, value))
         else:
             at = Moment(
                 now, topic, record.offset(), self._scope, tuple(self._folded), origin.appended_at
@@ -206,6 +279,94 @@ class Truth:
             if self._apply(entity, event, value, origin, at):
                 ids.add(name)
                 self._latest[entity] = now
+                if isinstance(event, _LINKS):
+                    self._follow(entity, alias, event, value, origin, hops)
+
+    def _follow(
+        self, entity: str, before: Any, event: Event, value: bytes, origin: Origin, hops: int
+    ) -> None:
+        """A subject that belonged to nobody hands over what it has; any other has nothing now."""
+        after = self.rows["aliases"][entity]
+        was = before.root if before is not None else ""
+        if after.root == was:
+            return
+        owned = [
+            (table, key)
+            for table in _MERGES
+            for key in sorted(self.rows[table])
+            if key.partition("#")[0] == entity
+        ]
+        if was:
+            for table, key in owned:
+                del self.rows[table][key]
+                self._publish(table, entity, key, None, event, origin, "")
+            return
+        letters: list[tuple[str, str, Any]] = [
+            (table, key, _without_version(table, self.rows[table][key])) for table, key in owned
+        ]
+        if ("carts", entity) not in owned and CART_MERGE != "join":
+            letters.append(("carts", entity, None))
+        letters.append(("windows", entity, frozenset(self._ids[entity])))
+        ins = [number for number, tenure in enumerate(after.earlier) if tenure.root]
+        since = after.earlier[ins[-1] + 1].since if ins else 0
+        home = self._home(after.root)
+        for table, key, row in letters:
+            about = ("hand_over", table, key, row, since)
+            self.letters.append(Letter(after.root, home, origin, hops + 1, value, *about))
+
+    def _take(
+        self, topic: int, record: LogRecord, mail: Mail, event: Event, origin: Origin
+    ) -> None:
+        """A row that is handed over; transactions see to it that none comes twice."""
+        entity = mail.to
+        now = max(record.timestamp()[1], self._latest.get(entity, 0))
+        ids = self._ids.setdefault(entity, set())
+        letter_id = "/".join((event.channel, event.source, event.event_id, mail.table, mail.key))
+        if mail.table == "windows":
+            ids.update(_ids_in(mail.row or b""))
+            sources = ROW_CODECS["windows"].decode_row(mail.row or b"").state.sources
+            now = max([now, *(known.last_seen for known in sources.values())])
+        else:
+            mark = (self._number, topic, record.offset())
+            if not self._merge(mail, event, origin, mark):
+                return
+            about = ("acknowledge", mail.table, mail.key)
+            home = self._home(event.subject)
+            self.letters.append(
+                Letter(event.subject, home, origin, mail.hops + 1, mail.value, *about)
+            )
+        ids.add(_name("/letters", letter_id))
+        self._latest[entity] = now
+
+    def _merge(self, mail: Mail, event: Event, origin: Origin, mark: tuple[int, int, int]) -> bool:
+        table, key = mail.table, mail.to + mail.key[len(event.subject) :]
+        theirs = ROW_CODECS[table].decode_row(mail.row).state if mail.row else None
+        marker = Absorbed(
+            f"{event.event_id}/{event.subject}",
+            event.occurred_at,
+            event.subject,
+            CART_MERGE,
+            since=mail.since,
+        )
+        state, effects = _MERGES[table](self.rows[table].get(key), theirs, marker, mark)
+        delta = None
+        for effect in effects:
+            if isinstance(effect, Reject):
+                subject = event.subject.encode()
+                self.rejected.append(Rejection(effect.reason, origin, subject, mail.value))
+                return False
+            delta = effect.delta
+        if state is not None:
+            self.rows[table][key] = state
+        self._publish(table, mail.to, key, delta, event, origin, "merged")
+        return True
+
+    def _taken(self, mail: Mail, event: Event, origin: Origin) -> None:
+        alias = self.rows["aliases"].get(mail.to)
+        if alias is None or not alias.root or mail.key not in self.rows[mail.table]:
+            return
+        del self.rows[mail.table][mail.key]
+        self._publish(mail.table, mail.to, mail.key, None, event, origin, "")
 
     def _apply(self, entity: str, event: Event, value: bytes, origin: Origin, at: Moment) -> bool:
         changes = []
@@ -267,8 +428,6 @@ class Truth:
         origin: Origin,
         outcome: str,
     ) -> None:
-        if table == "aliases":
-            return
         state = self.rows[table].get(key)
         folded = tuple(self._folded)
         self.synced.append(Synced(table, entity, key, state, delta, event, origin, outcome, folded))

@@ -28,7 +28,7 @@ from ccstream.domain.consent import (
     StatedQuietHours,
 )
 from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, QuietHours
-from ccstream.domain.identity import Alias
+from ccstream.domain.identity import Alias, Tenure
 from ccstream.domain.lines import assemble, stamp
 from ccstream.domain.merge import lines_view
 from ccstream.domain.order import Order
@@ -317,7 +317,19 @@ orders = st.builds(
     money,
     campaigns,
 )
-aliases = st.builds(Alias, texts, longs, texts)
+aliases = st.builds(
+    Alias,
+    texts,
+    longs,
+    texts,
+    few(st.builds(Tenure, texts, longs, texts), max_size=3).map(tuple),
+)
+
+
+def _alias_synced(state: Alias, delta: object, observed: bytes) -> dict[str, Any]:
+    return {"root": state.root, "since": state.since}
+
+
 windows = st.builds(
     Window,
     st.dictionaries(
@@ -405,6 +417,7 @@ _SYNCED: dict[str, Any] = {
     "carts": _cart_synced,
     "touches": _touches_synced,
     "profiles": _profile_synced,
+    "aliases": _alias_synced,
 }
 
 

@@ -20,6 +20,7 @@ from ccstream.domain.events import (
     ContactPreferencesChanged,
     Event,
     IdentifiersLinked,
+    IdentifierUnlinked,
     InteractionLogged,
     MessageOpened,
     Money,
@@ -103,6 +104,7 @@ SAMPLES: tuple[Event, ...] = (
         language="fr",
         objects_to_marketing=False,
     ),
+    IdentifierUnlinked(**_meta(40), reason="log_out"),
 )
 
 

@@ -72,7 +72,8 @@ def test_every_event_addresses_tables_that_exist_and_is_carried_by_every_input()
 
 def test_every_event_is_a_touch_but_for_links() -> None:
     assert [name for name, tables in AGGREGATES.items() if "touches" not in tables] == [
-        "IdentifiersLinked"
+        "IdentifiersLinked",
+        "IdentifierUnlinked",
     ]
 
 

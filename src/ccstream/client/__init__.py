@@ -10,6 +10,7 @@ from ccstream.client.outbox import Parked
 from ccstream.client.position import Position
 from ccstream.client.publisher import ChannelPublisher
 from ccstream.client.records import (
+    AliasSynced,
     CartAbandoned,
     CartConflict,
     CartLine,
@@ -42,6 +43,7 @@ from ccstream.domain.events import (
     ContactChoice,
     ContactPreferencesChanged,
     IdentifiersLinked,
+    IdentifierUnlinked,
     InteractionLogged,
     MessageOpened,
     Money,
@@ -56,6 +58,7 @@ from ccstream.domain.events import (
 )
 
 __all__ = [
+    "AliasSynced",
     "Campaign",
     "CampaignClicked",
     "CartAbandoned",
@@ -78,6 +81,7 @@ __all__ = [
     "ContactChoice",
     "ContactPreferencesChanged",
     "Gap",
+    "IdentifierUnlinked",
     "IdentifiersLinked",
     "InteractionLogged",
     "LastTouchSynced",

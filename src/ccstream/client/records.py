@@ -22,6 +22,7 @@ from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, Qui
 
 __all__ = [
     "RECORD_CLASSES",
+    "AliasSynced",
     "Campaign",
     "CartAbandoned",
     "CartConflict",
@@ -57,7 +58,8 @@ __all__ = [
 class Cause(Struct, frozen=True, gc=False):
     """The event that a record was published for, and what came of it.
 
-    ``outcome`` is applied, no_effect, duplicate, too_late, rejected or forwarded.
+    ``outcome`` is applied, no_effect, duplicate, too_late, rejected, forwarded or merged: by this
+    log-in an account has taken over what its alias had.
     """
 
     event_id: str
@@ -243,6 +245,17 @@ class CartAbandoned(Struct, frozen=True, gc=False):
     lines: tuple[CartLine, ...]
 
 
+class AliasSynced(Struct, frozen=True, gc=False):
+    """Whom an identifier belongs to: the account ``root``, empty if none, ``since`` then."""
+
+    subject: str
+    version: int
+    base_version: int
+    cause: Cause
+    root: str
+    since: int
+
+
 class Removed(Struct, frozen=True, gc=False):
     """There is no such row, or no more: a tombstone."""
 
@@ -261,6 +274,7 @@ SyncRecord = (
     | ProfileSynced
     | OrderSynced
     | ConsentSynced
+    | AliasSynced
     | Removed
     | Unreadable
 )
@@ -269,9 +283,9 @@ SyncRecord = (
 class Change(Struct, frozen=True, gc=False):
     """One record of a sync topic.
 
-    ``table`` is carts, touches, profiles, orders or consents, or signals; ``key`` that of the row
-    (an order's is ``subject#order_id``), a signal's is its subject. ``appended_at`` is when the
-    broker took the record.
+    ``table`` is carts, touches, profiles, orders, consents or aliases, or signals; ``key`` that of
+    the row (an order's is ``subject#order_id``), a signal's is its subject. ``appended_at`` is when
+    the broker took the record.
     """
 
     table: str
@@ -318,6 +332,7 @@ RECORD_CLASSES: dict[str, type[Struct]] = {
     "ccstream.consent.v1.StatedFlag": StatedFlag,
     "ccstream.consent.v1.StatedLanguage": StatedLanguage,
     "ccstream.consent.v1.StatedQuietHours": StatedQuietHours,
+    "ccstream.identity.v1.AliasSynced": AliasSynced,
     "ccstream.order.v1.OrderLine": OrderLine,
     "ccstream.order.v1.OrderSynced": OrderSynced,
     "ccstream.profile.v1.ProfileSynced": ProfileSynced,

@@ -5,8 +5,9 @@
         await view.changed("customer:42", timeout_s=5)
 
 A view first reads everything that is final, then follows what happens. It answers from
-memory. Given to a ``ChannelPublisher`` it says, for each event that takes something out of
-a cart, what its author had seen.
+memory. Asked for an identifier that has logged in, it answers with the account's rows, as soon as
+the account has taken over the identifier's own. Given to a ``ChannelPublisher`` it says, for
+each event that takes something out of a cart, what its author had seen.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, Self, cast
 from ccstream.client.feed_thread import FeedThread
 from ccstream.client.log_reader import LogRecord
 from ccstream.client.records import (
+    AliasSynced,
     CartSynced,
     Change,
     ConsentSynced,
@@ -27,6 +29,7 @@ from ccstream.client.records import (
     LastTouchSynced,
     OrderSynced,
     ProfileSynced,
+    SyncRecord,
 )
 from ccstream.client.replica import Replica
 from ccstream.client.subscriber import table_topics
@@ -48,8 +51,8 @@ class SyncView:
     """A replica of sync topics, for one event loop.
 
     Args:
-        tables: which of carts, touches, profiles and orders; all if None. Only these can be
-            asked for.
+        tables: which of carts, touches, profiles, orders, consents and aliases; all if None.
+            Only these can be asked for, and without aliases no key stands for another.
         bootstrap: Kafka's address; without it, that of the settings.
         settings: all settings; without them, those of the environment and ``ccstream.toml``.
         live: follow what is not final yet, a millisecond or two after the event. A crash can
@@ -100,25 +103,34 @@ class SyncView:
 
     def cart(self, key: str) -> CartSynced | None:
         """The customer's cart; None if there is none, or it is empty and was never filled."""
-        return cast(CartSynced | None, self._table("carts").record(key))
+        return cast(CartSynced | None, self._record("carts", key))
 
     def last_touch(self, key: str) -> LastTouchSynced | None:
         """The customer's first and last touch, and the last of each channel."""
-        return cast(LastTouchSynced | None, self._table("touches").record(key))
+        return cast(LastTouchSynced | None, self._record("touches", key))
 
     def profile(self, key: str) -> ProfileSynced | None:
         """The customer's traits."""
-        return cast(ProfileSynced | None, self._table("profiles").record(key))
+        return cast(ProfileSynced | None, self._record("profiles", key))
 
     def consents(self, key: str) -> ConsentSynced | None:
         """The customer's consents and contact preferences."""
-        return cast(ConsentSynced | None, self._table("consents").record(key))
+        return cast(ConsentSynced | None, self._record("consents", key))
 
     def orders(self, key: str) -> tuple[OrderSynced, ...]:
         """The customer's orders, the earliest first."""
         replica = self._table("orders")
-        orders = [cast(OrderSynced, replica.record(one)) for one in replica.keys(key)]
+        orders = [
+            cast(OrderSynced, replica.record(one))
+            for subject in self._standing_for(key)
+            for one in replica.keys(subject)
+        ]
         return tuple(sorted(orders, key=lambda order: (order.placed_at, order.order_id)))
+
+    def account(self, key: str) -> str | None:
+        """The account that an identifier belongs to now; None if to none, or it is one itself."""
+        alias = cast(AliasSynced | None, self._table("aliases").record(key))
+        return None if alias is None else alias.root or None
 
     def keys(self, table: str) -> Iterator[str]:
         """The keys of all rows of a table."""
@@ -135,7 +147,8 @@ class SyncView:
         versions = [
             replica.version(one)
             for replica in self._by_topic.values()
-            for one in (key, *replica.keys(key))
+            for subject in self._standing_for(key)
+            for one in (subject, *replica.keys(subject))
         ]
         return max(versions, default=0)
 
@@ -149,15 +162,18 @@ class SyncView:
         if since is not None and self.version(key) != since:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        futures = self._waiting.setdefault(key, [])
-        futures.append(future)
+        subjects = self._standing_for(key)
+        for subject in subjects:
+            self._waiting.setdefault(subject, []).append(future)
         try:
             async with asyncio.timeout(timeout_s):
                 await future
         finally:
-            futures.remove(future)
-            if not futures:
-                del self._waiting[key]
+            for subject in subjects:
+                futures = self._waiting[subject]
+                futures.remove(future)
+                if not futures:
+                    del self._waiting[subject]
 
     async def until(
         self, key: str, condition: Callable[[Self], object], *, timeout_s: float
@@ -208,6 +224,17 @@ class SyncView:
                 f"this view has no {table}; it was opened for {', '.join(self._by_table)}"
             )
         return replica
+
+    def _record(self, table: str, key: str) -> SyncRecord | None:
+        """The row of a key; where it has none of its own, that of the account it belongs to."""
+        replica = self._table(table)
+        records = (replica.record(subject) for subject in self._standing_for(key))
+        return next((record for record in records if record is not None), None)
+
+    def _standing_for(self, key: str) -> tuple[str, ...]:
+        """The key, and the account that it belongs to, if to any."""
+        account = self.account(key) if "aliases" in self._by_table else None
+        return (key,) if account is None else (key, account)
 
     def _check(self) -> None:
         if self._error is not None:

@@ -202,6 +202,8 @@ class Absorbed:
     It is ordered among dots by (``occurred_at``, ``id``). ``into`` is the subject that it
     was absorbed into where that is not this cart's own (a cart absorbed earlier, with
     what it had itself absorbed), else empty. ``mode`` says what is shown of the two.
+    ``since`` is when that cart was begun, 0 for the subject's first: after a log-out it begins
+    another one, which a later log-in brings as well.
     """
 
     id: str
@@ -209,6 +211,7 @@ class Absorbed:
     subject: str
     mode: MergeMode = "join"
     into: str = ""
+    since: int = 0
 
 
 @final

@@ -23,6 +23,7 @@ __all__ = [
     "ContactChoice",
     "ContactPreferencesChanged",
     "Event",
+    "IdentifierUnlinked",
     "IdentifiersLinked",
     "InteractionLogged",
     "MessageOpened",
@@ -127,6 +128,10 @@ class OrderPlaced(Event, frozen=True, kw_only=True, gc=False):
 class IdentifiersLinked(Event, frozen=True, kw_only=True, gc=False):
     identifiers: tuple[str, ...]
     reason: str = "log_in"
+
+
+class IdentifierUnlinked(Event, frozen=True, kw_only=True, gc=False):
+    reason: str = "log_out"
 
 
 # profile

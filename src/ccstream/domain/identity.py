@@ -1,13 +1,21 @@
-"""A log-in makes an identifier the alias of one account.
+"""A log-in makes an identifier the alias of one account, until a log-out.
 
 `IdentifiersLinked` of a subject that names exactly one account (``customer:...``) makes the
-subject that account's alias: from then on its events belong to the account and are forwarded
-to it. The subject itself may be among the identifiers; other identifiers that are no
-accounts are not linked by this event, each speaks for itself.
+subject that account's alias: its events belong to the account, and so does what it had of its
+own. `IdentifierUnlinked` ends that: what the subject does from then on is its own again,
+beginning with nothing. The subject itself may be among the identifiers; other identifiers that
+are no accounts are not linked by this event, each speaks for itself.
 
-*Law.* Of several links of one subject the one latest by ``(occurred_at, event_id)`` holds,
-whatever the order in which they arrive. So a tablet in a household belongs to who logged in
-last. What was forwarded before stays where it went.
+*Laws.* Log-ins and log-outs of a subject make a sequence of *tenures*, ordered by
+``(occurred_at, event_id)``, a log-out before a log-in of the same time. The latest says whom
+the subject belongs to now, whatever the order in which they arrive: a tablet in a household is
+the one's who logged in last. An event belongs to whom the subject belonged to when it
+*occurred*; one from before a log-in, at a time when it belonged to nobody, to whom logged in
+next, who took over what there was (`holder_at`).
+
+*Exceptions.* What has been folded is not moved again by a log-in or log-out that arrives after a
+later one, nor by one that ends a tenure and arrives after events from behind that end. Of more
+than `TENURES_MAX` the earliest is forgotten.
 
 An account is never an alias of another: that would be two people's data, or a mistake.
 """
@@ -20,20 +28,42 @@ from msgspec import Struct
 
 from ccstream.domain import reasons
 from ccstream.domain.effects import Effect, Publish, Reject
-from ccstream.domain.events import IdentifiersLinked
+from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment
 
-__all__ = ["ACCOUNT_NAMESPACE", "Alias", "is_account", "step"]
+__all__ = [
+    "ACCOUNT_NAMESPACE",
+    "NOBODY",
+    "Alias",
+    "Tenure",
+    "began",
+    "holder_at",
+    "is_account",
+    "step",
+]
 
 ACCOUNT_NAMESPACE: Final = "customer:"
 
+NOBODY: Final = ""
+"""The root of a subject that belongs to no account."""
 
-class Alias(Struct, frozen=True, gc=False):
-    """The row: the subject is an alias of ``root``, by the link ``event_id`` of ``since``."""
+
+class Tenure(Struct, frozen=True, gc=False):
+    """From ``since`` on the subject belonged to ``root``, by the event ``event_id``."""
 
     root: str
     since: int
     event_id: str
+
+
+class Alias(Struct, frozen=True):
+    """The row: the latest tenure, and those before it, the earliest first."""
+
+    root: str
+    since: int
+    event_id: str
+    earlier: tuple[Tenure, ...] = ()
 
 
 _CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
@@ -45,31 +75,78 @@ def is_account(key: str) -> bool:
 
 
 def step(
-    state: Alias | None, event: IdentifiersLinked, at: Moment
+    state: Alias | None, event: IdentifiersLinked | IdentifierUnlinked, at: Moment
 ) -> tuple[Alias | None, tuple[Effect, ...]]:
-    """Link the subject to the account that the event names.
+    """Link the subject to the account that the event names, or to none.
 
     Args:
-        state: the subject's alias, None if it is its own root.
-        event: the link.
+        state: the subject's tenures, None if it never belonged to an account.
+        event: a log-in or a log-out.
         at: its place in the log, which decides nothing here.
 
     Returns:
-        The alias and `Publish`; the one of a later link, unchanged; or `Reject`.
+        The alias and `Publish`; the one as it was, if it knows the event; or `Reject`.
     """
-    accounts = {key for key in event.identifiers if is_account(key)}
-    if is_account(event.subject):
-        if accounts - {event.subject}:
+    if isinstance(event, IdentifierUnlinked):
+        root = NOBODY
+        if is_account(event.subject):
+            return state, (Reject(reasons.LINK_TO_ITSELF, "an account belongs to nobody else"),)
+    else:
+        accounts = {key for key in event.identifiers if is_account(key)}
+        if is_account(event.subject):
+            if accounts - {event.subject}:
+                return state, (
+                    Reject(reasons.ACCOUNTS_NEVER_LINK, "an account cannot be linked to another"),
+                )
+            return state, (Reject(reasons.LINK_TO_ITSELF, "an account needs no link to itself"),)
+        if not accounts:
+            return state, (Reject(reasons.LINK_WITHOUT_ACCOUNT, "no identifier is an account"),)
+        if len(accounts) > 1:
             return state, (
-                Reject(reasons.ACCOUNTS_NEVER_LINK, "an account cannot be linked to another"),
+                Reject(reasons.LINK_TO_SEVERAL_ACCOUNTS, f"{len(accounts)} accounts are named"),
             )
-        return state, (Reject(reasons.LINK_TO_ITSELF, "an account needs no link to itself"),)
-    if not accounts:
-        return state, (Reject(reasons.LINK_WITHOUT_ACCOUNT, "no identifier is an account"),)
-    if len(accounts) > 1:
-        return state, (
-            Reject(reasons.LINK_TO_SEVERAL_ACCOUNTS, f"{len(accounts)} accounts are named"),
-        )
-    if state is not None and (event.occurred_at, event.event_id) <= (state.since, state.event_id):
+        root = accounts.pop()
+    tenure = Tenure(root, event.occurred_at, event.event_id)
+    known = () if state is None else _tenures(state)
+    if tenure in known:
         return state, ()
-    return Alias(accounts.pop(), event.occurred_at, event.event_id), _CHANGED
+    *earlier, latest = sorted((*known, tenure), key=_stamp)[-TENURES_MAX:]
+    return Alias(latest.root, latest.since, latest.event_id, tuple(earlier)), _CHANGED
+
+
+def holder_at(alias: Alias, when: int) -> str:
+    """The account that an event of the subject belongs to, `NOBODY` if it is the subject's own.
+
+    Args:
+        alias: the subject's tenures.
+        when: the event's ``occurred_at``.
+    """
+    if when >= alias.since:
+        return alias.root
+    next_root = alias.root
+    for tenure in reversed(alias.earlier):
+        if tenure.since <= when:
+            return tenure.root or next_root
+        next_root = tenure.root or next_root
+    return next_root
+
+
+def began(alias: Alias) -> int:
+    """When what the latest log-in took over had been begun: at the log-out after the log-in
+    before, 0 if there was none.
+    """
+    since, held = 0, False
+    for tenure in alias.earlier:
+        if tenure.root:
+            since, held = 0, True
+        elif held:
+            since, held = tenure.since, False
+    return since
+
+
+def _tenures(alias: Alias) -> tuple[Tenure, ...]:
+    return (*alias.earlier, Tenure(alias.root, alias.since, alias.event_id))
+
+
+def _stamp(tenure: Tenure) -> tuple[int, bool, str]:
+    return tenure.since, bool(tenure.root), tenure.event_id

@@ -17,6 +17,7 @@ __all__ = [
     "PENDING_NAMES_MAX",
     "RETRY_SPAN_MS",
     "SETS_MAX",
+    "TENURES_MAX",
     "TOKEN_TOPICS_MAX",
     "TRAITS_MAX",
     "UNION_VALUES_MAX",
@@ -85,6 +86,12 @@ WINDOW_SWEEP_MS: Final = 24 * 60 * 60 * 1000
 RETRY_SPAN_MS: Final = 10 * 60 * 1000
 """Producers give up a retry after 2 minutes (Kafka's default); this leaves room for batches
 and for a proxy between."""
+
+# identity
+
+TENURES_MAX: Final = 32
+"""Log-ins and log-outs that a subject is remembered by. They say whose an event is that arrives
+late, and what arrives after that many later ones is out of the ordinary."""
 
 # touch
 

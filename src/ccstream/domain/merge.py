@@ -182,22 +182,33 @@ def _play(cart: Cart) -> _Basket:
         facts.extend((stamp(dot), dot, line.key, True) for dot in line.sets)
     facts.sort(key=lambda fact: fact[0])
     baskets: dict[str, _Basket] = {"": {}}
-    gone_into: dict[str, str] = {}
+    later_carts = [marker for marker in cart.absorbed if marker.since]
+    gone_into = _without_their_first(cart.absorbed) if later_carts else {}
 
     def holder(subject: str) -> str:
         while subject in gone_into:
             subject = gone_into[subject]
         return subject
 
+    def cart_of(dot: Dot) -> str:
+        for marker in later_carts:
+            if (
+                marker.subject == dot.origin
+                and marker.since <= dot.occurred_at
+                and stamp(dot) < _marker_stamp(marker)
+            ):
+                return marker.id
+        return holder(dot.origin)
+
     for _, fact, key, is_set in facts:
         if isinstance(fact, Absorbed):
-            guest, saved = holder(fact.subject), holder(fact.into)
+            guest, saved = holder(fact.id if fact.since else fact.subject), holder(fact.into)
             if guest not in {saved, ""}:
                 gone_into[guest] = saved
                 theirs = baskets.pop(guest, {})
                 baskets[saved] = _combined(baskets.get(saved, {}), theirs, fact)
         elif key is not None:
-            shown = baskets.setdefault(holder(fact.origin), {}).setdefault(key, _Shown())
+            shown = baskets.setdefault(cart_of(fact), {}).setdefault(key, _Shown())
             if is_set:
                 shown.set_ = fact
             else:
@@ -206,6 +217,18 @@ def _play(cart: Cart) -> _Basket:
     for rest in baskets.values():
         whole = _combined(whole, rest, None)
     return whole
+
+
+def _without_their_first(markers: tuple[Absorbed, ...]) -> dict[str, str]:
+    """Where the dots count of subjects whose later carts alone were absorbed: in between they
+    belonged to the account.
+    """
+    first = {marker.subject for marker in markers if not marker.since}
+    return {
+        marker.subject: marker.into
+        for marker in markers
+        if marker.since and marker.subject not in first
+    }
 
 
 def _combined(saved: _Basket, guest: _Basket, marker: Absorbed | None) -> _Basket:

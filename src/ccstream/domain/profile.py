@@ -35,7 +35,16 @@ from ccstream.domain.events import ProfileUpdated
 from ccstream.domain.limits import TRAITS_MAX, UNION_VALUES_MAX
 from ccstream.domain.moment import Moment
 
-__all__ = ["Policies", "Policy", "PolicyName", "Profile", "ProfileDelta", "Statement", "step"]
+__all__ = [
+    "Policies",
+    "Policy",
+    "PolicyName",
+    "Profile",
+    "ProfileDelta",
+    "Statement",
+    "merge",
+    "step",
+]
 
 PolicyName = Literal["most_recent", "most_trusted", "oldest", "union"]
 
@@ -135,6 +144,23 @@ def step(
     if not changed:
         return state, ()
     return Profile(traits), (Publish(ProfileDelta(changed)),)
+
+
+def merge(ours: Profile | None, theirs: Profile, policies: Policies = _DEFAULT_POLICIES) -> Profile:
+    """What both profiles have, each trait as its policy decides.
+
+    Of more than `TRAITS_MAX` traits those of ``ours`` stay, and of the others the first by name.
+    """
+    traits = {} if ours is None else dict(ours.traits)
+    for name, statements in sorted(theirs.traits.items()):
+        if name not in traits and len(traits) >= TRAITS_MAX:
+            continue
+        kept = traits.get(name, ())
+        for statement in statements:
+            kept = _decide(policies.of(name), kept, statement)
+        if kept:
+            traits[name] = kept
+    return Profile(traits)
 
 
 def _decide(policy: Policy, kept: tuple[Statement, ...], new: Statement) -> tuple[Statement, ...]:

@@ -1,6 +1,6 @@
 """First touch, last touch, last touch per channel, and the path between them.
 
-Every event but `IdentifiersLinked` is a touch: something that the customer did, somewhere.
+Every event but a log-in or log-out is a touch: something that the customer did, somewhere.
 Touches are ordered by ``(occurred_at, event_id)``; when an event arrived never matters.
 
 *Laws.* Whatever the order in which distinct events arrive, the first touch, the last touch,
@@ -60,6 +60,7 @@ __all__ = [
     "Visit",
     "detail_of",
     "path",
+    "shortened",
     "step",
 ]
 
@@ -248,7 +249,7 @@ def step(
     trails[key] = Trail(channel, campaign_id, after)
     earlier = state.earlier
     if len(after) > len(before):
-        trails, earlier = _shortened(trails, earlier, last.occurred_at - limits.lookback_ms)
+        trails, earlier = shortened(trails, earlier, last.occurred_at - limits.lookback_ms)
     return Touches(first, last, last_by_channel, trails, earlier), _CHANGED
 
 
@@ -300,7 +301,7 @@ def _visited(visits: tuple[Visit, ...], when: int) -> tuple[Visit, ...]:
     return (*visits[:begin], whole, *visits[end:])
 
 
-def _shortened(
+def shortened(
     trails: Trails, earlier: dict[str, Earlier], cutoff: int
 ) -> tuple[Trails, dict[str, Earlier]]:
     """The path without what ended before ``cutoff``, and without the oldest of too many."""

@@ -38,14 +38,18 @@ from ccstream.domain.limits import (
 )
 
 __all__ = [
+    "APART",
     "BY_HAND",
     "ENTRY_BYTES",
+    "LETTERS",
     "SourceWindow",
     "Verdict",
     "Window",
     "WindowLimits",
     "admit",
     "admit_by_hand",
+    "admit_letter",
+    "trimmed",
 ]
 
 Verdict = Literal["fresh", "duplicate", "too_late"]
@@ -54,6 +58,12 @@ ENTRY_BYTES: Final = 16
 BY_HAND: Final = "/by-hand"
 """Under this name stand the events that were too late and applied by hand; no source has it, as
 each begins with its channel. It is never forgotten, so that none of them is taken twice."""
+
+LETTERS: Final = "/letters"
+"""Under this one stand the rows that were handed over to the subject."""
+
+APART: Final = frozenset({BY_HAND, LETTERS})
+"""The names that are no sources, and are kept whatever else is forgotten."""
 
 _TIME_BYTES: Final = 8
 _TRIM_ABOVE_BYTES: Final = (WINDOW_IDS_MIN + 16) * ENTRY_BYTES
@@ -103,6 +113,10 @@ class SourceWindow:
 
     def __len__(self) -> int:
         return len(self.ids) // ENTRY_BYTES
+
+    def entries(self) -> list[bytes]:
+        """The ids one by one, in order."""
+        return [self.ids[at : at + ENTRY_BYTES] for at in range(0, len(self.ids), ENTRY_BYTES)]
 
 
 @final
@@ -183,20 +197,43 @@ def admit_by_hand(
         As :func:`admit`: ``too_late`` now means that even the ids of those applied by hand are
         forgotten for its time.
     """
-    digest = blake2b(
-        f"{event.channel}/{event.source}/{event.event_id}".encode(), digest_size=8
-    ).digest()
-    known = window.sources.get(BY_HAND)
+    event_id = f"{event.channel}/{event.source}/{event.event_id}"
+    return _admit_apart(BY_HAND, window, event_id, event.occurred_at, now, limits)
+
+
+def admit_letter(
+    window: Window | None, letter_id: str, now: int, limits: WindowLimits
+) -> tuple[Verdict, Window]:
+    """Judge a row that is handed over, in order of arrival; as :func:`admit`, but it is never
+    ``too_late``. A letter is there twice only where delivery is without transactions, soon after.
+    """
+    window = window or _EMPTY
+    known = window.sources.get(LETTERS)
+    when = now if known is None else max(now, known.horizon + 1)
+    return _admit_apart(LETTERS, window, letter_id, when, now, limits)
+
+
+def trimmed(ids: bytes, horizon: int, ids_max: int) -> tuple[bytes, int]:
+    """Sorted entries within the bounds, and the horizon that those leave that had to go."""
+    if len(ids) > _TRIM_ABOVE_BYTES or len(ids) > ids_max * ENTRY_BYTES:
+        return _trim(ids, horizon, ids_max)
+    return ids, horizon
+
+
+def _admit_apart(
+    name: str, window: Window, event_id: str, when: int, now: int, limits: WindowLimits
+) -> tuple[Verdict, Window]:
+    digest = blake2b(event_id.encode(), digest_size=8).digest()
+    known = window.sources.get(name)
     ids, horizon = (b"", _NOTHING) if known is None else (known.ids, known.horizon)
     if _holds(ids, digest):
         return "duplicate", window
-    if event.occurred_at <= horizon:
+    if when <= horizon:
         return "too_late", window
-    ids = _insert(ids, event.occurred_at.to_bytes(_TIME_BYTES) + digest)
-    if len(ids) > _TRIM_ABOVE_BYTES or len(ids) > limits.ids_max * ENTRY_BYTES:
-        ids, horizon = _trim(ids, horizon, limits.ids_max)
+    entry = when.to_bytes(_TIME_BYTES) + digest
+    ids, horizon = trimmed(_insert(ids, entry), horizon, limits.ids_max)
     sources = window.sources.copy()
-    sources[BY_HAND] = SourceWindow(horizon, now, ids)
+    sources[name] = SourceWindow(horizon, now, ids)
     return "fresh", Window(sources, window.floor)
 
 
@@ -250,12 +287,12 @@ def _sweep(window: Window, source: str, changed: SourceWindow, oldest: int) -> W
     sources = {
         name: kept
         for name, kept in window.sources.items()
-        if kept.last_seen >= oldest or kept.newest >= oldest or name == BY_HAND
+        if kept.last_seen >= oldest or kept.newest >= oldest or name in APART
     }
     sources[source] = changed
     floor = window.floor
-    if len(sources) > WINDOW_SOURCES_MAX + (BY_HAND in sources):
-        others = [s for s in sources if s not in {source, BY_HAND}]
+    if len(sources) > WINDOW_SOURCES_MAX + len(APART & sources.keys()):
+        others = [s for s in sources if s != source and s not in APART]
         idle = min(others, key=lambda s: (sources[s].last_seen, s))
         floor = max(floor, sources.pop(idle).newest)
     return Window(sources, floor)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from ccstream.domain import abandonment, cart, consent, identity, order, profile, touch
+from ccstream.domain import abandonment, cart, consent, handover, identity, order, profile, touch
+from ccstream.domain.cart_state import MergeMode
 from ccstream.domain.effects import Effect, TimerEffect
 from ccstream.domain.events import Event, OrderPlaced
 from ccstream.domain.moment import Instant, Moment
@@ -20,15 +21,17 @@ from ccstream.wire.entry import Entry
 from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.sync import SYNC_CODECS, SyncCodec
 
-__all__ = ["ALIASES", "WINDOWS", "Aggregate", "Rules", "make_plans"]
+__all__ = ["ALIASES", "ORDERS", "WINDOWS", "Aggregate", "Rules", "make_plans"]
 
 ALIASES: Final = "aliases"
+ORDERS: Final = "orders"
 WINDOWS: Final = "windows"
 
 _DAY_MS: Final = 24 * 3_600_000
 
 Step = Callable[[Any, Any, Moment], tuple[Any, tuple[Effect, ...]]]
 OnTimer = Callable[[Any, Timer, Instant], tuple[Any, tuple[TimerEffect, ...]]]
+Merge = Callable[[Any, Any, Any, Any], tuple[Any, tuple[Effect, ...]]]
 
 
 @final
@@ -40,6 +43,7 @@ class Rules:
     touch: touch.TouchLimits
     profile: profile.Policies
     cart_abandoned_after_ms: int = 0
+    cart_merge: MergeMode = "join"
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -49,6 +53,7 @@ class Rules:
             touch.TouchLimits(settings.touch.lookback_days * _DAY_MS),
             profile.Policies(),
             settings.signals.cart_abandoned_after_ms,
+            settings.identity.cart_merge,
         )
 
 
@@ -61,7 +66,8 @@ class Aggregate:
     event adds to the entity's key to name its row, None where the row is the entity's own.
     ``on_timer`` is what is told of its timers, None where nothing is.
     ``patient`` are sync events that may wait a few milliseconds for others: a screen that waits
-    for a basket does not wait for them.
+    for a basket does not wait for them. ``merge`` makes one of two rows at a log-in, None where
+    rows do not change hands; with ``marks_absence`` that one had none must be known, too.
     """
 
     table: str
@@ -73,6 +79,8 @@ class Aggregate:
     hands_out_tokens: bool
     patient: bool = False
     on_timer: OnTimer | None = None
+    merge: Merge | None = None
+    marks_absence: bool = False
 
     def row_key(self, entity: str, event: Event) -> str:
         """The key of the row of ``entity`` that ``event`` addresses."""
@@ -110,7 +118,7 @@ def make_plans(
         "carts": lambda state, event, at: cart.step(state, event, at, lines_max=lines_max),
         "touches": lambda state, event, at: touch.step(state, event, at, rules.touch),
         "profiles": lambda state, event, at: profile.step(state, event, at, rules.profile),
-        "orders": order.step,
+        ORDERS: order.step,
         "consents": consent.step,
         ALIASES: identity.step,
     }
@@ -122,17 +130,33 @@ def make_plans(
         timers["carts"] = lambda state, timer, now: abandonment.on_timer(
             state, timer, now, abandoned_after_ms
         )
+    mode = rules.cart_merge
+    merges: dict[str, Merge] = {
+        "carts": lambda ours, theirs, marker, mark: handover.merge_carts(
+            ours, theirs, replace(marker, mode=mode), mark
+        ),
+        "touches": lambda ours, theirs, marker, mark: handover.merge_touches(
+            ours, theirs, rules.touch
+        ),
+        "profiles": lambda ours, theirs, marker, mark: handover.merge_profiles(
+            ours, theirs, rules.profile
+        ),
+        ORDERS: lambda ours, theirs, marker, mark: handover.merge_orders(ours, theirs),
+        "consents": lambda ours, theirs, marker, mark: handover.merge_consents(ours, theirs),
+    }
     made = {
         table: Aggregate(
             table=table,
             step=step,
-            row_suffix=_order_suffix if table == "orders" else None,
+            row_suffix=_order_suffix if table == ORDERS else None,
             sync_topic=SYNC_TOPICS.get(table, ""),
             encode_synced=sync[table].encode_synced if table in SYNC_TOPICS else None,
             encode_row=ROW_CODECS[table].encode_row,
             hands_out_tokens=table == "carts",
             patient=table == "touches",
             on_timer=timers.get(table),
+            merge=merges.get(table),
+            marks_absence=table == "carts" and mode != "join",
         )
         for table, step in steps.items()
     }

@@ -26,18 +26,20 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from ccstream.domain import reasons
 from ccstream.domain.effects import CancelTimer, Publish, Reject, SetTimer
-from ccstream.domain.events import Event, IdentifiersLinked
+from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.identity import holder_at
 from ccstream.domain.moment import Moment
 from ccstream.domain.window import WindowLimits, admit, admit_by_hand
 from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.firing import Asked, Firing
+from ccstream.engine.handover import HandOvers
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Record, Source, is_by_hand
 from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import HOPS_MAX, Mail, decode_mail
+from ccstream.wire.mail import FORWARD, HOPS_MAX, decode_mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.validate import validate, validate_origin
 
@@ -85,6 +87,7 @@ class Folder:
         self._window_limits = window_limits
         self._append_time = append_time
         self._firing = Firing({a.table: a for plan in plans.values() for a in plan}, outlet)
+        self._hand_overs = HandOvers(plans, outlet, window_limits)
         self.statistics = ChunkStatistics(len(topics))
 
     @property
@@ -166,6 +169,11 @@ class Folder:
         source.key = event.subject.encode()
         source.value = mail.value
         source.hops = mail.hops
+        if mail.kind != FORWARD:
+            self._hand_overs.open(
+                partition, topic, mail, event, source, offset, appended_at, self.statistics
+            )
+            return
         self._resolve(partition, topic, mail.to, event, source, offset, appended_at)
 
     def _resolve(
@@ -213,12 +221,20 @@ class Folder:
             self._firing.fire(partition, entity, now, self.statistics, by_itself=False)
         taken = Entry(admitted, partition.next_version())
         alias = partition.tables[ALIASES].get(entity)
-        if alias is None or type(event) is IdentifiersLinked:
+        is_link = type(event) is IdentifiersLinked or type(event) is IdentifierUnlinked
+        root = "" if alias is None or is_link else holder_at(alias.state, event.occurred_at)
+        if not root:
+            unfit = self._hand_overs.refusal(entity, event, source) if is_link else None
+            if unfit is not None:
+                self._refuse(partition, entity, event, source, unfit)
+                return
             at = Moment(now, topic, offset, partition.scope, partition.folded, source.appended_at)
             self._apply(partition, entity, event, source, at, taken)
+            if is_link:
+                before = None if alias is None else alias.state
+                self._hand_overs.follow(partition, entity, source, before, self.statistics)
             return
         self._publish_unchanged(partition, entity, event, source, "forwarded")
-        root = alias.state.root
         home = partition_for(root.encode(), partition.scope.partitions)
         if self._forward(partition, root, home, event, source):
             windows.put(entity, taken)
@@ -373,21 +389,7 @@ class Folder:
             refusal = Reject(reasons.TOO_BIG, "it does not fit into a letter to its owner")
             self._refuse(partition, to, event, source, refusal, publish=False)
             return False
-        self._outlet.mail(
-            home,
-            Mail(
-                mail_id=f"{source.topic}/{source.partition}/{source.offset}/{source.hops}",
-                hops=source.hops + 1,
-                to=to,
-                kind="forward",
-                origin_topic=source.topic,
-                origin_partition=source.partition,
-                origin_offset=source.offset,
-                origin_appended_at=source.appended_at,
-                value=value,
-            ),
-            source,
-        )
-        count(self.statistics.mail, "forward")
+        self._outlet.mail(home, source, to, FORWARD)
+        count(self.statistics.mail, FORWARD)
         self.statistics.ended(event.channel, "forwarded")
         return True

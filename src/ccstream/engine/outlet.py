@@ -156,8 +156,46 @@ class Outlet:
         headers = signal_headers(partition.epoch, SIGNAL_TYPES[kind], event_id, self._app_id, at)
         self._send(SIGNALS_TOPIC, partition.number, entity, value, headers)
 
-    def mail(self, home: int, mail: Mail, source: Source) -> None:
-        """Send a letter to the partition of its addressee, with what its event came with."""
+    def mail(
+        self,
+        home: int,
+        source: Source,
+        to: str,
+        kind: str,
+        suffix: str = "",
+        table: str = "",
+        key: str = "",
+        row: bytes | None = None,
+        since: int = 0,
+    ) -> None:
+        """Send a letter about an event to the partition of its addressee.
+
+        Args:
+            home: that partition.
+            source: the event, with what it came with.
+            to: the addressee.
+            kind: what is asked for; see `ccstream.wire.mail`.
+            suffix: what makes the letter's id another one than that of a forwarded event.
+            table: of the row that the letter is about, if it is about one; so is what follows.
+            key: the row's.
+            row: its bytes, None if there is none.
+            since: when it was begun.
+        """
+        mail = Mail(
+            mail_id=f"{source.topic}/{source.partition}/{source.offset}/{source.hops}{suffix}",
+            hops=source.hops + 1,
+            to=to,
+            kind=kind,
+            origin_topic=source.topic,
+            origin_partition=source.partition,
+            origin_offset=source.offset,
+            origin_appended_at=source.appended_at,
+            value=source.value or b"",
+            table=table,
+            key=key,
+            row=row,
+            since=since,
+        )
         headers: Headers = []
         if source.trace is not None:
             headers.append((TRACEPARENT, source.trace))

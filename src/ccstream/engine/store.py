@@ -34,8 +34,8 @@ class Backing(Protocol):
     def get(self, key: str) -> bytes | None:
         """The row of ``key`` as it was written last."""
 
-    def keys(self) -> Iterable[str]:
-        """All that have a row there."""
+    def keys(self, prefix: str = "") -> Iterable[str]:
+        """All that have a row there and begin so."""
 
     def restore(self, key: str, value: bytes | None) -> None:
         """Take a row as its changelog has it."""
@@ -51,6 +51,7 @@ class Table:
         "_decoded",
         "_dirty",
         "_encoded",
+        "_owned",
         "decoded_rows_max",
         "name",
     )
@@ -66,6 +67,7 @@ class Table:
         self._decoded: dict[str, Entry] = {}
         self._dirty: dict[str, None] = {}
         self._absent: set[str] = set()  # looked for since the last drain; with a backing only
+        self._owned: dict[str, set[str]] | None = None  # once asked for; without a backing only
 
     def get(self, key: str) -> Entry | None:
         """The row of ``key``, or None."""
@@ -109,6 +111,8 @@ class Table:
             del self._decoded[key]  # looked up only to know whether the row is a new one
         self._decoded[key] = entry
         self._dirty[key] = None
+        if self._owned is not None:
+            _note(self._owned, key, entry.state is not None)
 
     def drain(self) -> list[tuple[str, bytes | None]]:
         """Encode every dirty row (None: deleted) and forget that it was dirty."""
@@ -173,6 +177,27 @@ class Table:
                 keys.add(key)
         return keys
 
+    def keys_of(self, entity: str) -> list[str]:
+        """The keys of the rows of ``entity`` where it has several, ``entity#...``, in order.
+
+        In memory the first call looks at all keys, and from then on they are kept by entity.
+        """
+        if self._backing is None:
+            if self._owned is None:
+                self._owned = {}
+                for key in self.keys():
+                    _note(self._owned, key, known=True)
+            return sorted(self._owned.get(entity, ()))
+        prefix = entity + "#"
+        keys = set(self._backing.keys(prefix))
+        for key, value in self._encoded.items():
+            if key.startswith(prefix):
+                (keys.add if value else keys.discard)(key)
+        for key in self._dirty:
+            if key.startswith(prefix):
+                (keys.discard if self._decoded[key].state is None else keys.add)(key)
+        return sorted(keys)
+
     @property
     def dirty_rows(self) -> int:
         return len(self._dirty)
@@ -188,6 +213,21 @@ class Table:
             known = key in self._encoded if self._backing is None else key not in self._absent
             growth += (self._decoded[key].state is not None) - known
         return growth
+
+
+def _note(owned: dict[str, set[str]], key: str, known: bool) -> None:
+    """Note that a row is there, or is not any longer, with the entity whose row it is."""
+    entity = key.partition("#")[0]
+    keys = owned.get(entity)
+    if known:
+        if keys is None:
+            owned[entity] = {key}
+        else:
+            keys.add(key)
+    elif keys is not None:
+        keys.discard(key)
+        if not keys:
+            del owned[entity]
 
 
 def _first(mapping: dict[str, Entry], count: int) -> Iterator[str]:

@@ -90,9 +90,9 @@ class TableBacking:
     def get(self, key: str) -> bytes | None:
         return self._store.database.get(self._prefix + key.encode())
 
-    def keys(self) -> Iterator[str]:
-        at = len(self._prefix)
-        return (str(key[at:], "utf-8") for key in self._store.database.keys(self._prefix))
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        at, begin = len(self._prefix), self._prefix + prefix.encode()
+        return (str(key[at:], "utf-8") for key in self._store.database.keys(begin))
 
     def restore(self, key: str, value: bytes | None) -> None:
         self.restored[key] = value

@@ -66,7 +66,7 @@ def entity(
     while True:
         partition = partition_for(key.encode(), partitions)
         aliases = _rows(settings, ALIASES, partition, key, progress)
-        if not aliases or (root := aliases[0].value["root"]) == key:
+        if not aliases or (root := aliases[0].value["root"]) in ("", key):
             break
         if len(redirects) > HOPS_MAX:
             raise StateError(

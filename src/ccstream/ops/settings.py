@@ -31,6 +31,7 @@ from ccstream.ops.settings_sections import (
     CommitSettings,
     EngineSettings,
     GroupSettings,
+    IdentitySettings,
     LogSettings,
     RegistrySettings,
     SignalSettings,
@@ -48,6 +49,7 @@ __all__ = [
     "EngineSettings",
     "GatewaySettings",
     "GroupSettings",
+    "IdentitySettings",
     "KafkaSettings",
     "LogSettings",
     "RegistrySettings",
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     cart: CartSettings = Field(default_factory=CartSettings)
+    identity: IdentitySettings = Field(default_factory=IdentitySettings)
     signals: SignalSettings = Field(default_factory=SignalSettings)
     touch: TouchSettings = Field(default_factory=TouchSettings)
     window: WindowSettings = Field(default_factory=WindowSettings)

@@ -20,6 +20,7 @@ __all__ = [
     "CommitSettings",
     "EngineSettings",
     "GroupSettings",
+    "IdentitySettings",
     "LogSettings",
     "RegistrySettings",
     "Section",
@@ -212,6 +213,17 @@ class SignalSettings(Section):
         le=365 * 24 * 60 * MINUTE_MS,
         description="A basket that has not changed for so long is published on `sync.signals.v1` "
         "as abandoned, once; 3,600,000 is an hour. 0: none is. The same for all workers.",
+    )
+
+
+class IdentitySettings(Section):
+    """What becomes of identifiers that meet."""
+
+    cart_merge: Literal["join", "max", "sum", "keep_saved", "keep_guest"] = Field(
+        default="join",
+        description="What is shown of the baskets of guest and account at a log-in: `join` both "
+        "as if put into one, `sum` both quantities of a line, `max` the larger, `keep_saved` or "
+        "`keep_guest` that one unless it is empty. The same for all workers of an application.",
     )
 
 

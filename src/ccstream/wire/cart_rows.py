@@ -144,6 +144,7 @@ def _put_absorbed(out: BytesWriter, marker: Absorbed) -> None:
     put_text(out, marker.subject)
     put_text(out, marker.mode)
     put_text(out, marker.into)
+    put_long(out, marker.since)
 
 
 def _position(partition: int, topic: int, offset: int) -> Position:

@@ -77,7 +77,7 @@ CONTEXTS: MappingProxyType[str, tuple[type[events.Event], ...]] = MappingProxyTy
             events.CartCleared,
         ),
         "order": (events.OrderPlaced,),
-        "identity": (events.IdentifiersLinked,),
+        "identity": (events.IdentifiersLinked, events.IdentifierUnlinked),
         "profile": (events.ProfileUpdated,),
         "touch": (
             events.ChannelVisited,
@@ -153,6 +153,7 @@ AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "CartCleared": ("carts", "touches"),
         "OrderPlaced": ("orders", "carts", "touches"),
         "IdentifiersLinked": ("aliases",),
+        "IdentifierUnlinked": ("aliases",),
         "ProfileUpdated": ("profiles", "touches"),
         "ChannelVisited": ("touches",),
         "ProductViewed": ("touches",),
@@ -193,6 +194,7 @@ SYNC_TOPICS: MappingProxyType[str, str] = MappingProxyType(
         "profiles": "sync.profiles.v1",
         "orders": "sync.orders.v1",
         "consents": "sync.consents.v1",
+        "aliases": "sync.aliases.v1",
     }
 )
 """Where each table's rows are published; the tables without one are the engine's own."""
@@ -204,6 +206,7 @@ SYNC_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "profiles": "ccstream.profile.v1.ProfileSynced",
         "orders": "ccstream.order.v1.OrderSynced",
         "consents": "ccstream.consent.v1.ConsentSynced",
+        "aliases": "ccstream.identity.v1.AliasSynced",
     }
 )
 """The full name of the record on each sync topic, which is also its CloudEvents type."""

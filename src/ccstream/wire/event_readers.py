@@ -22,6 +22,7 @@ from ccstream.domain.events import (
     ContactChoice,
     ContactPreferencesChanged,
     Event,
+    IdentifierUnlinked,
     IdentifiersLinked,
     InteractionLogged,
     MessageOpened,
@@ -762,7 +763,93 @@ def _5_IdentifiersLinked(b: bytes, p: int) -> IdentifiersLinked:
     return v26
 
 
-def _6_ProfileUpdated(b: bytes, p: int) -> ProfileUpdated:
+def _6_IdentifierUnlinked(b: bytes, p: int) -> IdentifierUnlinked:
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v1 = b[p:q].decode(); p = q
+    n = b[p]; p += 1
+    if n < 128: v2 = (n >> 1) ^ -(n & 1)
+    else: v2, p = long(b, p - 1)
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v3 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v4 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v5 = b[p:q].decode(); p = q
+    v6: None | bytes
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v7 = b[p:q]; p = q
+        v6 = v7
+    elif n == 0:
+        v6 = None
+    else: raise Malformed('a union index that does not exist')
+    v9: None | str
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v10 = b[p:q].decode(); p = q
+        v9 = v10
+    elif n == 0:
+        v9 = None
+    else: raise Malformed('a union index that does not exist')
+    v12: None | Campaign
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v13 = b[p:q].decode(); p = q
+        v14: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v15 = b[p:q].decode(); p = q
+            v14 = v15
+        elif n == 0:
+            v14 = None
+        else: raise Malformed('a union index that does not exist')
+        v17: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v18 = b[p:q].decode(); p = q
+            v17 = v18
+        elif n == 0:
+            v17 = None
+        else: raise Malformed('a union index that does not exist')
+        v20 = Campaign(id=v13, medium=v14, content=v17)
+        v12 = v20
+    elif n == 0:
+        v12 = None
+    else: raise Malformed('a union index that does not exist')
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v22 = b[p:q].decode(); p = q
+    v23 = IdentifierUnlinked(event_id=v1, occurred_at=v2, channel=v3, source=v4, subject=v5, observed=v6, session_id=v9, campaign=v12, reason=v22)
+    if p > len(b): raise IndexError('cut short')
+    if p < len(b): raise Malformed('bytes are left after the record')
+    return v23
+
+
+def _7_ProfileUpdated(b: bytes, p: int) -> ProfileUpdated:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -873,7 +960,7 @@ def _6_ProfileUpdated(b: bytes, p: int) -> ProfileUpdated:
     return v30
 
 
-def _7_ChannelVisited(b: bytes, p: int) -> ChannelVisited:
+def _8_ChannelVisited(b: bytes, p: int) -> ChannelVisited:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -988,7 +1075,7 @@ def _7_ChannelVisited(b: bytes, p: int) -> ChannelVisited:
     return v31
 
 
-def _8_ProductViewed(b: bytes, p: int) -> ProductViewed:
+def _9_ProductViewed(b: bytes, p: int) -> ProductViewed:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -1074,7 +1161,7 @@ def _8_ProductViewed(b: bytes, p: int) -> ProductViewed:
     return v23
 
 
-def _9_ProductTried(b: bytes, p: int) -> ProductTried:
+def _10_ProductTried(b: bytes, p: int) -> ProductTried:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -1164,7 +1251,7 @@ def _9_ProductTried(b: bytes, p: int) -> ProductTried:
     return v24
 
 
-def _10_CampaignClicked(b: bytes, p: int) -> CampaignClicked:
+def _11_CampaignClicked(b: bytes, p: int) -> CampaignClicked:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -1261,7 +1348,7 @@ def _10_CampaignClicked(b: bytes, p: int) -> CampaignClicked:
     return v26
 
 
-def _11_MessageOpened(b: bytes, p: int) -> MessageOpened:
+def _12_MessageOpened(b: bytes, p: int) -> MessageOpened:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -1347,7 +1434,7 @@ def _11_MessageOpened(b: bytes, p: int) -> MessageOpened:
     return v23
 
 
-def _12_PostEngaged(b: bytes, p: int) -> PostEngaged:
+def _13_PostEngaged(b: bytes, p: int) -> PostEngaged:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -1441,7 +1528,7 @@ def _12_PostEngaged(b: bytes, p: int) -> PostEngaged:
     return v25
 
 
-def _13_InteractionLogged(b: bytes, p: int) -> InteractionLogged:
+def _14_InteractionLogged(b: bytes, p: int) -> InteractionLogged:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -1557,7 +1644,7 @@ def _13_InteractionLogged(b: bytes, p: int) -> InteractionLogged:
     return v31
 
 
-def _14_ConsentChanged(b: bytes, p: int) -> ConsentChanged:
+def _15_ConsentChanged(b: bytes, p: int) -> ConsentChanged:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -1681,7 +1768,7 @@ def _14_ConsentChanged(b: bytes, p: int) -> ConsentChanged:
     return v34
 
 
-def _15_ContactPreferencesChanged(b: bytes, p: int) -> ContactPreferencesChanged:
+def _16_ContactPreferencesChanged(b: bytes, p: int) -> ContactPreferencesChanged:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -1833,15 +1920,16 @@ EVENT_READERS: Final[dict[str, Callable[[bytes, int], Event]]] = {
     "ccstream.cart.v1.CartCleared": _3_CartCleared,
     "ccstream.order.v1.OrderPlaced": _4_OrderPlaced,
     "ccstream.identity.v1.IdentifiersLinked": _5_IdentifiersLinked,
-    "ccstream.profile.v1.ProfileUpdated": _6_ProfileUpdated,
-    "ccstream.touch.v1.ChannelVisited": _7_ChannelVisited,
-    "ccstream.touch.v1.ProductViewed": _8_ProductViewed,
-    "ccstream.touch.v1.ProductTried": _9_ProductTried,
-    "ccstream.touch.v1.CampaignClicked": _10_CampaignClicked,
-    "ccstream.touch.v1.MessageOpened": _11_MessageOpened,
-    "ccstream.touch.v1.PostEngaged": _12_PostEngaged,
-    "ccstream.service.v1.InteractionLogged": _13_InteractionLogged,
-    "ccstream.consent.v1.ConsentChanged": _14_ConsentChanged,
-    "ccstream.consent.v1.ContactPreferencesChanged": _15_ContactPreferencesChanged,
+    "ccstream.identity.v1.IdentifierUnlinked": _6_IdentifierUnlinked,
+    "ccstream.profile.v1.ProfileUpdated": _7_ProfileUpdated,
+    "ccstream.touch.v1.ChannelVisited": _8_ChannelVisited,
+    "ccstream.touch.v1.ProductViewed": _9_ProductViewed,
+    "ccstream.touch.v1.ProductTried": _10_ProductTried,
+    "ccstream.touch.v1.CampaignClicked": _11_CampaignClicked,
+    "ccstream.touch.v1.MessageOpened": _12_MessageOpened,
+    "ccstream.touch.v1.PostEngaged": _13_PostEngaged,
+    "ccstream.service.v1.InteractionLogged": _14_InteractionLogged,
+    "ccstream.consent.v1.ConsentChanged": _15_ConsentChanged,
+    "ccstream.consent.v1.ContactPreferencesChanged": _16_ContactPreferencesChanged,
 }
 """By the full name of the schema."""

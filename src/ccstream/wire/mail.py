@@ -8,10 +8,24 @@ from msgspec import Struct
 
 from ccstream.wire.records import RecordCodec
 
-__all__ = ["FORWARD", "HOPS_MAX", "Mail", "decode_mail", "encode_mail"]
+__all__ = [
+    "ACKNOWLEDGE",
+    "FORWARD",
+    "HAND_OVER",
+    "HOPS_MAX",
+    "Mail",
+    "decode_mail",
+    "encode_mail",
+]
 
 FORWARD: Final = "forward"
 """The kind of letter that asks to fold its event for the entity it is addressed to."""
+
+HAND_OVER: Final = "hand_over"
+"""The kind that asks the account of its event, a log-in, to take a row of the event's subject."""
+
+ACKNOWLEDGE: Final = "acknowledge"
+"""The kind that tells the subject of a log-in that the account has taken that row."""
 
 HOPS_MAX: Final = 8
 """An event needs one hop, two after a merge; more is a circle that should not exist."""
@@ -29,6 +43,10 @@ class Mail(Struct, frozen=True, kw_only=True, gc=False):
     origin_offset: int
     origin_appended_at: int
     value: bytes
+    table: str = ""
+    key: str = ""
+    row: bytes | None = None
+    since: int = 0
 
 
 _codec = RecordCodec("Mail", Mail)

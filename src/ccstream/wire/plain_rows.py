@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgspec import Struct, defstruct
 from msgspec.structs import astuple, fields
 
+from ccstream.domain.identity import Alias
 from ccstream.domain.profile import Profile, ProfileDelta, Statement
 from ccstream.wire.catalogue import RECORDS
 from ccstream.wire.cause import Cause
@@ -22,7 +23,7 @@ from ccstream.wire.reader import compile_reader
 from ccstream.wire.schemas import SchemaInfo
 from ccstream.wire.writer import compile_writer
 
-__all__ = ["ProfileRows", "ProfileSync", "StateRows", "StateSync"]
+__all__ = ["AliasSync", "ProfileRows", "ProfileSync", "StateRows", "StateSync"]
 
 NOTHING_MORE: Final[Mapping[str, type]] = MappingProxyType({})
 
@@ -49,6 +50,15 @@ class _ProfileSynced(Struct):
     cause: Cause
     traits: tuple[_SyncedTrait, ...]
     changed: tuple[str, ...]
+
+
+class _AliasSynced(Struct):
+    subject: str
+    version: int
+    base_version: int
+    cause: Cause
+    root: str
+    since: int
 
 
 class ProfileRows:
@@ -95,6 +105,33 @@ class ProfileSync:
         changed = () if delta is None else delta.changed
         return self._write(
             _ProfileSynced(subject, entry.version, base_version, cause, traits, changed)
+        )
+
+
+class AliasSync:
+    """Whom a subject belongs to now. See `SyncCodec`.
+
+    Args:
+        info: the schema AliasSynced.
+        prefix: its framing.
+    """
+
+    def __init__(self, info: SchemaInfo, prefix: bytes) -> None:
+        self._write = compile_writer(info.parsed, prefix)
+
+    def encode_synced(
+        self,
+        subject: str,
+        entry: Entry,
+        base_version: int,
+        cause: Cause,
+        delta: object,
+        observed: bytes,
+    ) -> bytes:
+        """See `SyncCodec.encode_synced`; whom it belonged to before is not shown."""
+        alias: Alias = entry.state
+        return self._write(
+            _AliasSynced(subject, entry.version, base_version, cause, alias.root, alias.since)
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ccstream.domain.consent import Consents
-from ccstream.domain.identity import Alias
+from ccstream.domain.identity import Alias, Tenure
 from ccstream.domain.order import Order
 from ccstream.domain.timers import Timer, Timers
 from ccstream.wire.cart_rows import CartRows
@@ -26,7 +26,10 @@ _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "touches": ("TouchRow", TouchRows),
     "profiles": ("ProfileRow", ProfileRows),
     "orders": ("OrderRow", lambda info: StateRows(info, Order)),
-    "aliases": ("AliasRow", lambda info: StateRows(info, Alias)),
+    "aliases": (
+        "AliasRow",
+        lambda info: StateRows(info, Alias, {"ccstream.state.v1.AliasTenure": Tenure}),
+    ),
     "windows": ("WindowRow", WindowRows),
     "consents": ("ConsentRow", lambda info: StateRows(info, Consents, CONSENT_RECORDS)),
     "timers": ("TimerRow", lambda info: StateRows(info, Timers, _TIMER)),

@@ -12,7 +12,7 @@ from ccstream.wire.catalogue import SYNC_SCHEMAS
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import SyncCodec
 from ccstream.wire.framing import single_object_prefix
-from ccstream.wire.plain_rows import ProfileSync, StateSync
+from ccstream.wire.plain_rows import AliasSync, ProfileSync, StateSync
 from ccstream.wire.schemas import SchemaInfo, schema
 from ccstream.wire.touch_rows import TouchSync
 
@@ -24,6 +24,7 @@ _MAKERS: Final[Mapping[str, Callable[[SchemaInfo, bytes], SyncCodec]]] = {
     "profiles": ProfileSync,
     "orders": lambda info, prefix: StateSync(info, prefix, Order),
     "consents": lambda info, prefix: StateSync(info, prefix, Consents),
+    "aliases": AliasSync,
 }
 
 

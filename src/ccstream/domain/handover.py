@@ -1,0 +1,176 @@
+"""What becomes of an identifier's rows when an account takes them over at a log-in.
+
+Each table has its own answer; all of them are given the account's row, the row handed over and
+the marker of the log-in, and answer as a step does.
+
+* **Carts** meet as ``merge.py`` says, in the mode of the marker.
+* **Touches** are those of both: first, last, last by channel, path and counts are what all the
+  events together would have made, with the exceptions that ``touch.py`` names.
+* **Profiles**: every statement of the one is stated to the other, so each trait's policy decides.
+* **Consents** are merged as ``consent.merge`` says: of each matter the later word.
+* **Orders** are taken over as they are. One with an id that the account has already, of another
+  event, is rejected and stays where it is.
+* **Duplicate windows** are united, so that what was taken under one key is known under the other.
+
+*Law.* For distinct events it does not matter how many were folded before the log-in for the
+identifier and how many after it for the account: the rows are the same, within the bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ccstream.domain import consent, profile, reasons
+from ccstream.domain.cart_state import NO_CART, Absorbed, Cart, CartDelta, Position
+from ccstream.domain.consent import Consents
+from ccstream.domain.effects import Effect, Publish, Reject
+from ccstream.domain.limits import VISIT_GAP_MS, WINDOW_SOURCES_MAX
+from ccstream.domain.merge import absorb, difference
+from ccstream.domain.order import Order
+from ccstream.domain.profile import Policies, Profile, ProfileDelta
+from ccstream.domain.touch import Earlier, Touch, Touches, TouchLimits, Trail, Visit, shortened
+from ccstream.domain.window import APART, SourceWindow, Window, WindowLimits, trimmed
+
+__all__ = [
+    "merge_carts",
+    "merge_consents",
+    "merge_orders",
+    "merge_profiles",
+    "merge_touches",
+    "merge_windows",
+]
+
+_CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
+
+
+def merge_carts(
+    ours: Cart | None, theirs: Cart | None, marker: Absorbed, mark: Position
+) -> tuple[Cart | None, tuple[Effect, ...]]:
+    """See the module. ``theirs`` is None if there never was anything in it.
+
+    A guest without a cart leaves no marker where it could not matter: carts that are joined look
+    the same without, and one without markers costs less.
+    """
+    handed = NO_CART if theirs is None else theirs
+    if marker.mode == "join" and not (handed.lines or handed.pending or handed.absorbed):
+        return ours, ()
+    before = NO_CART if ours is None else ours
+    after = absorb(before, handed, marker, mark)
+    if after is before:
+        return ours, ()
+    upserted, removed = difference(before, after)
+    return after, (Publish(CartDelta(upserted, removed)),)
+
+
+def merge_touches(
+    ours: Touches | None, theirs: Touches, limits: TouchLimits
+) -> tuple[Touches, tuple[Effect, ...]]:
+    """See the module."""
+    if ours is None:
+        return theirs, _CHANGED
+    last_by_channel = dict(ours.last_by_channel)
+    for channel, touch in theirs.last_by_channel.items():
+        known = last_by_channel.get(channel)
+        last_by_channel[channel] = touch if known is None else _later(known, touch)
+    trails = dict(ours.trails)
+    for key, trail in theirs.trails.items():
+        own = trails.get(key)
+        visits = trail.visits if own is None else _joined(own.visits + trail.visits)
+        trails[key] = Trail(trail.channel, trail.campaign_id, visits)
+    earlier = dict(ours.earlier)
+    for channel, summed in theirs.earlier.items():
+        mine = earlier.get(channel)
+        earlier[channel] = summed if mine is None else _summed(mine, summed)
+    first = ours.first if _later(ours.first, theirs.first) is theirs.first else theirs.first
+    last = _later(ours.last, theirs.last)
+    trails, earlier = shortened(trails, earlier, last.occurred_at - limits.lookback_ms)
+    return Touches(first, last, last_by_channel, trails, earlier), _CHANGED
+
+
+def merge_profiles(
+    ours: Profile | None, theirs: Profile, policies: Policies
+) -> tuple[Profile | None, tuple[Effect, ...]]:
+    """See the module. Traits that there is no room for, by name, are left behind."""
+    after = profile.merge(ours, theirs, policies)
+    before = {} if ours is None else ours.traits
+    changed = tuple(name for name, kept in after.traits.items() if before.get(name) != kept)
+    return (after, (Publish(ProfileDelta(changed)),)) if changed else (ours, ())
+
+
+def merge_consents(
+    ours: Consents | None, theirs: Consents
+) -> tuple[Consents | None, tuple[Effect, ...]]:
+    """See the module."""
+    after = theirs if ours is None else consent.merge(ours, theirs)
+    return (ours, ()) if after == ours else (after, _CHANGED)
+
+
+def merge_orders(ours: Order | None, theirs: Order) -> tuple[Order | None, tuple[Effect, ...]]:
+    """See the module."""
+    if ours is None:
+        return theirs, _CHANGED
+    if ours.event_id == theirs.event_id:
+        return ours, ()
+    detail = "the account has an order of this id by another event; the alias keeps its own"
+    return ours, (Reject(reasons.ORDER_ALREADY_PLACED, detail),)
+
+
+def merge_windows(ours: Window, theirs: Window, limits: WindowLimits) -> Window:
+    """See the module. What either has forgotten, the union has."""
+    sources: dict[str, SourceWindow] = {}
+    for name in sorted({*ours.sources, *theirs.sources}):
+        mine, yours = ours.sources.get(name), theirs.sources.get(name)
+        if mine is not None and yours is not None:
+            sources[name] = _united(mine, yours, limits.ids_max)
+        elif mine is not None:
+            sources[name] = mine if name in APART else _forgetting(mine, theirs.floor)
+        elif yours is not None:
+            sources[name] = yours if name in APART else _forgetting(yours, ours.floor)
+    floor = max(ours.floor, theirs.floor)
+    others = sorted(sources.keys() - APART, key=lambda name: (sources[name].last_seen, name))
+    for name in others[: max(0, len(others) - WINDOW_SOURCES_MAX)]:
+        floor = max(floor, sources.pop(name).newest)
+    return Window(sources, floor)
+
+
+def _later(one: Touch, other: Touch) -> Touch:
+    return max(one, other, key=lambda touch: (touch.occurred_at, touch.event_id))
+
+
+def _joined(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    """Visits of one trail, those made one between which there is no long silence."""
+    joined: list[Visit] = []
+    for visit in sorted(visits, key=lambda visit: (visit.started_at, visit.ended_at)):
+        if joined and visit.started_at <= joined[-1].ended_at + VISIT_GAP_MS:
+            last = joined[-1]
+            joined[-1] = Visit(
+                last.started_at,
+                max(last.ended_at, visit.ended_at),
+                last.touches + visit.touches,
+            )
+        else:
+            joined.append(visit)
+    return tuple(joined)
+
+
+def _summed(one: Earlier, other: Earlier) -> Earlier:
+    return Earlier(
+        one.channel,
+        one.touches + other.touches,
+        min(one.first_at, other.first_at),
+        max(one.last_at, other.last_at),
+    )
+
+
+def _united(one: SourceWindow, other: SourceWindow, ids_max: int) -> SourceWindow:
+    ids, horizon = trimmed(
+        b"".join(sorted({*one.entries(), *other.entries()})),
+        max(one.horizon, other.horizon),
+        ids_max,
+    )
+    return SourceWindow(horizon, max(one.last_seen, other.last_seen), ids)
+
+
+def _forgetting(known: SourceWindow, floor: int) -> SourceWindow:
+    """One that the other side does not list: what that has forgotten may have been of it."""
+    return SourceWindow(max(known.horizon, floor), known.last_seen, known.ids)

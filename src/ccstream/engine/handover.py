@@ -1,0 +1,306 @@
+"""Rows that change hands at a log-in.
+
+The subject of a log-in becomes an alias, and all that it had of its own goes to the account by
+mail, one row a letter, within the transaction of the log-in. Its rows stay as they are, and are
+still published, until the account acknowledges each; then they are deleted, with tombstones on
+the sync topics: so a screen that shows the subject goes over to the account without a gap. The
+account merges each row once (`ccstream.domain.handover`), whatever its own rows are by then, and
+publishes it.
+
+Mail of one sender arrives in order, so what the alias sends on after the log-in finds the account
+with all that was before. At a log-out rows that are still there are deleted at once.
+
+A row that the account refuses (with what it has, it would be too big; an order of the same id) is
+rejected aloud and not acknowledged, so it stays with the alias until a log-out.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ccstream.domain import reasons
+from ccstream.domain.cart_state import Absorbed
+from ccstream.domain.effects import Publish, Reject
+from ccstream.domain.events import Event
+from ccstream.domain.handover import merge_windows
+from ccstream.domain.identity import NOBODY, Alias, began
+from ccstream.domain.observed import Observed
+from ccstream.domain.window import WindowLimits, admit_letter
+from ccstream.engine.aggregates import ALIASES, ORDERS, WINDOWS, Aggregate
+from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.outlet import Outlet
+from ccstream.engine.partition import Partition
+from ccstream.engine.source import Source
+from ccstream.errors import StateError
+from ccstream.wire.entry import Entry
+from ccstream.wire.mail import ACKNOWLEDGE, HAND_OVER, Mail
+from ccstream.wire.partition import partition_for
+from ccstream.wire.rows import ROW_CODECS
+
+__all__ = ["LINK_BYTES_MAX", "HandOvers"]
+
+LINK_BYTES_MAX: Final = 48 * 1024
+"""Of a log-in: it travels with each row, in the room that a letter has beside one. Its texts and
+fifty identifiers, all as long as they may be, have less."""
+
+_DETAIL_CHARS_MAX: Final = 4_000
+"""Of a traceback, its end, which names the place."""
+
+
+class HandOvers:
+    """What of a fold is about rows that change hands.
+
+    Args:
+        plans: for every event type the aggregates that it addresses.
+        outlet: where letters and sync events go.
+        window_limits: bounds of the duplicate windows.
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[type[Event], tuple[Aggregate, ...]],
+        outlet: Outlet,
+        window_limits: WindowLimits,
+    ) -> None:
+        self._aggregates = {
+            aggregate.table: aggregate
+            for plan in plans.values()
+            for aggregate in plan
+            if aggregate.merge is not None
+        }
+        self._outlet = outlet
+        self._window_limits = window_limits
+
+    @staticmethod
+    def refusal(entity: str, event: Event, source: Source) -> Reject | None:
+        """Why a log-in or log-out cannot be folded for an entity, whatever is known of that."""
+        if entity != event.subject:
+            return Reject(reasons.KEY_MISMATCH, "a log-in is its subject's alone")
+        if len(source.value or b"") > LINK_BYTES_MAX:
+            return Reject(reasons.TOO_BIG, f"a log-in has at most {LINK_BYTES_MAX:,} bytes")
+        return None
+
+    def follow(
+        self,
+        partition: Partition,
+        entity: str,
+        source: Source,
+        before: Alias | None,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """Do what follows from a log-in or log-out of ``entity``, which had ``before``."""
+        entry = partition.tables[ALIASES].get(entity)
+        after: Alias | None = None if entry is None else entry.state
+        was = NOBODY if before is None else before.root
+        if after is None or after.root == was:
+            return
+        if was:
+            for aggregate, key in list(self._rows(partition, entity)):
+                self._delete(partition, aggregate, key, source)
+        else:
+            self._hand_over(partition, entity, after, source, statistics)
+
+    def open(
+        self,
+        partition: Partition,
+        topic: int,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        offset: int,
+        appended_at: int,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """Do what a letter asks for that is not about an event but about a row.
+
+        Args:
+            partition: the addressee's.
+            topic: the number of the mail topic.
+            mail: the letter.
+            event: the log-in.
+            source: where the log-in came from.
+            offset: the letter's.
+            appended_at: when the letter was appended.
+            statistics: where to count.
+        """
+        if mail.kind == ACKNOWLEDGE:
+            self._acknowledged(partition, mail, source)
+            return
+        if mail.kind != HAND_OVER or (mail.table != WINDOWS and mail.table not in self._aggregates):
+            self._reject(
+                partition,
+                mail,
+                event,
+                source,
+                Reject(reasons.UNEXPECTED_RECORD, "a letter of a kind or table not known here"),
+                statistics,
+            )
+            return
+        windows = partition.tables[WINDOWS]
+        known = windows.get(mail.to)
+        window = None if known is None else known.state
+        now = appended_at
+        if window is not None:
+            for heard in window.sources.values():
+                now = max(now, heard.last_seen)
+        letter_id = f"{event.channel}/{event.source}/{event.event_id}/{mail.table}/{mail.key}"
+        verdict, admitted = admit_letter(window, letter_id, now, self._window_limits)
+        fresh = verdict == "fresh"
+        if mail.table == WINDOWS:
+            if fresh:
+                theirs = ROW_CODECS[WINDOWS].decode_row(mail.row or b"").state
+                admitted = merge_windows(admitted, theirs, self._window_limits)
+        else:
+            mark = (partition.number, topic, offset)
+            refusal = self._merge(partition, mail, event, source, mark, fresh=fresh)
+            if refusal is not None:
+                self._reject(partition, mail, event, source, refusal, statistics)
+                return
+            self._acknowledge(partition, mail, event, source, statistics)
+        if fresh:
+            windows.put(mail.to, Entry(admitted, partition.next_version()))
+
+    def _rows(self, partition: Partition, entity: str) -> Iterator[tuple[Aggregate, str]]:
+        """All rows of an entity that are published."""
+        for aggregate in self._aggregates.values():
+            table = partition.tables[aggregate.table]
+            if aggregate.table == ORDERS:
+                for key in table.keys_of(entity):
+                    yield aggregate, key
+            elif table.get(entity) is not None:
+                yield aggregate, entity
+
+    def _hand_over(
+        self,
+        partition: Partition,
+        entity: str,
+        alias: Alias,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> None:
+        letters: list[tuple[str, str, bytes | None]] = []
+        absent = {a.table for a in self._aggregates.values() if a.marks_absence}
+        for aggregate, key in self._rows(partition, entity):
+            entry = partition.tables[aggregate.table].get(key)
+            if entry is not None:
+                letters.append((aggregate.table, key, aggregate.encode_row(entry)))
+                absent.discard(aggregate.table)
+        letters += [(table, entity, None) for table in sorted(absent)]
+        window = partition.tables[WINDOWS].get(entity)
+        if window is not None:
+            letters.append((WINDOWS, entity, ROW_CODECS[WINDOWS].encode_row(window)))
+        home = partition_for(alias.root.encode(), partition.scope.partitions)
+        since = began(alias)
+        for index, (table, key, row) in enumerate(letters):
+            self._outlet.mail(
+                home, source, alias.root, HAND_OVER, f"/{index}", table, key, row, since
+            )
+            count(statistics.mail, HAND_OVER)
+
+    def _merge(
+        self,
+        partition: Partition,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        mark: tuple[int, int, int],
+        *,
+        fresh: bool,
+    ) -> Reject | None:
+        """Take a row in, unless that was done before, and publish what is there now."""
+        aggregate = self._aggregates[mail.table]
+        table = partition.tables[mail.table]
+        key = mail.to + mail.key.removeprefix(event.subject)
+        entry = table.get(key)
+        before = state = entry.state if entry is not None else None
+        delta = None
+        if fresh:
+            theirs = (
+                ROW_CODECS[mail.table].decode_row(mail.row).state if mail.row is not None else None
+            )
+            marker = Absorbed(
+                f"{event.event_id}/{event.subject}",
+                event.occurred_at,
+                event.subject,
+                since=mail.since,
+            )
+            assert aggregate.merge is not None
+            try:
+                state, effects = aggregate.merge(before, theirs, marker, mark)
+            except StateError:
+                raise
+            except Exception:  # noqa: BLE001 - whatever it is, it concerns this row alone
+                return Reject(reasons.FAILED, traceback.format_exc()[-_DETAIL_CHARS_MAX:])
+            for effect in effects:
+                if isinstance(effect, Reject):
+                    return effect
+                if isinstance(effect, Publish):
+                    delta = effect.delta
+        after = Entry(state, partition.next_version())
+        value = None
+        if state is not None and aggregate.encode_synced is not None:
+            cause = source.cause(event, "merged" if fresh else "duplicate")
+            token = (
+                Observed.encode(partition.scope, partition.folded)
+                if aggregate.hands_out_tokens
+                else b""
+            )
+            base = 0 if entry is None else entry.version
+            value = aggregate.encode_synced(mail.to, after, base, cause, delta, token)
+            if not self._outlet.fits(aggregate, after, value):
+                return Reject(reasons.TOO_BIG, f"with it the row in {mail.table} is too big")
+        if state is not before:
+            table.put(key, after)
+        elif entry is not None:
+            entry.version = after.version
+        self._outlet.publish(
+            aggregate, partition, key, after.version, value, source.appended_at, source.trace
+        )
+        return None
+
+    def _acknowledge(
+        self,
+        partition: Partition,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> None:
+        home = partition_for(event.subject.encode(), partition.scope.partitions)
+        number = mail.mail_id.rpartition("/")[2]
+        self._outlet.mail(
+            home, source, event.subject, ACKNOWLEDGE, f"/{number}/taken", mail.table, mail.key
+        )
+        count(statistics.mail, ACKNOWLEDGE)
+
+    def _acknowledged(self, partition: Partition, mail: Mail, source: Source) -> None:
+        """The account has the row. Since a log-out there may be another one, that it has not."""
+        alias = partition.tables[ALIASES].get(mail.to)
+        aggregate = self._aggregates.get(mail.table)
+        if alias is None or alias.state.root == NOBODY or aggregate is None:
+            return
+        if partition.tables[mail.table].get(mail.key) is not None:
+            self._delete(partition, aggregate, mail.key, source)
+
+    def _delete(self, partition: Partition, aggregate: Aggregate, key: str, source: Source) -> None:
+        version = partition.next_version()
+        partition.tables[aggregate.table].put(key, Entry(None, version))
+        self._outlet.publish(
+            aggregate, partition, key, version, None, source.appended_at, source.trace
+        )
+
+    def _reject(
+        self,
+        partition: Partition,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        refusal: Reject,
+        statistics: ChunkStatistics,
+    ) -> None:
+        self._outlet.reject(
+            partition.number, source, refusal.reason, refusal.detail, event=event, to=mail.to
+        )
+        count(statistics.rejected, refusal.reason)

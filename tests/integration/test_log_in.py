@@ -1,0 +1,156 @@
+"""A basket begun anonymously, from the shop to the app and the till, and away from the tablet."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ccstream.client import (
+    CartItemAdded,
+    ChannelPublisher,
+    IdentifiersLinked,
+    IdentifierUnlinked,
+    ProductViewed,
+    SyncView,
+)
+from ccstream.devkit.embedded import EmbeddedKafka
+from ccstream.domain.events import Event
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import SYNC_TOPICS, input_topic
+from tests.integration.harness import added, codec, make_topics, settings_for, units, worker
+from tests.integration.pipeline import Pipeline, decoded, new_subject, of_event, of_key
+from tests.support.produce import Sent
+
+pytestmark = pytest.mark.timeout(180)
+
+WAIT_S = 30.0
+each_broker = pytest.mark.parametrize(
+    "pipeline",
+    ["embedded", pytest.param("real", marks=pytest.mark.long)],
+    indirect=True,
+    scope="module",
+)
+
+
+def sent(event: Event, **more: Any) -> Sent:
+    return Sent(input_topic(event.channel), event.subject, codec.encode_event(event), **more)
+
+
+def word(cls: type[Any], subject: str, **fields: Any) -> Any:
+    common = {"event_id": str(uuid.uuid4()), "occurred_at": int(time.time() * 1000)}
+    return cls(**common, channel="web", source="web-1", subject=subject, **fields)
+
+
+def basket(view: SyncView, key: str) -> dict[str, int]:
+    cart = view.cart(key)
+    return {} if cart is None else {line.sku: line.quantity for line in cart.lines}
+
+
+async def shows(view: SyncView, key: str, wanted: dict[str, int]) -> None:
+    await view.until(key, lambda v: basket(v, key) == wanted, timeout_s=WAIT_S)
+
+
+@each_broker
+async def test_what_was_put_in_on_the_web_is_in_the_app_and_at_the_till_once_they_know_who_it_is(
+    pipeline: Pipeline,
+) -> None:
+    bootstrap = pipeline.settings.kafka.bootstrap
+    # three partitions, each with its own owner's clock
+    visitor, account = new_subject(0, "visitor"), new_subject(1)
+    card = new_subject(2, "loyalty")
+    async with (
+        SyncView(bootstrap=bootstrap) as view,
+        ChannelPublisher(bootstrap=bootstrap, channel="web", source="shop-1", view=view) as web,
+        ChannelPublisher(bootstrap=bootstrap, channel="app", source="phone", view=view) as app,
+        ChannelPublisher(bootstrap=bootstrap, channel="store", source="till-3", view=view) as till,
+    ):
+        await app.publish(app.event(CartItemAdded, account, sku="cup", quantity=1))
+        await web.publish(web.event(ProductViewed, visitor, sku="tea"))
+        await web.publish(web.event(CartItemAdded, visitor, sku="tea", quantity=2))
+        await shows(view, visitor, {"tea": 2})
+        await shows(view, account, {"cup": 1})
+
+        await web.publish(web.event(IdentifiersLinked, visitor, identifiers=(account,)))
+        await shows(view, account, {"cup": 1, "tea": 2})
+        await shows(view, visitor, {"cup": 1, "tea": 2})
+        assert view.account(visitor) == account
+        first = view.last_touch(account)
+        assert first is not None and first.by_channel
+
+        scanned = till.event(IdentifiersLinked, card, identifiers=(account,), reason="card_scanned")
+        await till.publish(scanned)
+        await shows(view, card, {"cup": 1, "tea": 2})
+        await till.publish(till.event(CartItemAdded, card, sku="hat", quantity=1))
+        for key in (visitor, account, card):
+            await shows(view, key, {"cup": 1, "tea": 2, "hat": 1})
+
+        await web.publish(web.event(IdentifierUnlinked, visitor))
+        await shows(view, visitor, {})
+        assert view.account(visitor) is None
+        await web.publish(web.event(CartItemAdded, visitor, sku="sock", quantity=1))
+        await shows(view, visitor, {"sock": 1})
+        assert basket(view, account) == {"cup": 1, "tea": 2, "hat": 1}
+
+
+@each_broker
+def test_a_screen_of_the_visitor_s_is_never_empty_before_the_account_has_the_basket(
+    pipeline: Pipeline,
+) -> None:
+    visitor, account = new_subject(2, "visitor"), new_subject(3)
+    link = word(IdentifiersLinked, visitor, identifiers=(account,))
+    pipeline.put(sent(added(1, visitor)), sent(link), sent(added(2, visitor)))
+    carts = pipeline.tail(SYNC_TOPICS["carts"])
+    gone = carts.until(lambda m: of_key(visitor)(m) and m.value() is None)
+    theirs = [decoded(m) for m in carts.first(2, of_key(account))]
+    assert [row["cause"]["outcome"] for row in theirs] == ["merged", "applied"]
+    assert [units({account: row})[account] for row in theirs] == [1, 2]
+    has_taken = carts.until(of_key(account))
+    assert gone.timestamp()[1] >= has_taken.timestamp()[1]
+    (alias,) = [decoded(pipeline.tail(SYNC_TOPICS["aliases"]).until(of_event(link.event_id)))]
+    assert (alias["root"], alias["cause"]["outcome"]) == (account, "applied")
+
+
+@pytest.fixture
+def embedded(unique: str) -> Iterator[Settings]:
+    with EmbeddedKafka() as kafka:
+        made = settings_for(kafka.bootstrap, unique)
+        make_topics(made)
+        yield made
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [
+        ("join", {"tea": 5, "cup": 1, "pot": 1}),
+        ("sum", {"tea": 5, "cup": 1, "pot": 1}),
+        ("max", {"tea": 3, "cup": 1, "pot": 1}),
+        ("keep_saved", {"tea": 2, "cup": 1}),
+        ("keep_guest", {"tea": 3, "pot": 1}),
+    ],
+)
+async def test_a_worker_shows_what_it_is_told_to_of_baskets_that_meet(
+    embedded: Settings, mode: str, wanted: dict[str, int]
+) -> None:
+    bootstrap = embedded.kafka.bootstrap
+    with worker(embedded, IDENTITY__CART_MERGE=mode):
+        async with (
+            SyncView(bootstrap=bootstrap) as view,
+            ChannelPublisher(bootstrap=bootstrap, channel="web", source="shop") as web,
+        ):
+            for key, sku, quantity in (
+                ("customer:1", "tea", 2),
+                ("customer:1", "cup", 1),
+                ("visitor:1", "tea", 3),
+                ("visitor:1", "pot", 1),
+            ):
+                await web.publish(web.event(CartItemAdded, key, sku=sku, quantity=quantity))
+            await web.publish(
+                web.event(IdentifiersLinked, "visitor:1", identifiers=("customer:1",))
+            )
+            for key in ("customer:1", "visitor:1"):
+                await shows(view, key, wanted)

@@ -18,7 +18,8 @@ CODEC = Codec()
 
 
 def alias(root: str) -> bytes:
-    return CODEC.encode("AliasRow", {"version": 1, "root": root, "since": 5, "event_id": "e"})
+    fields = {"version": 1, "root": root, "since": 5, "event_id": "e", "earlier": []}
+    return CODEC.encode("AliasRow", fields)
 
 
 def profile(name: str) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from ccstream.domain import reasons
 from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY, Alias, began, holder_at, step
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment, Scope
@@ -149,3 +150,40 @@ def test_of_too_many_tenures_the_earliest_are_forgotten() -> None:
     state = told(*(linked(f"customer:{n}", at=n, event_id=str(n)) for n in range(TENURES_MAX + 5)))
     assert len(state.earlier) == TENURES_MAX - 1
     assert state.earlier[0].root == "customer:5"
+
+
+RULES = IdentifierRules(
+    {"customer": "account", "till": "shared", "visitor": "device"},
+    blocked=frozenset({"null"}),
+    accounts_max={"device": 2},
+)
+
+
+@pytest.mark.parametrize(
+    ("subject", "account", "reason"),
+    [
+        ("till:3", "customer:1", reasons.SHARED_NEVER_LINKS),
+        ("visitor:NULL", "customer:1", reasons.IDENTIFIER_BLOCKED),
+        ("visitor:0000-0000", "customer:1", reasons.IDENTIFIER_BLOCKED),
+        ("visitor:9f", "customer:null", reasons.IDENTIFIER_BLOCKED),
+    ],
+)
+def test_what_says_nothing_about_who_it_is_links_nobody(
+    subject: str, account: str, reason: str
+) -> None:
+    state, effects = step(None, linked(account, subject=subject), AT, RULES)
+    assert state is None
+    assert isinstance(effects[0], Reject) and effects[0].reason == reason
+
+
+def test_what_has_belonged_to_too_many_accounts_is_shared() -> None:
+    state = None
+    for number, account in enumerate(("customer:1", "customer:2", "customer:1")):
+        link = linked(account, at=NOON + number, event_id=str(number))
+        state, effects = step(state, link, AT, RULES)
+        assert effects == (Publish(),)
+    again, effects = step(state, linked("customer:3", at=NOON + 9, event_id="x"), AT, RULES)
+    assert again is state
+    assert isinstance(effects[0], Reject) and effects[0].reason == reasons.TOO_MANY_ACCOUNTS
+    after, _ = step(state, linked("customer:2", at=NOON + 9, event_id="x"), AT, RULES)
+    assert after is not None and after.root == "customer:2"

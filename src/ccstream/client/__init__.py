@@ -6,6 +6,7 @@ modules below may change.
 
 from __future__ import annotations
 
+from ccstream.client.contact_points import ContactPoints
 from ccstream.client.outbox import Parked
 from ccstream.client.position import Position
 from ccstream.client.publisher import ChannelPublisher
@@ -79,6 +80,7 @@ __all__ = [
     "ConsentProof",
     "ConsentSynced",
     "ContactChoice",
+    "ContactPoints",
     "ContactPreferencesChanged",
     "Gap",
     "IdentifierUnlinked",

@@ -1,10 +1,10 @@
 """A log-in makes an identifier the alias of one account, until a log-out.
 
-`IdentifiersLinked` of a subject that names exactly one account (``customer:...``) makes the
-subject that account's alias: its events belong to the account, and so does what it had of its
-own. `IdentifierUnlinked` ends that: what the subject does from then on is its own again,
-beginning with nothing. The subject itself may be among the identifiers; other identifiers that
-are no accounts are not linked by this event, each speaks for itself.
+`IdentifiersLinked` of a subject that names exactly one account (``customer:...``; see
+``identifiers.py``) makes the subject that account's alias: its events belong to the account, and
+so does what it had of its own. `IdentifierUnlinked` ends that: what the subject does from then on
+is its own again, beginning with nothing. The subject itself may be among the identifiers; other
+identifiers that are no accounts are not linked by this event, each speaks for itself.
 
 *Laws.* Log-ins and log-outs of a subject make a sequence of *tenures*, ordered by
 ``(occurred_at, event_id)``, a log-out before a log-in of the same time. The latest says whom
@@ -17,7 +17,9 @@ next, who took over what there was (`holder_at`).
 later one, nor by one that ends a tenure and arrives after events from behind that end. Of more
 than `TENURES_MAX` the earliest is forgotten.
 
-An account is never an alias of another: that would be two people's data, or a mistake.
+An account is never an alias of another: that would be two people's data, or a mistake. Nor is what
+many people use at a time, or what only looks like an identifier; of those that have belonged to
+more accounts than their class may, the next log-in is rejected, which one depends on the order.
 """
 
 from __future__ import annotations
@@ -29,21 +31,11 @@ from msgspec import Struct
 from ccstream.domain import reasons
 from ccstream.domain.effects import Effect, Publish, Reject
 from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment
 
-__all__ = [
-    "ACCOUNT_NAMESPACE",
-    "NOBODY",
-    "Alias",
-    "Tenure",
-    "began",
-    "holder_at",
-    "is_account",
-    "step",
-]
-
-ACCOUNT_NAMESPACE: Final = "customer:"
+__all__ = ["NOBODY", "Alias", "Tenure", "began", "holder_at", "step"]
 
 NOBODY: Final = ""
 """The root of a subject that belongs to no account."""
@@ -69,13 +61,11 @@ class Alias(Struct, frozen=True):
 _CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
 
 
-def is_account(key: str) -> bool:
-    """Whether an entity's key is that of an account."""
-    return key.startswith(ACCOUNT_NAMESPACE)
-
-
 def step(
-    state: Alias | None, event: IdentifiersLinked | IdentifierUnlinked, at: Moment
+    state: Alias | None,
+    event: IdentifiersLinked | IdentifierUnlinked,
+    at: Moment,
+    rules: IdentifierRules = DEFAULT_RULES,
 ) -> tuple[Alias | None, tuple[Effect, ...]]:
     """Link the subject to the account that the event names, or to none.
 
@@ -83,35 +73,53 @@ def step(
         state: the subject's tenures, None if it never belonged to an account.
         event: a log-in or a log-out.
         at: its place in the log, which decides nothing here.
+        rules: the configured rules about identifiers.
 
     Returns:
         The alias and `Publish`; the one as it was, if it knows the event; or `Reject`.
     """
+    known = () if state is None else _tenures(state)
     if isinstance(event, IdentifierUnlinked):
         root = NOBODY
-        if is_account(event.subject):
+        if rules.class_of(event.subject) == "account":
             return state, (Reject(reasons.LINK_TO_ITSELF, "an account belongs to nobody else"),)
     else:
-        accounts = {key for key in event.identifiers if is_account(key)}
-        if is_account(event.subject):
-            if accounts - {event.subject}:
-                return state, (
-                    Reject(reasons.ACCOUNTS_NEVER_LINK, "an account cannot be linked to another"),
-                )
-            return state, (Reject(reasons.LINK_TO_ITSELF, "an account needs no link to itself"),)
-        if not accounts:
-            return state, (Reject(reasons.LINK_WITHOUT_ACCOUNT, "no identifier is an account"),)
-        if len(accounts) > 1:
-            return state, (
-                Reject(reasons.LINK_TO_SEVERAL_ACCOUNTS, f"{len(accounts)} accounts are named"),
-            )
+        accounts = {key for key in event.identifiers if rules.class_of(key) == "account"}
+        refusal = _refusal(event.subject, accounts, known, rules)
+        if refusal is not None:
+            return state, (refusal,)
         root = accounts.pop()
     tenure = Tenure(root, event.occurred_at, event.event_id)
-    known = () if state is None else _tenures(state)
     if tenure in known:
         return state, ()
     *earlier, latest = sorted((*known, tenure), key=_stamp)[-TENURES_MAX:]
     return Alias(latest.root, latest.since, latest.event_id, tuple(earlier)), _CHANGED
+
+
+def _refusal(
+    subject: str, accounts: set[str], known: tuple[Tenure, ...], rules: IdentifierRules
+) -> Reject | None:
+    """Why a subject that had these tenures cannot be linked to these accounts."""
+    kind = rules.class_of(subject)
+    if kind == "account":
+        if accounts - {subject}:
+            return Reject(reasons.ACCOUNTS_NEVER_LINK, "an account cannot be linked to another")
+        return Reject(reasons.LINK_TO_ITSELF, "an account needs no link to itself")
+    if not accounts:
+        return Reject(reasons.LINK_WITHOUT_ACCOUNT, "no identifier is an account")
+    if len(accounts) > 1:
+        return Reject(reasons.LINK_TO_SEVERAL_ACCOUNTS, f"{len(accounts)} accounts are named")
+    if kind == "shared":
+        return Reject(reasons.SHARED_NEVER_LINKS, "the subject is of a class that many people use")
+    if rules.is_blocked(subject) or any(map(rules.is_blocked, accounts)):
+        return Reject(reasons.IDENTIFIER_BLOCKED, "an identifier has a value that says nothing")
+    most = rules.accounts_max.get(kind)
+    if most is not None and len(accounts | {one.root for one in known if one.root}) > most:
+        return Reject(
+            reasons.TOO_MANY_ACCOUNTS,
+            f"the subject has belonged to {most} accounts, the most for a {kind} identifier",
+        )
+    return None
 
 
 def holder_at(alias: Alias, when: int) -> str:

@@ -11,6 +11,7 @@ __all__ = [
     "CHANNEL_MISMATCH",
     "CURRENCY_MISMATCH",
     "FAILED",
+    "IDENTIFIER_BLOCKED",
     "INVALID_CONSENT",
     "INVALID_ID",
     "INVALID_KEY",
@@ -29,8 +30,10 @@ __all__ = [
     "NULL_VALUE",
     "ORDER_ALREADY_PLACED",
     "QUANTITY_TOO_LARGE",
+    "SHARED_NEVER_LINKS",
     "TOO_BIG",
     "TOO_LATE",
+    "TOO_MANY_ACCOUNTS",
     "TOO_MANY_CONSENTS",
     "TOO_MANY_HOPS",
     "TOO_MANY_TIMERS",
@@ -112,3 +115,9 @@ LINK_TO_ITSELF = "link_to_itself"
 """An account that is linked to nothing but itself."""
 ACCOUNTS_NEVER_LINK = "accounts_never_link"
 """An account that is linked to another account."""
+SHARED_NEVER_LINKS = "shared_never_links"
+"""A log-in of an identifier that many people use: a till, a kiosk."""
+IDENTIFIER_BLOCKED = "identifier_blocked"
+"""A log-in of, or to, an identifier that says nothing: ``null``, zeros, ``anonymous``."""
+TOO_MANY_ACCOUNTS = "too_many_accounts"
+"""A log-in of an identifier that has belonged to as many accounts as one of its class may."""

@@ -10,10 +10,12 @@ from ccstream.domain import abandonment, cart, consent, handover, identity, orde
 from ccstream.domain.cart_state import MergeMode
 from ccstream.domain.effects import Effect, TimerEffect
 from ccstream.domain.events import Event, OrderPlaced
+from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.moment import Instant, Moment
 from ccstream.domain.observed import Observed
 from ccstream.domain.timers import Timer
 from ccstream.engine.partition import Partition
+from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
 from ccstream.wire.cause import Cause
@@ -44,6 +46,7 @@ class Rules:
     profile: profile.Policies
     cart_abandoned_after_ms: int = 0
     cart_merge: MergeMode = "join"
+    identifiers: IdentifierRules = DEFAULT_RULES
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -54,6 +57,7 @@ class Rules:
             profile.Policies(),
             settings.signals.cart_abandoned_after_ms,
             settings.identity.cart_merge,
+            load_identifier_rules(settings.identity.rules),
         )
 
 
@@ -120,7 +124,7 @@ def make_plans(
         "profiles": lambda state, event, at: profile.step(state, event, at, rules.profile),
         ORDERS: order.step,
         "consents": consent.step,
-        ALIASES: identity.step,
+        ALIASES: lambda state, event, at: identity.step(state, event, at, rules.identifiers),
     }
     timers: dict[str, OnTimer] = {}
     if abandoned_after_ms:

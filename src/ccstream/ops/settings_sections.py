@@ -217,13 +217,25 @@ class SignalSettings(Section):
 
 
 class IdentitySettings(Section):
-    """What becomes of identifiers that meet."""
+    """What identifiers are, and what becomes of those that meet."""
+
+    secrets = ("contact_key",)
 
     cart_merge: Literal["join", "max", "sum", "keep_saved", "keep_guest"] = Field(
         default="join",
         description="What is shown of the baskets of guest and account at a log-in: `join` both "
         "as if put into one, `sum` both quantities of a line, `max` the larger, `keep_saved` or "
         "`keep_guest` that one unless it is empty. The same for all workers of an application.",
+    )
+    rules: Path | None = Field(
+        default=None,
+        description="A TOML file with the classes of identifiers, blocked values and limits, in "
+        "place of the one in the package; docs/identity.md explains it. The same for all workers.",
+    )
+    contact_key: SecretStr | None = Field(
+        default=None,
+        description="The key by which clients hash contact points, at least 32 characters; see "
+        "docs/identity.md. Workers need none.",
     )
 
 

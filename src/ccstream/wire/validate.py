@@ -79,7 +79,11 @@ LANGUAGE_CHARS_MAX: Final = 35
 _DAY_MINUTES: Final = 24 * 60
 _POINT: Final = re.compile(r"[0-9a-f]{32,128}")
 _PURPOSE: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
-_KEY: Final = re.compile(r"[a-z][a-z0-9_]*:[^\s#]{1,200}")
+_KEY: Final = re.compile(
+    r"(?!(?:email|phone):(?![0-9a-f]{64}$))[a-z][a-z0-9_]*:(?!\+)[^\s#@]{1,200}"
+)
+_NOT_A_KEY: Final = "is not namespace:value, or is an address or number that must be hashed"
+"""Keys are in logs, metrics' labels of others, and file names: what is personal must not be."""
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 _key_matches: Final = _KEY.fullmatch
@@ -97,7 +101,11 @@ def _is_currency(text: str) -> bool:
 
 
 def is_entity_key(text: str) -> bool:
-    """Whether it is ``namespace:value`` as entities are keyed."""
+    """Whether it is ``namespace:value`` as entities are keyed.
+
+    An e-mail address or a phone number is not: anything with an ``@``, with a ``+`` in front, or
+    under ``email`` and ``phone`` anything but a keyed hash.
+    """
     return _key_matches(text) is not None
 
 
@@ -115,7 +123,7 @@ def validate(event: Event, appended_at: int) -> Reject | None:
     if not 0 < len(event.channel) <= ID_CHARS_MAX:
         return _invalid_id("channel")
     if _key_matches(event.subject) is None:
-        return Reject(reasons.INVALID_KEY, "the subject is not namespace:value")
+        return Reject(reasons.INVALID_KEY, f"the subject {_NOT_A_KEY}")
     if event.occurred_at > appended_at + AHEAD_MS_MAX:
         return Reject(reasons.INVALID_TIME, "occurred_at is more than a day ahead of the broker")
     if event.occurred_at < 0:
@@ -255,7 +263,7 @@ def _linked(event: IdentifiersLinked) -> Reject | None:
     if not 0 < len(event.identifiers) <= IDENTIFIERS_MAX:
         return _invalid_list("identifiers", 1, IDENTIFIERS_MAX)
     if not all(map(is_entity_key, event.identifiers)):
-        return Reject(reasons.INVALID_KEY, "an identifier is not namespace:value")
+        return Reject(reasons.INVALID_KEY, f"an identifier {_NOT_A_KEY}")
     return _text(event.reason, "reason")
 
 

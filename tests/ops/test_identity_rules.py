@@ -1,0 +1,61 @@
+"""The file of rules about identifiers: the one in the package, and what is wrong with others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ccstream.domain.limits import TENURES_MAX
+from ccstream.errors import RulesError
+from ccstream.ops.identity_rules import load_identifier_rules, read_identifier_rules
+
+GOOD = 'format = 1\n[classes]\naccount = ["member"]\nshared = ["till"]\n'
+
+
+def test_the_rules_in_the_package_know_the_usual_identifiers() -> None:
+    rules = load_identifier_rules(None)
+    assert rules.class_of("customer:42") == "account"
+    assert rules.class_of("loyalty:77") == rules.class_of("anything:1") == "personal"
+    assert rules.class_of("visitor:9f") == "device"
+    assert rules.class_of("till:3") == "shared"
+    for blocked in ("visitor:null", "visitor:NULL", "device:00000000-0000-0000-0000-000000000000"):
+        assert rules.is_blocked(blocked)
+    for good in ("visitor:9f", "loyalty:1000", "customer:42", "visitor:nullable"):
+        assert not rules.is_blocked(good)
+
+
+def test_rules_of_ones_own_take_the_place_of_ours(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(GOOD + '[blocked]\nvalues = ["NONE"]\n[accounts_max]\npersonal = 2\n')
+    rules = load_identifier_rules(file)
+    assert rules.class_of("member:1") == "account"
+    assert rules.class_of("customer:1") == "personal"
+    assert rules.is_blocked("member:none") and not rules.is_blocked("member:null")
+    assert dict(rules.accounts_max) == {"personal": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "classes|format"),
+        ("[", "is not TOML"),
+        ("format = 2\n[classes]\naccount = []", "format"),
+        ('format = 1\n[classes]\npersonal = ["a"]', "classes.account: names no namespace"),
+        ('format = 1\n[classes]\naccount = ["A"]', "is no namespace"),
+        ('format = 1\n[classes]\naccount = ["a"]\ndevice = ["a"]', "of another class as well"),
+        ('format = 1\n[classes]\naccount = ["a"]\nrobot = ["b"]', "robot|classes"),
+        (GOOD + "[limits]\nx = 1", "limits"),
+        (GOOD + "[accounts_max]\ndevice = 0", "accounts_max"),
+        (GOOD + f"[accounts_max]\ndevice = {TENURES_MAX + 1}", "accounts_max"),
+        (GOOD + "[accounts_max]\nshared = 1", "accounts_max"),
+    ],
+)
+def test_a_file_with_a_mistake_is_refused_with_the_place(content: str, says: str) -> None:
+    with pytest.raises(RulesError, match=says):
+        read_identifier_rules(content.encode(), "rules.toml")
+
+
+def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(RulesError, match="cannot be read"):
+        load_identifier_rules(tmp_path / "none.toml")

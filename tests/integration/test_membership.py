@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import signal
 import time
+import urllib.request
+from contextlib import ExitStack
 
 import pytest
 
@@ -28,6 +32,10 @@ from tests.integration.harness import (
 )
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+
+
+WATCHED = 6.0
+"""Seconds after each step of an upgrade: a rebalance and what follows it."""
 
 
 def folded(one: Worker) -> float:
@@ -105,3 +113,37 @@ def test_a_number_of_which_only_a_part_is_assigned_waits_until_it_is_whole(
         assert old.stop() == ExitStatus.STOPPED
         settled(app, dict.fromkeys(subjects.values(), 1))
         assert new.metric("ccstream_partition_paused") == 0
+
+
+def serving(one: Worker) -> set[int]:
+    """The numbers that a worker folds; none while it does not answer."""
+    with contextlib.suppress(OSError):
+        url = f"http://127.0.0.1:{one.port}/readyz"
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return set(json.load(answer)["partitions"])
+    return set()
+
+
+def test_a_rolling_upgrade_that_adds_a_channel_gives_no_number_two_owners_and_loses_nothing(
+    cluster: LocalKafka, unique: str
+) -> None:
+    app = settings_for(cluster.bootstrap, unique, channels_extra=("kiosk",))
+    make_topics(app)
+    with ExitStack() as stack:
+        feed = stack.enter_context(Feed(app.kafka.bootstrap, unique))
+        workers = [stack.enter_context(worker(app)) for _ in range(2)]
+        for place in range(2):
+            assert workers[place].stop() == ExitStatus.STOPPED, workers[place].log[-2000:]
+            workers[place] = stack.enter_context(worker(app, CHANNELS_EXTRA="kiosk"))
+            until = time.monotonic() + WATCHED
+            while time.monotonic() < until:
+                first, second = map(serving, workers)
+                assert not first & second
+                time.sleep(0.1)
+        wait_until(lambda: set.union(*map(serving, workers)) == set(range(PARTITIONS)), 60)
+        at_the_kiosk = f"customer:{unique}-kiosk"
+        publish(cluster.bootstrap, [added(1, at_the_kiosk, "kiosk")])
+        settled(app, feed.finish() | {at_the_kiosk: 1})
+        for one in workers:
+            assert one.process.poll() is None, one.log[-2000:]
+            assert one.metric("ccstream_partition_paused") == 0

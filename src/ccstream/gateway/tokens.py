@@ -14,13 +14,15 @@ from typing import Any, Final
 
 import jwt
 
-from ccstream.domain.identity import ACCOUNT_NAMESPACE
 from ccstream.gateway.auth import Grant, Identity
 from ccstream.gateway.jwks import ALGORITHMS, KeySet
 from ccstream.ops.settings import GatewaySettings
 from ccstream.wire.validate import is_entity_key
 
 __all__ = ["TOKEN_CHARS_MAX", "Tokens"]
+
+_CUSTOMERS: Final = "customer:"
+"""The namespace of accounts, unless rules for identifiers say otherwise."""
 
 TOKEN_CHARS_MAX: Final = 8_192
 """Providers put much into tokens; servers take no longer headers than this."""
@@ -77,7 +79,7 @@ class Tokens:
         grants = tuple(grant for one in scopes if (grant := Grant.of(str(one))) is not None)
         customer = None
         if any(grant.own for grant in grants):
-            key = f"{ACCOUNT_NAMESPACE}{claims.get(self._settings.oidc_customer_claim, '')}"
+            key = f"{_CUSTOMERS}{claims.get(self._settings.oidc_customer_claim, '')}"
             customer = key if is_entity_key(key) else None
         fingerprint = sha256(f"{claims['iss']}\0{claims['sub']}".encode()).hexdigest()
         return Identity(id=f"token {fingerprint[:ID_CHARS]}", grants=grants, customer=customer)

@@ -96,7 +96,7 @@ NOW = int(time.time())
         {"aud": None},
         {"sub": None},
     ],
-    ids=str,
+    ids=lambda changed: next(iter(changed)),
 )
 async def test_a_token_that_is_expired_early_or_for_others_is_refused(
     tokens: Tokens, issuer: Issuer, changed: dict[str, Any]

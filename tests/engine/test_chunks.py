@@ -358,6 +358,6 @@ def test_an_error_that_mends_itself_ends_nothing(loop: Loop) -> None:
 
 
 def test_an_error_that_does_not_mend_ends_the_worker(loop: Loop) -> None:
-    loop.plane._fetched.append(Failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    loop.plane._fetched.append(Failing(KafkaError.UNSUPPORTED_VERSION))
     with pytest.raises(DeliveryError, match="could not read"):
         loop.turn()

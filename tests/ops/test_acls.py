@@ -9,7 +9,7 @@ from ccstream.errors import SettingsError
 from ccstream.ops.acls import ROLES, Right, as_commands, as_strimzi_user, rights
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
-from ccstream.wire.catalogue import SYNC_TOPICS
+from ccstream.wire.catalogue import SIGNALS_TOPIC, SYNC_TOPICS
 
 SETTINGS = Settings(app_id="shop", channels_extra=("kiosk",))
 
@@ -35,7 +35,7 @@ def test_without_a_channel_named_it_is_all_of_them_those_of_the_configuration_to
 
 
 def test_a_subscriber_reads_the_sync_topics_and_writes_nothing() -> None:
-    assert topics_with("Read", "subscriber") == set(SYNC_TOPICS.values())
+    assert topics_with("Read", "subscriber") == {*SYNC_TOPICS.values(), SIGNALS_TOPIC}
     assert not topics_with("Write", "subscriber")
 
 

@@ -47,6 +47,9 @@ QUESTION_S_MAX: Final = 10.0
 LOST_S_MAX: Final = 1.0
 """For asking where a log begins whose place was lost; a stop waits for it."""
 
+HIDDEN_S_MAX = 2.0
+"""For a broker to say whether this user may see a topic; the embedded one never does."""
+
 TOPIC_CHECK_S: Final = 0.2
 """Between two looks for a topic that is not there yet."""
 
@@ -204,9 +207,11 @@ class LogReader:
             missing = [topic for topic in self._topics if topic not in found or found[topic].error]
             if not missing:
                 return [(topic, one) for topic in self._topics for one in found[topic].partitions]
-            if not looked and (hidden := self._hidden(missing[0])) is not None:
-                raise hidden
-            looked = True
+            if not looked:
+                looked = True
+                if (hidden := self._hidden(missing[0], deadline)) is not None:
+                    raise hidden
+                continue  # that may have taken a while, and they may be there by now
             if time.monotonic() > deadline:
                 raise TopicMismatchError(
                     f"There is no topic {missing[0]}. `ccstream topics apply` makes the topics "
@@ -230,10 +235,11 @@ class LogReader:
             ) from error
         return topics
 
-    def _hidden(self, topic: str) -> AccessDeniedError | None:
+    def _hidden(self, topic: str, deadline: float) -> AccessDeniedError | None:
         """A cluster does not list what this user may not see, but says so if asked for it."""
         admin = AdminClient(admin_config(self._settings))
-        asked = admin.describe_topics(TopicCollection([topic]), request_timeout=QUESTION_S_MAX)
+        timeout = min(HIDDEN_S_MAX, max(0.1, deadline - time.monotonic()))
+        asked = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout)
         try:
             asked[topic].result()
         except KafkaException as error:

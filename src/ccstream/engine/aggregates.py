@@ -44,9 +44,9 @@ class Rules:
     cart_lines_max: int
     touch: touch.TouchLimits
     profile: profile.Policies
-    cart_abandoned_after_ms: int = 0
     cart_merge: MergeMode = "join"
     identifiers: IdentifierRules = DEFAULT_RULES
+    cart_abandoned_after_ms: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -55,9 +55,9 @@ class Rules:
             settings.cart.lines_max,
             touch.TouchLimits(settings.touch.lookback_days * _DAY_MS),
             profile.Policies(),
-            settings.signals.cart_abandoned_after_ms,
             settings.identity.cart_merge,
             load_identifier_rules(settings.identity.rules),
+            settings.signals.cart_abandoned_after_ms,
         )
 
 

@@ -76,7 +76,7 @@ def _channel(
 def _subscriber(
     specs: Iterable[TopicSpec], _settings: Settings, _channels: Sequence[str]
 ) -> list[Right]:
-    return [_topic(spec.name, "Read") for spec in specs if spec.kind == "sync"]
+    return [_topic(spec.name, "Read") for spec in specs if spec.kind in {"sync", "signals"}]
 
 
 _WORKERS_TOPICS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -85,6 +85,7 @@ _WORKERS_TOPICS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "mail": ("Read", "Write"),
         # read as well: whose transaction was left open there its first record tells
         "sync": ("Read", "Write"),
+        "signals": ("Read", "Write"),
         "rejected": ("Read", "Write"),
         "owners": ("Read", "Write"),
         # how long deletions stay decides whether a local store still fits

@@ -19,7 +19,17 @@ from ccstream.ops.settings import Settings
 from ccstream.wire import catalogue
 from ccstream.wire.topics import TopicSpec
 
-__all__ = ["EMBEDDED_PARTITIONS", "Action", "Difference", "Plan", "Step", "apply", "plan", "survey"]
+__all__ = [
+    "EMBEDDED_PARTITIONS",
+    "Action",
+    "Difference",
+    "Plan",
+    "Step",
+    "apply",
+    "plan",
+    "specs_of",
+    "survey",
+]
 
 EMBEDDED_PARTITIONS: Final = 4
 """What librdkafka's mock cluster gives every topic."""

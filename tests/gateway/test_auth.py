@@ -94,7 +94,7 @@ def test_every_address_of_the_loopback_interface_is_this_machine(host: str) -> N
 
 def test_required_authentication_needs_somebody_to_let_in_and_a_key_to_sign() -> None:
     with pytest.raises(SettingsError, match="lets nobody in"):
-        make_app(Settings.load(gateway__auth="required"))
+        make_app(Settings.load(gateway={"auth": "required", "signing_key": "k" * 32}))
     with pytest.raises(SettingsError, match=r"gateway\.signing_key"):
         make_app(
             Settings.load(

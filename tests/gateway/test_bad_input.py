@@ -14,6 +14,13 @@ from tests.gateway.calls import call, post, running
 from tests.gateway.conftest import until_ready
 from tests.gateway.events import BATCH, STRUCTURED, cloud_event
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def app(shared_app: Any) -> Any:
+    return shared_app
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_stored(app: Any) -> Iterator[None]:

@@ -15,6 +15,13 @@ from ccstream.wire.codec import Codec
 from tests.gateway.calls import Answer, call
 from tests.gateway.test_ingest import stored
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def app(shared_app: Any) -> Any:
+    return shared_app
+
 
 def mug(**attributes: Any) -> CloudEvent:
     return CloudEvent(

@@ -111,8 +111,13 @@ def test_a_file_that_breaks_lets_those_in_whom_it_let_in(path: Path, times: Time
     assert keys.identify(text) is not None
 
 
+def test_the_entry_that_the_next_test_spoils_is_good(path: Path) -> None:
+    path.write_text(entry())
+    assert len(KeyFile.read(path).keys) == 1
+
+
 def entry(**changed: Any) -> str:
-    key = {"id": "ab", "hash": "cd", "scopes": ["read"], "created": "2026-11-27T00:00:00Z"}
+    key = {"id": "ab", "hash": "cd" * 32, "scopes": ["read"], "created": "2026-11-27T00:00:00Z"}
     return json.dumps({"keys": [key | changed]})
 
 
@@ -126,6 +131,11 @@ def entry(**changed: Any) -> str:
         entry(scopes=["everything"]),
         entry(rat=5),
         entry(created="yesterday"),
+        entry(created="2026-11-27T00:00:00"),
+        entry(expires="2026-11-27T00:00:00"),
+        entry(hash="cd"),
+        entry(hash="\u00e9" * 64),
+        entry(rate=0),
     ],
 )
 def test_a_file_that_is_not_one_of_keys_is_refused_at_the_start(path: Path, content: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -24,12 +23,12 @@ from ccstream.domain.events import Event
 from ccstream.gateway.problems import KINDS
 from tests.gateway.calls import call
 from tests.gateway.events import as_cloud_event
-from tests.gateway.process import GatewayProcess, gateway
+from tests.gateway.process import GatewayProcess
 from tests.support.source import ROOT
 from tests.wire.samples import SAMPLES
 
-EXAMPLES = 60
-"""For each operation and kind of data; a hundred requests a second make that a few seconds."""
+EXAMPLES = 25
+"""For each operation and kind of data; making them up takes longer than answering them."""
 
 CHECKS = (
     schemathesis.checks.not_a_server_error,
@@ -72,12 +71,6 @@ def test_each_type_of_event_is_as_its_schema_says(document: Any, event: Event) -
     assert not validator.is_valid(stated)
 
 
-@pytest.fixture(scope="module")
-def process(embedded_kafka: str) -> Iterator[GatewayProcess]:
-    with gateway(embedded_kafka) as one:
-        yield one
-
-
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_whatever_is_sent_the_answer_is_one_that_the_document_has(
@@ -92,7 +85,9 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_has(
             continue  # there is nothing that could be wrong with it
 
         @hypothesis_settings(
-            max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=EXAMPLES,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def send(case: Any) -> None:
@@ -100,6 +95,6 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_has(
 
         send()
     if mode is GenerationMode.POSITIVE:
-        assert answers[202] + answers[207] >= 10, answers
+        assert answers[202] + answers[207] >= EXAMPLES / 5, answers
     else:
-        assert answers[400] + answers[422] >= 10 <= 10 * answers[422], answers
+        assert sum(answers.values()) - answers[202] >= EXAMPLES / 2, answers

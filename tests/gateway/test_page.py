@@ -6,23 +6,16 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.gateway.process import GatewayProcess, gateway
+from tests.gateway.process import GatewayProcess
 from tests.support.source import ROOT
 
 PAGE = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
 STEPS = re.findall(r"```sh\n(curl .*?)```\n(?:.*?)```json\n(.*?)```", PAGE, re.DOTALL)
 ANYTHING = "…"
-
-
-@pytest.fixture(scope="module")
-def process(embedded_kafka: str) -> Iterator[GatewayProcess]:
-    with gateway(embedded_kafka) as one:
-        yield one
 
 
 def agrees(answer: Any, shown: Any) -> bool:

@@ -6,15 +6,12 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ccstream.cli import main
+from tests.gateway.certificates import certificate_files
 from tests.gateway.events import cloud_event
 from tests.gateway.process import GatewayProcess, gateway
 
@@ -159,32 +156,12 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(
 
 
 def test_it_speaks_tls(embedded_kafka: str, tmp_path: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (tmp_path / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"secret"),
-        )
-    )
+    certificate, key = certificate_files(tmp_path, password=b"secret")
     with gateway(
         embedded_kafka,
         tls=True,
-        TLS_CERTIFICATE_FILE=str(tmp_path / "cert.pem"),
-        TLS_KEY_FILE=str(tmp_path / "key.pem"),
+        TLS_CERTIFICATE_FILE=str(certificate),
+        TLS_KEY_FILE=str(key),
         TLS_KEY_PASSWORD="secret",
     ) as process:
         answer = process.post(cloud_event())

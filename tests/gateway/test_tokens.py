@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import ssl
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import jwt
@@ -15,6 +19,7 @@ import pytest
 from ccstream.gateway.jwks import BYTES_MAX, STALE_S, UNKNOWN_S, KeySet, read_jwks
 from ccstream.gateway.tokens import Tokens
 from ccstream.ops.settings import GatewaySettings
+from tests.gateway.certificates import certificate_files
 from tests.gateway.issuer import AUDIENCE, ISSUER, Issuer
 
 REFRESH_S = 600.0
@@ -135,7 +140,12 @@ async def test_a_public_key_is_never_taken_for_a_shared_secret(
     assert await tokens.identify((message + b"." + signature).decode()) is None
 
 
-@pytest.mark.parametrize("text", ["", "x", "a.b.c", "." * 2, "x" * 10_000, "\u00e9.\u00e9.\u00e9"])
+BRACKETS = base64.urlsafe_b64encode(b"[" * 6_000).decode()
+
+
+@pytest.mark.parametrize(
+    "text", [f"{BRACKETS}.e30.x", "", "x", "a.b.c", "." * 2, "x" * 10_000, "\u00e9.\u00e9.\u00e9"]
+)
 async def test_what_is_no_token_is_refused(tokens: Tokens, text: str) -> None:
     assert await tokens.identify(text) is None
 
@@ -214,6 +224,53 @@ async def test_the_last_keys_hold_through_a_nights_outage_and_no_longer(
 )
 async def test_what_is_no_key_set_lets_nobody_in(content: bytes, clock: Clock) -> None:
     assert await KeySet("x", REFRESH_S, lambda _: content, clock).key("a") is None
+
+
+@pytest.fixture
+def address(tmp_path: Path, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where the issuer shows its keys over TLS; ``/moved`` leads there."""
+
+    class Shows(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/moved":
+                self.send_response(302)
+                self.send_header("Location", "/keys")
+                self.end_headers()
+                return
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(issuer.jwks())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    certificate, key = certificate_files(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shows) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        yield f"https://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join(10)
+
+
+async def test_keys_come_from_an_address_that_is_certified(address: str, issuer: Issuer) -> None:
+    assert await KeySet(f"{address}/keys", REFRESH_S).key(issuer.latest) is not None
+
+
+async def test_a_redirect_to_other_keys_is_not_followed(address: str, issuer: Issuer) -> None:
+    assert await KeySet(f"{address}/moved", REFRESH_S).key(issuer.latest) is None
+
+
+async def test_an_address_that_nobody_certifies_is_not_believed(
+    address: str, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    assert await KeySet(f"{address}/keys", REFRESH_S).key(issuer.latest) is None
 
 
 async def test_keys_come_from_a_file_too(tmp_path: Path, issuer: Issuer) -> None:

@@ -11,10 +11,13 @@ from starlette.requests import HTTPConnection
 
 from ccstream.errors import SettingsError
 from ccstream.gateway.auth import Authenticator, Identity
+from ccstream.gateway.endpoints import ENDPOINT, Endpoint
 from ccstream.gateway.jwks import KeySet
 from ccstream.gateway.keys import PREFIX, Keys
 from ccstream.gateway.limits import Limiter
 from ccstream.gateway.problems import ProblemError
+from ccstream.gateway.signing import Signer
+from ccstream.gateway.tickets import holder_of
 from ccstream.gateway.tokens import Tokens
 from ccstream.ops.settings import GatewaySettings
 
@@ -28,17 +31,23 @@ _INVALID: Final = {"WWW-Authenticate": 'Bearer realm="ccstream", error="invalid_
 
 
 class Credentials:
-    """Finds out who calls by key or token; at least one of the two is there."""
+    """Finds out who calls by key or token, at least one of which is there, or by a ticket."""
 
-    def __init__(self, keys: Keys | None, tokens: Tokens | None, limiter: Limiter) -> None:
+    def __init__(
+        self, keys: Keys | None, tokens: Tokens | None, limiter: Limiter, signer: Signer
+    ) -> None:
         self._keys = keys
         self._tokens = tokens
         self._limiter = limiter
+        self._signer = signer
 
     async def identify(self, connection: HTTPConnection) -> Identity:
         scheme, _, text = connection.headers.get("authorization", "").partition(" ")
         text = text.strip()
         if not text or scheme.lower() != "bearer":
+            holder = self._holder(connection)
+            if holder is not None:
+                return holder
             self._failed(connection)
             raise ProblemError(
                 "unauthenticated",
@@ -59,12 +68,18 @@ class Credentials:
             )
         return identity
 
+    def _holder(self, connection: HTTPConnection) -> Identity | None:
+        endpoint: Endpoint | None = connection.scope.get(ENDPOINT)
+        if endpoint is None or not endpoint.streams:
+            return None
+        return holder_of(connection, self._signer)
+
     def _failed(self, connection: HTTPConnection) -> None:
         host = connection.client.host if connection.client is not None else ""
         self._limiter.charge_id(f"address {host}", FAILURES_PER_SECOND)
 
 
-def credentials_of(settings: GatewaySettings, limiter: Limiter) -> Authenticator:
+def credentials_of(settings: GatewaySettings, limiter: Limiter, signer: Signer) -> Authenticator:
     """What the settings ask for.
 
     Raises:
@@ -85,4 +100,4 @@ def credentials_of(settings: GatewaySettings, limiter: Limiter) -> Authenticator
             "gateway.auth required lets nobody in without gateway.keys_file or gateway.oidc_jwks; "
             "set at least one"
         )
-    return Credentials(keys, tokens, limiter)
+    return Credentials(keys, tokens, limiter, signer)

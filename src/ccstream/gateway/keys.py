@@ -17,10 +17,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ccstream.errors import SettingsError
 from ccstream.gateway.auth import Grant, Identity
@@ -45,6 +45,11 @@ LOOK_S: Final = 1.0
 """A revoked key is refused after this, and the file is looked at no more often."""
 
 
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+Rate = Annotated[int, Meta(ge=1)]
+
+
 class StoredKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is kept of a key.
 
@@ -59,11 +64,11 @@ class StoredKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """
 
     id: str
-    hash: str
+    hash: Sha256
     scopes: tuple[str, ...]
-    created: datetime
-    expires: datetime | None = None
-    rate: int | None = None
+    created: Moment
+    expires: Moment | None = None
+    rate: Rate | None = None
     note: str = ""
 
     def grants(self) -> tuple[Grant, ...]:

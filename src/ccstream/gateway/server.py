@@ -31,9 +31,9 @@ log = logger(__name__)
 BACKLOG: Final = 2_048
 """Connections that wait to be accepted: ten thousand clients come back at once after a restart."""
 
-KEEP_ALIVE_S: Final = 60
-"""Longer than load balancers keep idle connections (AWS: 60 s by default would race; they
-retry), and short enough that who has gone is forgotten."""
+KEEP_ALIVE_S: Final = 75
+"""Longer than load balancers keep idle connections, commonly 60 s: if this side closed first, a
+request that is just then sent would be lost."""
 
 FILES_BESIDE: Final = 256
 """Files that are open beside connections: Kafka's, logs, libraries."""

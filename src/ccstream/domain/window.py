@@ -291,7 +291,7 @@ def _sweep(window: Window, source: str, changed: SourceWindow, oldest: int) -> W
     }
     sources[source] = changed
     floor = window.floor
-    if len(sources) > WINDOW_SOURCES_MAX + len(APART & sources.keys()):
+    if len(sources) > WINDOW_SOURCES_MAX + (BY_HAND in sources) + (LETTERS in sources):
         others = [s for s in sources if s != source and s not in APART]
         idle = min(others, key=lambda s: (sources[s].last_seen, s))
         floor = max(floor, sources.pop(idle).newest)

@@ -221,3 +221,21 @@ def test_rows_are_counted_whatever_becomes_of_them(
                 committed()
         assert len(table) == len(expected)
         assert table.keys() == expected.keys()
+
+
+def test_the_rows_of_an_entity_are_found_by_its_key_wherever_they_are(
+    table: Table, store: PartitionStore | None, restored: Callable[[], None]
+) -> None:
+    for key in ("a#1", "a#2", "ab#1", "b#1"):
+        table.restore(key, b"1:kept")
+    restored()
+    assert table.keys_of("a") == ["a#1", "a#2"]
+    table.put("a#0", Entry("new", 2))
+    table.put("a#1", Entry(None, 3))
+    table.put("b#1", Entry(None, 4))
+    for drained in (False, True):
+        if drained:
+            table.drain()
+        assert table.keys_of("a") == ["a#0", "a#2"]
+        assert table.keys_of("b") == table.keys_of("c") == []
+        assert table.keys_of("ab") == ["ab#1"]

@@ -54,7 +54,7 @@ class Expected(Struct, frozen=True):
 
 BEFORE_CHECKOUT: Final = {"kettle": 1, "filter": 1, "scale": 1, "tea": 2}
 """The web's two kettles became one in the app; the mug was taken out; the till's filter came
-late; the scale was added before the log-in reached everybody; the call centre added tea."""
+late; the scale was put in before the log-in; the call centre added tea."""
 
 EXPECTED: Final = Expected(
     basket={"scale": 1, "tea": 2},
@@ -190,7 +190,6 @@ async def tell(session: DemoSession, subject: str, visitor: str) -> None:
         )
     )
     await say(offline)
-    await say(web.event(IdentifiersLinked, visitor, identifiers=(subject,)))
     await say(
         web.event(
             CartItemAdded,
@@ -201,6 +200,7 @@ async def tell(session: DemoSession, subject: str, visitor: str) -> None:
             name="Scale",
         )
     )
+    await say(web.event(IdentifiersLinked, visitor, identifiers=(subject,)))
     await say(
         web.event(
             CartItemAdded,

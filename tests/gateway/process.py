@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ccstream.devkit.ports import free_port
+from tests.support.topics import make_pushed_topics
 
 __all__ = ["GatewayProcess", "Reply", "gateway"]
 
@@ -34,6 +35,7 @@ class GatewayProcess:
     """Started with settings by their environment's names without ``CCSTREAM_GATEWAY__``."""
 
     def __init__(self, bootstrap: str, tls: bool = False, **settings: str) -> None:
+        make_pushed_topics(bootstrap)
         self.port = free_port()
         self._tls = tls
         self._log = Path(tempfile.mkstemp(prefix="gateway-", suffix=".log")[1])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ccstream.gateway.app import make_app
+from ccstream.gateway.ingest import Ingest
 from ccstream.ops.settings import Settings
 from tests.gateway.calls import call, post, running
 from tests.gateway.conftest import until_ready
@@ -166,7 +167,7 @@ async def test_a_header_that_is_not_utf_8(app: Any) -> None:
 
 async def test_an_event_that_does_not_fit_into_a_record(embedded_kafka: str, app: Any) -> None:
     settings = Settings.load(kafka__bootstrap=embedded_kafka, kafka__max_message_bytes=16_384)
-    async with running(make_app(settings)) as small:
+    async with running(make_app(settings, makers=(Ingest,))) as small:
         await until_ready(small)
         lines = [
             {"sku": f"s{n}" * 20, "quantity": 1, "amount": {"amount_minor": 1, "currency": "EUR"}}

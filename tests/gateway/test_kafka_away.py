@@ -10,6 +10,7 @@ import pytest
 
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.gateway.app import make_app
+from ccstream.gateway.ingest import Ingest
 from ccstream.ops.settings import Settings
 from tests.gateway.calls import call, post, running
 from tests.gateway.conftest import until_ready
@@ -27,7 +28,7 @@ async def app(broker: EmbeddedKafka) -> AsyncIterator[Any]:
         kafka__bootstrap=broker.bootstrap,
         gateway={"ack_timeout_ms": 500, "drain_ms": 1_000},
     )
-    async with running(make_app(settings)) as one:
+    async with running(make_app(settings, makers=(Ingest,))) as one:
         await until_ready(one)
         yield one
 
@@ -64,7 +65,7 @@ async def test_a_gateway_whose_kafka_is_away_is_not_ready(app: Any, broker: Embe
 
 async def test_beyond_its_bound_of_events_in_flight_it_sends_away(embedded_kafka: str) -> None:
     settings = Settings.load(kafka__bootstrap=embedded_kafka, gateway={"in_flight_max": 10})
-    async with running(make_app(settings)) as app:
+    async with running(make_app(settings, makers=(Ingest,))) as app:
         await until_ready(app)
         answer = await post(app, [cloud_event() for _ in range(25)], BATCH)
         assert answer.status == 207

@@ -44,12 +44,14 @@ def document() -> Any:
     return yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
 
 
-async def test_a_gateway_serves_the_document_that_is_committed(app: Any, document: Any) -> None:
-    assert (await call(app, "GET", "/openapi.json")).json == document
+async def test_a_gateway_serves_the_document_that_is_committed(
+    whole_app: Any, document: Any
+) -> None:
+    assert (await call(whole_app, "GET", "/openapi.json")).json == document
 
 
-async def test_every_path_of_the_api_is_in_it(app: Any, document: Any) -> None:
-    for part in app.state.parts:
+async def test_every_path_of_the_api_is_in_it(whole_app: Any, document: Any) -> None:
+    for part in whole_app.state.parts:
         for endpoint in part.endpoints():
             if endpoint.path.startswith("/v1/"):
                 assert endpoint.method.lower() in document["paths"][endpoint.path]
@@ -81,6 +83,8 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_has(
     answers: Counter[int] = Counter()
     for found in api.get_all_operations():
         operation = found.ok()
+        if operation.path.endswith("/stream"):
+            continue  # it does not end
         if mode is GenerationMode.NEGATIVE and not operation.body:
             continue  # there is nothing that could be wrong with it
 

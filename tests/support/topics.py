@@ -6,7 +6,9 @@ import time
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
-__all__ = ["make_topic"]
+from ccstream.wire.catalogue import SYNC_TOPICS, changelog_topic
+
+__all__ = ["make_pushed_topics", "make_topic"]
 
 READY_S_MAX = 20.0
 
@@ -33,3 +35,9 @@ def make_topic(bootstrap: str, name: str, partitions: int = 8, **config: str) ->
             return len(found)
         time.sleep(0.02)
     raise TimeoutError(f"topic {name} was not ready within {READY_S_MAX:.0f} s")
+
+
+def make_pushed_topics(bootstrap: str, app_id: str = "ccstream") -> None:
+    """Make the topics that a gateway follows, on an embedded broker, where no worker has."""
+    for name in (*SYNC_TOPICS.values(), changelog_topic(app_id, "aliases")):
+        make_topic(bootstrap, name)

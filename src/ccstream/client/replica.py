@@ -45,6 +45,8 @@ class Replica:
         self._decoder = decoder
         self._rows: dict[str, Row] = {}
         self._of_subject: dict[str, dict[str, None]] = {}  # keys with a suffix, in order
+        self.held_bytes = 0
+        """Bytes of the keys and values held, without what Python adds."""
         self.stale = 0
         """Records dropped for being older than the row held."""
         self.unreadable = 0
@@ -70,7 +72,12 @@ class Replica:
             self.stale += 1
             return None
         row = self._rows[key] = Row(record.value, version, record.partition)
-        if held is None and "#" in key:
+        self.held_bytes += len(record.value)
+        if held is not None:
+            self.held_bytes -= len(held.value)
+            return row
+        self.held_bytes += len(key)
+        if "#" in key:
             self._of_subject.setdefault(key.partition("#")[0], {})[key] = None
         return row
 
@@ -95,6 +102,11 @@ class Replica:
             row.record = self._decoder.decode(row.value)
         return row.record
 
+    def peek(self, key: str) -> SyncRecord | None:
+        """The same, decoded anew: for whoever looks at a row once and keeps no copy of it."""
+        row = self._rows.get(key)
+        return None if row is None else self._decoder.record(row.value)
+
     def version(self, key: str) -> int:
         """The version of a row, 0 if there is none."""
         row = self._rows.get(key)
@@ -112,7 +124,11 @@ class Replica:
         return len(lost)
 
     def _remove(self, key: str) -> None:
-        if self._rows.pop(key, None) is None or "#" not in key:
+        row = self._rows.pop(key, None)
+        if row is None:
+            return
+        self.held_bytes -= len(row.value) + len(key)
+        if "#" not in key:
             return
         subject = key.partition("#")[0]
         keys = self._of_subject[subject]

@@ -9,7 +9,7 @@ so an end is reached when the next record would be behind it or there is none ju
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -58,6 +58,11 @@ class ViewFeed:
     def dropped(self) -> int:
         """Records dropped because a worker wrote them that had lost the partition."""
         return self._dropped_before + self._reader.dropped
+
+    @property
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """The next offset of each (topic, partition), ahead of what was handed over by a batch."""
+        return self._reader.positions
 
     def start(self) -> None:
         """See ``LogReader.start``."""

@@ -25,14 +25,14 @@ from ccstream.gateway.openapi import Documents
 from ccstream.gateway.probes import Probes
 from ccstream.gateway.problems import handlers
 from ccstream.gateway.signing import Signer
-from ccstream.gateway.tickets import Tickets
+from ccstream.gateway.stream import Streams
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import CHANNELS
 
 __all__ = ["PARTS", "endpoints", "make_app", "make_parts", "make_services"]
 
-PARTS: Final[tuple[Callable[[Services], Part], ...]] = (Ingest, Tickets)
+PARTS: Final[tuple[Callable[[Services], Part], ...]] = (Ingest, Streams)
 """The parts beside the probes and the document, which look at these."""
 
 OPEN_KEY: Final = "a gateway that lets everybody do everything has nothing to sign for"
@@ -54,13 +54,12 @@ def make_services(
         SettingsError: the settings would let in whom they should not.
     """
     limiter = Limiter(settings.gateway)
-    signer = Signer(_signing_key(settings))
     return Services(
         settings=settings,
         metrics=metrics or Metrics(channels={*CHANNELS, *settings.channels_extra}),
-        authenticator=authenticator or _authenticator(settings, limiter, signer),
+        authenticator=authenticator or _authenticator(settings, limiter),
         limiter=limiter,
-        signer=signer,
+        signer=Signer(_signing_key(settings)),
     )
 
 
@@ -126,10 +125,10 @@ def make_app(
     return app
 
 
-def _authenticator(settings: Settings, limiter: Limiter, signer: Signer) -> Authenticator:
+def _authenticator(settings: Settings, limiter: Limiter) -> Authenticator:
     gateway = settings.gateway
     if gateway.auth == "required":
-        return credentials_of(gateway, limiter, signer)
+        return credentials_of(gateway, limiter)
     if not is_loopback(gateway.host):
         raise SettingsError(
             f"gateway.host {gateway.host} is reached from other machines, and gateway.auth none "

@@ -38,4 +38,24 @@ GATEWAY_METRICS: Final = (
         help="Events posted to the gateway: accepted (stored by Kafka), refused (the sender's "
         "mistake), unavailable (Kafka did not store it in time).",
     ),
+    MetricSpec(
+        name="ccstream_gateway_streams",
+        kind="gauge",
+        unit="streams",
+        help="Clients that follow a profile.",
+    ),
+    MetricSpec(
+        name="ccstream_gateway_streams_ended_total",
+        kind="counter",
+        unit="streams",
+        labels=("reason",),
+        help="Streams that ended: hung_up by the client, slow (it did not keep up), aged (to "
+        "identify anew), stopping (the gateway), lost (Kafka could not be followed).",
+    ),
+    MetricSpec(
+        name="ccstream_gateway_replica_bytes",
+        kind="gauge",
+        unit="bytes",
+        help="Keys and values of the rows that the gateway holds, of all profiles.",
+    ),
 )

@@ -138,6 +138,14 @@ class GatewaySettings(Section):
     connections_max: int = Field(
         default=12_000, ge=1, le=1_000_000, description="Connections that are held at a time."
     )
+    replica_bytes_max: int = Field(
+        default=1 << 30,
+        ge=1 << 20,
+        le=1 << 40,
+        description="Most that the rows of all profiles may have in keys and values; in memory "
+        "they take about twice that, and some 400 bytes a row. A gateway that would hold more "
+        "pushes nothing, and says so.",
+    )
     drain_ms: int = Field(
         default=10_000,
         ge=0,

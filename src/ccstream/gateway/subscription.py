@@ -1,0 +1,81 @@
+"""What waits to be sent to one client, bounded: who reads too slowly is let go.
+
+The client comes back with its cursor, and gets what it missed, or a snapshot: that is less
+than what would wait for it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, Literal
+
+__all__ = ["Ending", "Subscription"]
+
+Ending = Literal["hung_up", "slow", "stopping", "lost", "aged"]
+"""Why a stream ended: the client left, did not keep up, the gateway stops, Kafka could not be
+followed any more, or it was time to identify anew."""
+
+MESSAGES_MAX: Final = 256
+"""A customer has a few changes a second at most; so many are a client that stands still."""
+
+BYTES_MAX: Final = 256 << 10
+"""Waiting for one client. The largest single message, a snapshot, may be more."""
+
+
+class Subscription:
+    """One client's messages, put by the hub and taken by the client's own task.
+
+    Args:
+        key: what the client asked for.
+        profile: where that leads to now.
+        tables: the numbers of the tables that it follows, in order.
+    """
+
+    __slots__ = ("_bytes", "_messages", "_wake", "ending", "key", "profile", "tables")
+
+    def __init__(self, key: str, profile: str, tables: tuple[int, ...]) -> None:
+        self.key = key
+        self.profile = profile
+        self.tables = tables
+        self.ending: Ending | None = None
+        self._messages: deque[bytes] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+
+    def put(self, message: bytes) -> None:
+        """Say something to the client, unless its stream has ended."""
+        if self.ending is not None:
+            return
+        if self._messages and (
+            len(self._messages) >= MESSAGES_MAX or self._bytes + len(message) > BYTES_MAX
+        ):
+            self._messages.clear()
+            self._bytes = 0
+            self.end("slow")
+            return
+        self._messages.append(message)
+        self._bytes += len(message)
+        self._wake.set()
+
+    def end(self, why: Ending) -> None:
+        """Nothing more will be said; the first reason counts."""
+        if self.ending is None:
+            self.ending = why
+        self._wake.set()
+
+    async def take(self, timeout_s: float) -> bytes | None:
+        """All that waits, empty if nothing came in time; None when it is over."""
+        if not self._messages and self.ending is None:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                return b""
+        self._wake.clear()
+        if not self._messages:
+            return None if self.ending is not None else b""
+        taken = b"".join(self._messages)
+        self._messages.clear()
+        self._bytes = 0
+        return taken

@@ -26,13 +26,14 @@ from ccstream.gateway.probes import Probes
 from ccstream.gateway.problems import handlers
 from ccstream.gateway.signing import Signer
 from ccstream.gateway.stream import Streams
+from ccstream.gateway.tickets import Tickets
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import CHANNELS
 
 __all__ = ["PARTS", "endpoints", "make_app", "make_parts", "make_services"]
 
-PARTS: Final[tuple[Callable[[Services], Part], ...]] = (Ingest, Streams)
+PARTS: Final[tuple[Callable[[Services], Part], ...]] = (Ingest, Tickets, Streams)
 """The parts beside the probes and the document, which look at these."""
 
 OPEN_KEY: Final = "a gateway that lets everybody do everything has nothing to sign for"
@@ -54,12 +55,13 @@ def make_services(
         SettingsError: the settings would let in whom they should not.
     """
     limiter = Limiter(settings.gateway)
+    signer = Signer(_signing_key(settings))
     return Services(
         settings=settings,
         metrics=metrics or Metrics(channels={*CHANNELS, *settings.channels_extra}),
-        authenticator=authenticator or _authenticator(settings, limiter),
+        authenticator=authenticator or _authenticator(settings, limiter, signer),
         limiter=limiter,
-        signer=Signer(_signing_key(settings)),
+        signer=signer,
     )
 
 
@@ -125,10 +127,10 @@ def make_app(
     return app
 
 
-def _authenticator(settings: Settings, limiter: Limiter) -> Authenticator:
+def _authenticator(settings: Settings, limiter: Limiter, signer: Signer) -> Authenticator:
     gateway = settings.gateway
     if gateway.auth == "required":
-        return credentials_of(gateway, limiter)
+        return credentials_of(gateway, limiter, signer)
     if not is_loopback(gateway.host):
         raise SettingsError(
             f"gateway.host {gateway.host} is reached from other machines, and gateway.auth none "

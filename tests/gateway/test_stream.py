@@ -45,7 +45,7 @@ class Writer(SyncWriter):
         self.flush()
 
     def link(self, key: str, root: str | None) -> None:
-        row = {"version": 1, "root": root, "since": AT, "event_id": "e"}
+        row = {"version": 1, "root": root, "since": AT, "event_id": "e", "earlier": []}
         self.producer.produce(
             changelog_topic("push", "aliases"),
             key=key,

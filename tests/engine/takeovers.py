@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ccstream.domain.timers import Timer, Timers
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.owners import Owner, latest_owners
@@ -13,18 +14,26 @@ from ccstream.engine.standbys import Standbys
 from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.wire.catalogue import OWNERS_TOPIC
+from ccstream.wire.rows import ROW_CODECS, Entry
 from tests.simulation.broker import FakeBroker
 from tests.simulation.clock import FakeClock
 from tests.simulation.fakes import FakeCluster, SteppedCommitter
 from tests.simulation.process import APP, INPUTS, make_delivery, make_layout, make_topics
 
-__all__ = ["CARTS", "WEB", "WINDOWS", "Candidate", "N", "Place"]
+__all__ = ["CARTS", "WEB", "WINDOWS", "Candidate", "N", "Place", "write_timer"]
 
 N = 2
 WEB = INPUTS[0]
 CARTS = f"{APP}-carts-changelog"
 WINDOWS = f"{APP}-windows-changelog"
 WORK = "somebody.0"
+
+
+def write_timer(place: Place, key: str, due: int) -> None:
+    """Somebody has set a timer by the wall clock in partition 0."""
+    entry = Entry(Timers((Timer("carts", key, "a", due, "wall"),)), 1)
+    value = ROW_CODECS["timers"].encode_row(entry)
+    place.broker.append((f"{APP}-timers-changelog", 0), key.encode(), value)
 
 
 class Candidate:

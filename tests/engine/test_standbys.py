@@ -11,7 +11,7 @@ from ccstream.engine import standbys as module
 from ccstream.engine.standbys import Follower, Standbys
 from ccstream.engine.stores import Stores
 from ccstream.errors import BrokerUnavailableError
-from tests.engine.takeovers import CARTS, WINDOWS, Place
+from tests.engine.takeovers import CARTS, WINDOWS, Place, write_timer
 from tests.simulation.disk import FakeDisk
 from tests.simulation.process import make_stores, on_fakes
 
@@ -188,3 +188,15 @@ def test_a_thread_that_brokers_keep_waiting_is_told_of(
     busy.follow(BOTH)
     with pytest.raises(BrokerUnavailableError, match="did not end"):
         busy.stop()
+
+
+def test_a_standby_that_is_promoted_knows_when_timers_are_due(
+    place: Place, following: Following
+) -> None:
+    write_timer(place, "customer:1", 300)
+    following.turn()
+    write_timer(place, "customer:2", 200)
+    _, taken = following.take_over()
+    assert taken[0].timers.take(1_000) == "customer:2"
+    assert taken[0].timers.take(1_000) == "customer:1"
+    assert not taken[1].timers.armed

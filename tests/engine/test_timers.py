@@ -10,11 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccstream.domain.timers import Timer, Timers
+from ccstream.engine.partition import Partition
 from ccstream.engine.store import Table
 from ccstream.engine.store_folder import StoreFolder
 from ccstream.engine.stores import Header, PartitionStore
 from ccstream.engine.timers import NEVER, TIMERS, TimerIndex
 from ccstream.wire.rows import ROW_CODECS, Entry
+from tests.engine.takeovers import Place, write_timer
+from tests.simulation.disk import FakeDisk
+from tests.simulation.process import make_stores
 
 
 def timers(*dues: tuple[str, int]) -> tuple[Timer, ...]:
@@ -129,3 +133,29 @@ def test_whoever_is_due_is_found(steps: list[tuple[str, list[tuple[str, int]], i
             index.note(taken, held[taken])
         assert found == due
         assert index.next_due > now
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_take_over_finds_the_timers_whether_it_reads_them_or_has_them(
+    place: Place, stored: bool
+) -> None:
+    disk = FakeDisk()
+
+    def taken_over(name: str) -> Partition:
+        stores = make_stores(disk, 2) if stored else None
+        return place.acquire(place.candidate(name), stores=stores)[0]
+
+    assert not taken_over("first").timers.armed
+    write_timer(place, "customer:1", 300)
+    assert taken_over("second").timers.next_due == 300
+    assert taken_over("third").timers.next_due == 300
+
+
+def test_partitions_that_are_kept_keep_their_timers(place: Place) -> None:
+    who = place.candidate("w")
+    generation = place.join(who)
+    taken = place.acquire(who, generation)
+    write_timer(place, "customer:1", 300)  # what nobody reads again
+    again = place.acquire(who, generation, retained=taken)
+    assert again[0] is taken[0]
+    assert not again[0].timers.armed

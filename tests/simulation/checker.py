@@ -14,18 +14,36 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from ccstream.domain.merge import lines_view
 from ccstream.domain.observed import Observed
-from ccstream.wire.catalogue import MAIL_TOPIC, OWNERS_TOPIC, REJECTED_TOPIC, SYNC_TOPICS
+from ccstream.domain.timers import Timer
+from ccstream.wire.catalogue import (
+    MAIL_TOPIC,
+    OWNERS_TOPIC,
+    REJECTED_TOPIC,
+    SIGNALS_TOPIC,
+    SYNC_TOPICS,
+)
 from ccstream.wire.mail import decode_mail
 from ccstream.wire.rejected import decode_rejected
 from ccstream.wire.rows import ROW_CODECS, Entry
-from ccstream.wire.sync import SYNC_CODECS, Cause
+from ccstream.wire.sync import SYNC_CODECS
+from tests.simulation import timed
 from tests.simulation.author import Published
 from tests.simulation.broker import FakeBroker, LogRecord
 from tests.simulation.lineage import Lineage, LineageError
 from tests.simulation.process import APP, CODEC
 from tests.simulation.simulation import Simulation, Violation
-from tests.simulation.truth import Letter, Origin, Rejection, Synced, Truth, letter_of
+from tests.simulation.truth import (
+    Letter,
+    Origin,
+    Rejection,
+    Synced,
+    Truth,
+    Watch,
+    letter_of,
+    timer_id,
+)
 
 __all__ = ["check"]
 
@@ -45,6 +63,8 @@ def check(simulation: Simulation) -> Counter[str]:
             expected = [synced for synced in truth.synced if synced.table == table]
             _SyncTopic(broker, table, topic, number, truth).check(expected)
         _check_rejected(broker, number, truth.rejected)
+        _check_timers(broker, number, truth)
+        _check_signals(broker, number, truth.watches)
     _check_mail(broker, partitions, truths)
     return _check_endings(simulation.author.published, truths)
 
@@ -129,21 +149,12 @@ class _SyncTopic:
             known.append(version)
             return
         entry = Entry(synced.state, version)
-        cause = Cause(
-            synced.event.event_id,
-            type(synced.event).__name__,
-            synced.event.channel,
-            synced.event.source,
-            synced.event.occurred_at,
-            synced.origin.appended_at,
-            synced.outcome,
-        )
         token = b""
         if self._table == "carts":
             token = Observed.encode(self._truth._scope, synced.folded)
         for base in reversed(known):
             made = SYNC_CODECS[self._table].encode_synced(
-                synced.entity, entry, base, cause, synced.delta, token
+                synced.entity, entry, base, synced.cause, synced.delta, token
             )
             if made == value:
                 known.append(version)
@@ -201,6 +212,59 @@ def _check_rejected(broker: FakeBroker, number: int, expected: list[Rejection]) 
         origin = Origin(letter.topic, letter.partition, letter.offset, letter.appended_at)
         stored.append(Rejection(letter.reason, origin, letter.key, letter.value))
     _same(f"the dead letters of partition {number}", stored, expected)
+
+
+def _check_timers(broker: FakeBroker, number: int, truth: Truth) -> None:
+    """Those that wait for a record of their entity are left, and no other."""
+    stored = _last_values(broker, f"{APP}-timers-changelog", number)
+    left = {
+        (entity, one.name, one.due_ms, one.clock)
+        for entity, value in stored.items()
+        for one in ROW_CODECS["timers"].decode_row(value).state.timers
+    }
+    expected = {
+        (entity, name, due, clock)
+        for entity, timers in truth.timers.items()
+        for name, (due, clock, _) in timers.items()
+    }
+    _same(f"the timers left in partition {number}", left, expected)
+
+
+def _check_signals(broker: FakeBroker, number: int, watches: list[Watch]) -> None:
+    """Each cart that lasted is signalled once, when it was due; none that did not last is.
+
+    A cart that something happened to before its time, as its records tell the time, may have
+    been signalled all the same: the wall clock may have been there before they were folded.
+    """
+    where = f"{SIGNALS_TOPIC}[{number}]"
+    expected: dict[str, list[Watch]] = {}
+    for watch in watches:  # several of one id: changes of one cart within a millisecond
+        expected.setdefault(_signal_id(watch), []).append(watch)
+    signalled: Counter[str] = Counter()
+    for record in broker.logs[SIGNALS_TOPIC, number].committed(0):
+        _, fields = CODEC.decode(record.value())
+        event_id = fields["event_id"]
+        signalled[event_id] += 1
+        if signalled[event_id] > len(expected.get(event_id, ())):
+            raise Violation(f"{record} on {where}: signalled {signalled[event_id]} times")
+        shown = [(x["sku"], x["quantity"]) for x in fields["lines"]]
+        told = (fields["subject"], fields["occurred_at"], fields["idle_since"], shown)
+        if told not in map(_told, expected[event_id]):
+            raise Violation(f"{record} on {where}: {told}, and that was never so")
+        if record.timestamp()[1] < fields["occurred_at"]:
+            raise Violation(f"{record} on {where}: signalled before it was due")
+    must = {event_id for event_id, some in expected.items() if any(one.must for one in some)}
+    _same(f"what is missing on {where}", must - signalled.keys(), set())
+
+
+def _told(watch: Watch) -> tuple[Any, ...]:
+    lines = [(line.key.sku, line.quantity) for line in lines_view(watch.cart)]
+    return (watch.entity, watch.due, watch.cart.last_now, lines)
+
+
+def _signal_id(watch: Watch) -> str:
+    timer = Timer("carts", watch.entity, timed.ABANDONED, watch.due, "wall")
+    return timer_id(timer)
 
 
 def _check_mail(broker: FakeBroker, partitions: int, truths: dict[int, Truth]) -> None:

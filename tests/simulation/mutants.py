@@ -17,16 +17,18 @@ from ccstream.engine.assignment import Assignment
 from ccstream.engine.chunks import ChunkLoop
 from ccstream.engine.committer import Step
 from ccstream.engine.delivery import Appended, Snapshot
+from ccstream.engine.firing import Firing
 from ccstream.engine.fold import Folder
 from ccstream.engine.store_writer import StoreWriter
 from ccstream.engine.takeover import TakeOver
+from ccstream.engine.timers import TIMERS, TimerIndex
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from tests.simulation.fakes import FakeCluster, SteppedCommitter
 from tests.simulation.process import Parts
 from tests.simulation.simulation import STEPS
 
-__all__ = ["MUTANTS"]
+__all__ = ["MUTANTS", "OFFSETS_ONLY_WHERE_THEY_MOVED"]
 
 
 class _EpochNotRaised(TakeOver):
@@ -240,6 +242,54 @@ class _OwnersReadCommitted(FakeCluster):
         return super().read_all(topic, partition, "read_committed")
 
 
+class _OffsetsOnlyWhereTheyMoved(TransactionalDelivery):
+    """A transaction of timers alone has no offsets, and so is anybody's."""
+
+    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
+        known: set[Any] = self.__dict__.setdefault("_known", set())
+        moved = tuple(offset for offset in snapshot.offsets if offset not in known)
+        known.update(snapshot.offsets)
+        if all(row.topic != OWNERS_TOPIC for row in snapshot.rows):
+            snapshot = structs.replace(snapshot, offsets=moved)
+        super().commit(snapshot, appended)
+
+
+class _TimersNotRestored(FakeCluster):
+    """The timers begin empty at every take-over."""
+
+    def restore(self, ranges: Any, table_of: Any, cancelled: Any, progress: Any) -> Any:
+        kept = [one for one in ranges if not one.topic.endswith("-timers-changelog")]
+        return super().restore(kept, table_of, cancelled, progress)
+
+
+class _TimersNotIndexed(TakeOver):
+    """The timers are restored, and nobody looks."""
+
+    def acquire(self, *args: Any) -> Any:
+        partitions = super().acquire(*args)
+        for partition in partitions.values():
+            partition.timers = TimerIndex()
+        return partitions
+
+
+class _ForgottenInMemoryOnly(Firing):
+    """That a timer has fired is not part of what is committed."""
+
+    def fire(self, partition: Any, entity: str, *args: Any, **more: Any) -> int:
+        told = super().fire(partition, entity, *args, **more)
+        if told:
+            partition.tables[TIMERS]._dirty.pop(entity, None)
+        return told
+
+
+class _FiresTwice(Folder):
+    """A timer fires again for each worker that finds it."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._firing = _ForgottenInMemoryOnly(self._firing._aggregates, self._outlet)
+
+
 class _QuietFolder(Folder):
     """What changes nothing publishes nothing."""
 
@@ -284,9 +334,15 @@ MUTANTS: dict[str, Parts] = {
     "changelogs are restored to their last stable offset": Parts(cluster=_EndsAreStable),
     "aborted rows are restored": Parts(cluster=_AbortedRowsRestored),
     "epochs are read committed": Parts(cluster=_OwnersReadCommitted),
+    "a timer that fired is not forgotten with its transaction": Parts(folder=_FiresTwice),
+    "timers are not restored": Parts(cluster=_TimersNotRestored),
+    "timers are not found among the rows": Parts(takeover=_TimersNotIndexed),
     "inputs are read uncommitted": Parts(isolation="read_uncommitted"),
     "what changes nothing is not published": Parts(folder=_QuietFolder),
     "rows stay with an alias": Parts(folder=_RowsLeftBehind),
     "rows taken over stay with an alias, too": Parts(folder=_RowsKept),
 }
 """By what is missing."""
+
+OFFSETS_ONLY_WHERE_THEY_MOVED = Parts(delivery=_OffsetsOnlyWhereTheyMoved)
+"""Found by one history in many thousands: a zombie that has nothing to do but to fire a timer."""

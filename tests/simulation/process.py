@@ -39,6 +39,7 @@ from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.wire.catalogue import MAIL_TOPIC, OUTPUT_TOPICS, OWNERS_TOPIC, TABLES
 from ccstream.wire.codec import Codec
 from ccstream.wire.rows import ROW_CODECS
+from tests.simulation import timed
 from tests.simulation.broker import FakeBroker
 from tests.simulation.clock import FakeClock
 from tests.simulation.disk import FakeDisk
@@ -96,11 +97,22 @@ def _brittle(step: Callable[..., Any]) -> Callable[..., Any]:
     return stepped
 
 
+def _timed_merge(merge: Any) -> Any:
+    return lambda ours, *others: timed.merged(ours, *merge(ours, *others))
+
+
 def _plans() -> Mapping[type[Event], tuple[Aggregate, ...]]:
     made = make_plans(Rules(LINES_MAX, TouchLimits(), Policies(), CART_MERGE))
     return {
         kind: tuple(
-            dataclasses.replace(one, step=_brittle(one.step)) if one.table == "carts" else one
+            dataclasses.replace(
+                one,
+                step=_brittle(timed.step),
+                on_timer=timed.on_timer,
+                merge=_timed_merge(one.merge),
+            )
+            if one.table == "carts"
+            else one
             for one in aggregates
         )
         for kind, aggregates in made.items()

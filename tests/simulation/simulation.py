@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ccstream.engine.timers import NEVER
 from ccstream.errors import BrokerUnavailableError, CcstreamError, FencedError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from tests.simulation.author import Author
@@ -50,7 +51,7 @@ from tests.simulation.process import (
 __all__ = ["STEPS", "Simulation", "Violation"]
 
 _SETTLING_ROUNDS = 60
-"""Rounds in which everything must be folded once nothing goes wrong any more."""
+"""Rounds in which everything must be folded, and fire, once nothing goes wrong any more."""
 
 _SETTLING_ATTEMPTS = SLOTS + 2
 """Assignments for that: any worker may have been fenced before without having met it yet."""
@@ -333,11 +334,7 @@ class Simulation:
     # the end
 
     def _settle_down(self) -> None:
-        """No more mishaps: all that was published gets folded and committed.
-
-        Raises:
-            Violation: it does not.
-        """
+        """No more mishaps: all that was published gets folded and committed, or a `Violation`."""
         for process in [*self._zombies, *self._slots]:
             if process is not None and process.alive and not process.serving:
                 self._bury(process, "settled")
@@ -376,6 +373,9 @@ class Simulation:
         broker = self.broker
         living = [p for p in self._slots if p is not None and p.alive]
         if broker.undecided or any(len(producer) for p in living for producer in p.producers):
+            return False
+        held = [one for p in living for one in p.chunks.partitions.values()]
+        if any(one.changed or one.timers.next_due < NEVER for one in held):
             return False
         for at in self.layout.inputs(range(self.history.partitions)):
             log = broker.logs[at]

@@ -12,8 +12,18 @@ import pytest
 
 from ccstream.engine import fold
 from tests.simulation.explore import Explored, explore, failure_of, first_failure, shrink
-from tests.simulation.history import Publish, generate
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.history import (
+    SLOTS,
+    History,
+    Mark,
+    Publish,
+    Rebalance,
+    Step,
+    Turn,
+    Wait,
+    generate,
+)
+from tests.simulation.mutants import MUTANTS, OFFSETS_ONLY_WHERE_THEY_MOVED
 from tests.simulation.process import Parts
 
 pytestmark = pytest.mark.timeout(180)
@@ -98,6 +108,28 @@ def test_events_meet_every_end_there_is(explored: Explored) -> None:
 def test_a_barrier_that_is_taken_out_is_missed(barrier: str) -> None:
     found = first_failure(MUTANTS[barrier], range(_SEEDS_TO_FIND_A_MUTANT))
     assert found is not None, f"nothing found wrong although {barrier}"
+
+
+def test_a_zombie_that_has_nothing_to_do_but_to_fire_a_timer_is_refused() -> None:
+    committed = (Step(0),) * 3
+    zombie = (Turn(SLOTS, 5, 0, 700), *(Step(SLOTS),) * 3)
+    history = History(
+        1,
+        0,
+        (
+            Rebalance(1, 7, 0),
+            Wait(650),
+            Publish("add", 0, 1),
+            Turn(0, 5, 0, 0),
+            *committed,
+            Mark(50, 0),
+            Rebalance(2, 0, 0),
+            *zombie,
+        ),
+    )
+    assert failure_of(history) is None
+    failure = failure_of(history, OFFSETS_ONLY_WHERE_THEY_MOVED)
+    assert failure is not None and "signalled 2 times" in failure
 
 
 @needs_parts

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ccstream.domain import cart, handover, identity, order, profile, reasons, touch
+from ccstream.domain import handover, identity, order, profile, reasons, touch
 from ccstream.domain.cart_state import Absorbed
-from ccstream.domain.effects import Publish, Reject
+from ccstream.domain.effects import CancelTimer, Publish, Reject, SetTimer
 from ccstream.domain.events import (
     CartCleared,
     CartItemAdded,
@@ -26,15 +26,29 @@ from ccstream.domain.events import (
     ProfileUpdated,
 )
 from ccstream.domain.moment import Moment, Scope
+from ccstream.domain.timers import Timer
 from ccstream.errors import UndecodableError
+from ccstream.wire.cause import Cause
 from ccstream.wire.mail import Mail, decode_mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS, Entry
 from ccstream.wire.validate import validate, validate_origin
+from tests.simulation import timed
 from tests.simulation.broker import LogRecord
 from tests.simulation.process import BRITTLE_SKU, CART_MERGE, CHANNELS, CODEC, INPUTS
 
-__all__ = ["HORIZON_MS", "Letter", "Origin", "Rejection", "Row", "Synced", "Truth", "letter_of"]
+__all__ = [
+    "HORIZON_MS",
+    "Letter",
+    "Origin",
+    "Rejection",
+    "Row",
+    "Synced",
+    "Truth",
+    "Watch",
+    "letter_of",
+    "timer_id",
+]
 
 HORIZON_MS = 30 * 24 * 3_600_000
 
@@ -58,10 +72,17 @@ class Synced(NamedTuple):
     key: str
     state: Any
     delta: Any
-    event: Event
-    origin: Origin
-    outcome: str
+    cause: Cause
     folded: tuple[int, ...]
+
+
+class Watch(NamedTuple):
+    """A cart that is to be signalled at a time; ``must`` if nothing happened to it before."""
+
+    entity: str
+    due: int
+    cart: Any
+    must: bool
 
 
 class Rejection(NamedTuple):
@@ -135,7 +156,7 @@ def _without_version(table: str, state: Any) -> bytes:
 def _cart_step(state: Any, event: Any, at: Moment) -> Any:
     if isinstance(event, CartItemAdded) and event.sku == BRITTLE_SKU and state and state.lines:
         raise RuntimeError
-    return cart.step(state, event, at)
+    return timed.step(state, event, at)
 
 
 _STEPS: dict[str, Callable[..., Any]] = {
@@ -200,6 +221,8 @@ class Truth:
         self.rejected: list[Rejection] = []
         self.letters: list[Letter] = []
         self.endings: list[Ending] = []
+        self.timers: dict[str, dict[str, tuple[int, str, Any]]] = {}
+        self.watches: list[Watch] = []
 
     @property
     def windows(self) -> dict[str, set[_Name]]:
@@ -207,11 +230,14 @@ class Truth:
         return self._ids
 
     def fold(self, records: Iterable[LogRecord]) -> None:
+        """Fold them; then all that is left fires by the wall clock."""
         for record in records:
             topic = INPUTS.index(record.topic())
             assert record.offset() > self._folded[topic]
             self._folded[topic] = record.offset()
             self._record(topic, record)
+        for entity in self.timers:
+            self._end_watch(entity, timed.ABANDONED, must=True)
 
     def _record(self, topic: int, record: LogRecord) -> None:
         _, appended_at = record.timestamp()
@@ -265,9 +291,12 @@ class Truth:
         name = _name(f"{event.channel}/{event.source}", event.event_id)
         if name in ids:
             self._unchanged(entity, event, origin, "duplicate")
-        elif event.occurred_at < now - HORIZON_MS:
+            return
+        if event.occurred_at < now - HORIZON_MS:
             self._reject(reasons.TOO_LATE, entity, event, value, origin, outcome="too_late")
-        elif root:
+            return
+        self._tell(entity, now)
+        if root:
             ids.add(name)
             self._latest[entity] = now
             self._unchanged(entity, event, origin, "forwarded")
@@ -299,7 +328,8 @@ class Truth:
         if was:
             for table, key in owned:
                 del self.rows[table][key]
-                self._publish(table, entity, key, None, event, origin, "")
+                self._drop_timers(table, entity)
+                self._publish(table, entity, key, None, _cause(event, origin, ""))
             return
         letters: list[tuple[str, str, Any]] = [
             (table, key, _without_version(table, self.rows[table][key])) for table, key in owned
@@ -348,17 +378,25 @@ class Truth:
             CART_MERGE,
             since=mail.since,
         )
-        state, effects = _MERGES[table](self.rows[table].get(key), theirs, marker, mark)
+        ours = self.rows[table].get(key)
+        state, effects = _MERGES[table](ours, theirs, marker, mark)
+        if table == "carts":
+            state, effects = timed.merged(ours, state, effects)
+        asked: list[SetTimer | CancelTimer] = []
         delta = None
         for effect in effects:
             if isinstance(effect, Reject):
                 subject = event.subject.encode()
                 self.rejected.append(Rejection(effect.reason, origin, subject, mail.value))
                 return False
-            delta = effect.delta
+            if isinstance(effect, Publish):
+                delta = effect.delta
+            else:
+                asked.append(effect)
         if state is not None:
             self.rows[table][key] = state
-        self._publish(table, mail.to, key, delta, event, origin, "merged")
+        self._publish(table, mail.to, key, delta, _cause(event, origin, "merged"))
+        self._arm(mail.to, asked)
         return True
 
     def _taken(self, mail: Mail, event: Event, origin: Origin) -> None:
@@ -366,10 +404,12 @@ class Truth:
         if alias is None or not alias.root or mail.key not in self.rows[mail.table]:
             return
         del self.rows[mail.table][mail.key]
-        self._publish(mail.table, mail.to, mail.key, None, event, origin, "")
+        self._drop_timers(mail.table, mail.to)
+        self._publish(mail.table, mail.to, mail.key, None, _cause(event, origin, ""))
 
     def _apply(self, entity: str, event: Event, value: bytes, origin: Origin, at: Moment) -> bool:
         changes = []
+        asked: list[SetTimer | CancelTimer] = []
         for table, key in _addressed(entity, event):
             before = self.rows[table].get(key)
             try:
@@ -384,19 +424,56 @@ class Truth:
                     return False
                 if isinstance(effect, Publish):
                     delta = effect.delta
+                if isinstance(effect, SetTimer | CancelTimer):
+                    asked.append(effect)
             changes.append((table, key, before, after, delta))
         changed = any(after is not before for _, _, before, after, _ in changes)
         outcome = "applied" if changed else "no_effect"
         for table, key, _, after, delta in changes:
             if after is not None:
                 self.rows[table][key] = after
-            self._publish(table, entity, key, delta, event, origin, outcome)
+            self._publish(table, entity, key, delta, _cause(event, origin, outcome))
+        self._arm(entity, asked)
         self.endings.append(Ending(origin, outcome, entity, event))
         return True
 
+    def _arm(self, entity: str, asked: Iterable[SetTimer | CancelTimer]) -> None:
+        for effect in asked:
+            self._end_watch(entity, effect.name, must=False)
+            if isinstance(effect, SetTimer):
+                timers = self.timers.setdefault(entity, {})
+                timers[effect.name] = (effect.due_ms, effect.clock, self.rows["carts"][entity])
+
+    def _drop_timers(self, table: str, entity: str) -> None:
+        """With the row of a cart its timers go, unless they were told before."""
+        if table == "carts":
+            self._end_watch(entity, timed.ABANDONED, must=False)
+            self.timers.pop(entity, None)
+
+    def _tell(self, entity: str, now: int) -> None:
+        """What was due by then is told, in its order, before what happens then."""
+        timers = self.timers.get(entity, {})
+        while due := sorted((due, name) for name, (due, *_) in timers.items() if due <= now):
+            due_ms, name = due[0]
+            if name == timed.ABANDONED:
+                self._end_watch(entity, name, must=True)
+                continue
+            del timers[name]
+            told = Timer("carts", entity, name, due_ms, "event")
+            state, (effect,) = timed.on_timer(self.rows["carts"][entity], told, now)
+            self.rows["carts"][entity] = state
+            cause = Cause(timer_id(told), "TimerFired", "timer", name, due_ms, now, "applied")
+            self._publish("carts", entity, entity, effect.delta, cause)
+
+    def _end_watch(self, entity: str, name: str, *, must: bool) -> None:
+        """A timer is no more: it was told, or perhaps it had been, by the wall clock."""
+        due = self.timers.get(entity, {}).pop(name, None)
+        if due is not None and name == timed.ABANDONED:
+            self.watches.append(Watch(entity, due[0], due[2], must))
+
     def _unchanged(self, entity: str, event: Event, origin: Origin, outcome: str) -> None:
         for table, key in _addressed(entity, event):
-            self._publish(table, entity, key, None, event, origin, outcome)
+            self._publish(table, entity, key, None, _cause(event, origin, outcome))
         if outcome != "forwarded":
             self.endings.append(Ending(origin, outcome, entity, event))
 
@@ -424,13 +501,29 @@ class Truth:
         entity: str,
         key: str,
         delta: Any,
-        event: Event,
-        origin: Origin,
-        outcome: str,
+        cause: Cause,
     ) -> None:
         state = self.rows[table].get(key)
         folded = tuple(self._folded)
-        self.synced.append(Synced(table, entity, key, state, delta, event, origin, outcome, folded))
+        self.synced.append(Synced(table, entity, key, state, delta, cause, folded))
 
     def _home(self, entity: str) -> int:
         return partition_for(entity.encode(), self._partitions)
+
+
+def _cause(event: Event, origin: Origin, outcome: str) -> Cause:
+    return Cause(
+        event.event_id,
+        type(event).__name__,
+        event.channel,
+        event.source,
+        event.occurred_at,
+        origin.appended_at,
+        outcome,
+    )
+
+
+def timer_id(timer: Timer) -> str:
+    """The id of what comes of a timer of an entity's own row."""
+    named = "\0".join((timer.key, timer.table, timer.key, timer.name, str(timer.due_ms)))
+    return blake2b(named.encode(), digest_size=16).hexdigest()

@@ -22,7 +22,7 @@ from ccstream.domain.moment import Instant, Moment
 from ccstream.domain.signals import CartAbandoned
 from ccstream.domain.timers import Timer
 
-__all__ = ["on_timer", "step"]
+__all__ = ["merged", "on_timer", "step"]
 
 _NAME: Final = "abandoned"
 _CANCEL: Final = CancelTimer(_NAME)
@@ -35,6 +35,13 @@ def step(
     after, effects = carts.step(cart, event, at, lines_max)
     if isinstance(event, OrderPlaced):
         return after, (*effects, _CANCEL)
+    return merged(cart, after, effects, after_ms)
+
+
+def merged(
+    cart: Cart | None, after: Cart | None, effects: tuple[Effect, ...], after_ms: int
+) -> tuple[Cart | None, tuple[Effect, ...]]:
+    """Mind the timer of a cart that something was put into, as another cart is at a log-in."""
     if after is cart or after is None:
         return after, effects
     if not lines_view(after):

@@ -148,6 +148,11 @@ def make_plans(
         ORDERS: lambda ours, theirs, marker, mark: handover.merge_orders(ours, theirs),
         "consents": lambda ours, theirs, marker, mark: handover.merge_consents(ours, theirs),
     }
+    if abandoned_after_ms:
+        merge_carts = merges["carts"]
+        merges["carts"] = lambda ours, theirs, marker, mark: abandonment.merged(
+            ours, *merge_carts(ours, theirs, marker, mark), abandoned_after_ms
+        )
     made = {
         table: Aggregate(
             table=table,

@@ -74,6 +74,14 @@ class Firing:
         if after != before:
             _keep(partition, entity, after)
 
+    def drop(self, partition: Partition, entity: str, table: str, key: str) -> None:
+        """Forget the timers of a row that is no more."""
+        if partition.timers.knows(entity):
+            before = _timers(partition, entity)
+            after = tuple(one for one in before if one.table != table or one.key != key)
+            if len(after) < len(before):
+                _keep(partition, entity, after)
+
     def fire(
         self,
         partition: Partition,

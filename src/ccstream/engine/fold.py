@@ -87,7 +87,7 @@ class Folder:
         self._window_limits = window_limits
         self._append_time = append_time
         self._firing = Firing({a.table: a for plan in plans.values() for a in plan}, outlet)
-        self._hand_overs = HandOvers(plans, outlet, window_limits)
+        self._hand_overs = HandOvers(plans, outlet, window_limits, self._firing)
         self.statistics = ChunkStatistics(len(topics))
 
     @property

@@ -30,6 +30,7 @@ from ccstream.domain.observed import Observed
 from ccstream.domain.window import WindowLimits, admit_letter
 from ccstream.engine.aggregates import ALIASES, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Source
@@ -56,6 +57,7 @@ class HandOvers:
         plans: for every event type the aggregates that it addresses.
         outlet: where letters and sync events go.
         window_limits: bounds of the duplicate windows.
+        firing: sets the timers of rows that are merged, and drops those of rows that go.
     """
 
     def __init__(
@@ -63,7 +65,9 @@ class HandOvers:
         plans: Mapping[type[Event], tuple[Aggregate, ...]],
         outlet: Outlet,
         window_limits: WindowLimits,
+        firing: Firing,
     ) -> None:
+        self._firing = firing
         self._aggregates = {
             aggregate.table: aggregate
             for plan in plans.values()
@@ -98,7 +102,7 @@ class HandOvers:
             return
         if was:
             for aggregate, key in list(self._rows(partition, entity)):
-                self._delete(partition, aggregate, key, source)
+                self._delete(partition, entity, aggregate, key, source)
         else:
             self._hand_over(partition, entity, after, source, statistics)
 
@@ -216,6 +220,7 @@ class HandOvers:
         entry = table.get(key)
         before = state = entry.state if entry is not None else None
         delta = None
+        asked: list[Asked] = []
         if fresh:
             theirs = (
                 ROW_CODECS[mail.table].decode_row(mail.row).state if mail.row is not None else None
@@ -238,6 +243,11 @@ class HandOvers:
                     return effect
                 if isinstance(effect, Publish):
                     delta = effect.delta
+                else:
+                    asked.append((mail.table, key, effect))
+            unfit = self._firing.refusal(partition, mail.to, asked) if asked else None
+            if unfit is not None:
+                return unfit
         after = Entry(state, partition.next_version())
         value = None
         if state is not None and aggregate.encode_synced is not None:
@@ -255,6 +265,8 @@ class HandOvers:
             table.put(key, after)
         elif entry is not None:
             entry.version = after.version
+        if asked:
+            self._firing.arm(partition, mail.to, asked)
         self._outlet.publish(
             aggregate, partition, key, after.version, value, source.appended_at, source.trace
         )
@@ -282,10 +294,13 @@ class HandOvers:
         if alias is None or alias.state.root == NOBODY or aggregate is None:
             return
         if partition.tables[mail.table].get(mail.key) is not None:
-            self._delete(partition, aggregate, mail.key, source)
+            self._delete(partition, mail.to, aggregate, mail.key, source)
 
-    def _delete(self, partition: Partition, aggregate: Aggregate, key: str, source: Source) -> None:
+    def _delete(
+        self, partition: Partition, entity: str, aggregate: Aggregate, key: str, source: Source
+    ) -> None:
         version = partition.next_version()
+        self._firing.drop(partition, entity, aggregate.table, key)
         partition.tables[aggregate.table].put(key, Entry(None, version))
         self._outlet.publish(
             aggregate, partition, key, version, None, source.appended_at, source.trace

@@ -46,6 +46,12 @@ WARM_UP_S = 3.0
 SHAPES = {1: 32, 50: 8}
 """Events a request, and connections: enough to keep the server busy while Kafka answers."""
 
+FIGURES = (
+    ("events", "rate", "events/s"),
+    ("p99_ms", "p99_ms", "ms"),
+    ("cpu_us_per_event", "cpu_us", "µs"),
+)
+
 RATE_MAX = "10000000"
 """The limit of a caller's rate, out of the way: here everybody is one caller."""
 
@@ -65,19 +71,24 @@ def run(
         create_topic(bootstrap, BARE, 8)
         for _ in rounds(QUESTION, runs, budget_s, say, began=began):
             for subject, serve in (("bare-endpoint", _bare), ("gateway", _gateway)):
-                with serve(bootstrap) as port:
+                with serve(bootstrap) as (port, program):
                     topic = BARE if subject == "bare-endpoint" else input_topic(CHANNEL)
                     for events, connections in SHAPES.items():
                         before = _stored(bootstrap, topic)
+                        used = program.cpu_seconds() or 0.0
                         one = _measure(port, events, connections, seconds)
+                        one["cpu_us"] = (
+                            ((program.cpu_seconds() or 0.0) - used) / one["posted"] * 1e6
+                        )
                         if _stored(bootstrap, topic) - before < one["accepted"]:
                             raise BenchmarkError(f"{subject} accepted more than is in {topic}")
                         found.setdefault((subject, events), []).append(one)
-                        say(f"{QUESTION}: {subject} by {events}: {one['rate']:,.0f} events/s")
+                        figures = f"{one['rate']:,.0f} events/s, {one['cpu_us']:.0f} µs of cpu each"
+                        say(f"{QUESTION}: {subject} by {events}: {figures}")
     results = [
         median_of(QUESTION, subject, f"{name}_by_{events}", unit, [one[key] for one in measured])
         for (subject, events), measured in sorted(found.items(), key=lambda one: one[0][1])
-        for name, key, unit in (("events", "rate", "events/s"), ("p99_ms", "p99_ms", "ms"))
+        for name, key, unit in FIGURES
     ]
     return [*results, *(_ratio(found, events) for events in SHAPES)]
 
@@ -90,15 +101,15 @@ def _ratio(found: dict[tuple[str, int], list[dict[str, float]]], events: int) ->
 
 
 @contextmanager
-def _bare(bootstrap: str) -> Iterator[int]:
+def _bare(bootstrap: str) -> Iterator[tuple[int, Program]]:
     port = free_port()
     command = [sys.executable, "-m", bare_ingest.__name__, bootstrap, BARE, str(port)]
-    with _ready(Program("bare-endpoint", command, {}), port):
-        yield port
+    with _ready(Program("bare-endpoint", command, {}), port) as program:
+        yield port, program
 
 
 @contextmanager
-def _gateway(bootstrap: str) -> Iterator[int]:
+def _gateway(bootstrap: str) -> Iterator[tuple[int, Program]]:
     port = free_port()
     command = [sys.executable, "-m", "ccstream", "gateway", "--port", str(port)]
     environment = {
@@ -106,12 +117,12 @@ def _gateway(bootstrap: str) -> Iterator[int]:
         "CCSTREAM_GATEWAY__RATE_PER_SECOND": RATE_MAX,
         "CCSTREAM_LOG__LEVEL": "warning",
     }
-    with _ready(Program("gateway", command, environment), port):
-        yield port
+    with _ready(Program("gateway", command, environment), port) as program:
+        yield port, program
 
 
 @contextmanager
-def _ready(program: Program, port: int) -> Iterator[None]:
+def _ready(program: Program, port: int) -> Iterator[Program]:
     def answers() -> bool:
         connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
         try:
@@ -124,7 +135,7 @@ def _ready(program: Program, port: int) -> Iterator[None]:
 
     with program:
         wait_until(answers, READY_S_MAX, f"{program.name} answers", program)
-        yield
+        yield program
 
 
 def _stored(bootstrap: str, topic: str) -> int:

@@ -31,6 +31,7 @@ from ccstream.domain import reasons
 from ccstream.domain.events import Event
 from ccstream.errors import InvalidEventError
 from ccstream.gateway.bodies import json_of
+from ccstream.gateway.envelopes import Envelope, batch_of, event_at_once, one_of
 from ccstream.gateway.problems import FieldError, ProblemError
 from ccstream.wire.event_json import event_class, event_of_fields, milliseconds
 
@@ -99,12 +100,15 @@ def stated(headers: Headers, body: bytes) -> Stated:
     if charset not in _CHARSETS:
         raise ProblemError("unsupported-media-type", "JSON is taken in UTF-8 only.")
     if media_type == BATCH:
+        batch = batch_of(body)
+        if batch is not None:
+            return Stated(batch, batch=True)
         found = json_of(body)
         if not isinstance(found, list):
             raise ProblemError("invalid-json", "A batch is a JSON array of CloudEvents.")
         return Stated(found, batch=True)
     if media_type == STRUCTURED:
-        return Stated([json_of(body)], batch=False)
+        return Stated([one_of(body) or json_of(body)], batch=False)
     if media_type == BINARY or media_type.endswith("+json"):
         attributes = _attributes(headers)
         if attributes:
@@ -122,12 +126,16 @@ def channel_of(event: Any) -> tuple[str, str]:
     Raises:
         ProblemError: invalid-event.
     """
-    if not isinstance(event, dict):
+    version: Any
+    source: Any
+    if isinstance(event, Envelope):
+        version, source = event.specversion, event.source
+    elif isinstance(event, dict):
+        version, source = event.get("specversion"), event.get("source")
+    else:
         raise ProblemError("invalid-event", "A CloudEvent is a JSON object.")
-    version = event.get("specversion")
     if version != SPECVERSION:
         _refuse("specversion", f'is not "{SPECVERSION}"')
-    source = event.get("source")
     known = isinstance(source, str) and len(source) <= SOURCE_CHARS_MAX
     parts = _path(source) if known else ()
     if len(parts) != 2:
@@ -135,12 +143,19 @@ def channel_of(event: Any) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def event_of(event: Mapping[str, Any], channel: str, source: str, fallback: Unstamped) -> Event:
+def event_of(
+    event: Envelope | Mapping[str, Any], channel: str, source: str, fallback: Unstamped
+) -> Event:
     """The event of the catalogue that a CloudEvent states.
 
     Raises:
         ProblemError: unknown-type, or invalid-event with the fields that are wrong.
     """
+    if isinstance(event, Envelope):
+        found = event_at_once(event, channel, source, fallback.event_id, fallback.now_ms)
+        if found is not None:
+            return found
+        event = event.plain()
     try:
         cls = event_class(event.get("type"))
     except InvalidEventError as problem:
@@ -173,9 +188,10 @@ def event_of(event: Mapping[str, Any], channel: str, source: str, fallback: Unst
         raise _invalid(problem.detail, problem.field) from None
 
 
-def traceparent_of(event: Mapping[str, Any], fallback: str | None) -> str | None:
+def traceparent_of(event: Envelope | Mapping[str, Any], fallback: str | None) -> str | None:
     """The trace that an event belongs to: its own, else the request's, if they are one."""
-    for found in (event.get("traceparent"), fallback):
+    own = event.traceparent if isinstance(event, Envelope) else event.get("traceparent")
+    for found in (own, fallback):
         if isinstance(found, str) and _TRACEPARENT.fullmatch(found):
             return found
     return None

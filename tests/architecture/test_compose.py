@@ -16,7 +16,6 @@ import yaml
 
 from ccstream.cli.program import build
 from ccstream.devkit.kafka_jars import KAFKA_VERSION
-from ccstream.ops.metrics import METRICS
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import topics
 from tests.support.command_lines import unknown_part
@@ -55,7 +54,8 @@ def own(services: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_it_starts_what_the_readme_promises(services: dict[str, Any]) -> None:
-    assert set(services) == {"kafka", "topics", "registry", "worker", "prometheus"}
+    ours = {"topics", "worker", "heartbeat"}
+    assert set(services) == ours | {"kafka", "registry", "prometheus", "grafana"}
 
 
 def test_the_broker_is_the_version_that_the_tests_run_on(services: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ def test_every_listener_has_a_protocol_and_an_address(services: dict[str, Any]) 
     assert given["KAFKA_INTER_BROKER_LISTENER_NAME"] in listeners - controller
 
 
-@pytest.mark.parametrize("service", ["topics", "worker"])
+@pytest.mark.parametrize("service", ["topics", "worker", "heartbeat"])
 def test_the_settings_of_our_services_are_settings(service: str, settings_of: Any) -> None:
     settings = settings_of(service)
     assert settings.kafka.bootstrap == "kafka:29092"
@@ -144,15 +144,34 @@ def test_ports_are_open_to_this_machine_only(services: dict[str, Any]) -> None:
             assert port.startswith("127.0.0.1:"), port
 
 
-def test_prometheus_scrapes_the_worker(root: Path, services: dict[str, Any]) -> None:
+def test_prometheus_scrapes_workers_and_heartbeats_and_knows_the_alerts(
+    root: Path, services: dict[str, Any]
+) -> None:
     path = "deploy/prometheus/prometheus.yml"
-    assert services["prometheus"]["volumes"][0].startswith(f"./{path}:")
-    scraped = yaml.safe_load((root / path).read_text(encoding="utf-8"))["scrape_configs"]
-    (job,) = scraped
-    assert job["metrics_path"] == "/metrics"
-    assert job["dns_sd_configs"][0]["names"] == ["worker"]
-    assert job["dns_sd_configs"][0]["port"] == WEB_PORT
-    assert METRICS
+    mounted = dict(volume.split(":")[:2] for volume in services["prometheus"]["volumes"])
+    assert mounted[f"./{path}"] == "/etc/prometheus/prometheus.yml"
+    config = yaml.safe_load((root / path).read_text(encoding="utf-8"))
+    for file in config["rule_files"]:
+        assert mounted[f"./deploy/prometheus/{file}"] == f"/etc/prometheus/{file}"
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    for name, service in {"ccstream": "worker", "ccstream-heartbeat": "heartbeat"}.items():
+        assert jobs[name]["metrics_path"] == "/metrics"
+        assert jobs[name]["dns_sd_configs"][0]["names"] == [service]
+        assert jobs[name]["dns_sd_configs"][0]["port"] == WEB_PORT
+
+
+def test_grafana_finds_prometheus_and_every_dashboard(root: Path, services: dict[str, Any]) -> None:
+    mounted = dict(volume.split(":")[:2] for volume in services["grafana"]["volumes"])
+    provisioning = root / "deploy" / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((provisioning / "dashboards.yml").read_text())["providers"]
+    for file in (root / "deploy" / "grafana").glob("*.json"):
+        there = f"{provider['options']['path']}/{file.name}"
+        assert mounted[f"./deploy/grafana/{file.name}"] == there
+    for name in ("datasources", "dashboards"):
+        there = f"/etc/grafana/provisioning/{name}/ccstream.yml"
+        assert mounted[f"./deploy/grafana/provisioning/{name}.yml"] == there
 
 
 def test_the_image_runs_the_worker_as_nobody_in_particular(dockerfile: str) -> None:

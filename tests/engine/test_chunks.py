@@ -14,7 +14,7 @@ from ccstream.engine.chunks import ChunkLoop, Pace
 from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.delivery import SourceOffset
 from ccstream.engine.gauges import Gauges
-from ccstream.errors import DeliveryError, FencedError, StateError
+from ccstream.errors import AccessDeniedError, DeliveryError, FencedError, StateError
 from ccstream.ops.metrics import Metrics
 from ccstream.wire.catalogue import SYNC_TOPICS
 from tests.engine.world import CODEC, World, added, key_living_at
@@ -358,6 +358,12 @@ def test_an_error_that_mends_itself_ends_nothing(loop: Loop) -> None:
 
 
 def test_an_error_that_does_not_mend_ends_the_worker(loop: Loop) -> None:
-    loop.plane._fetched.append(Failing(KafkaError.UNSUPPORTED_VERSION))
+    loop.plane._fetched.append(Failing(KafkaError.INVALID_MSG))
     with pytest.raises(DeliveryError, match="could not read"):
+        loop.turn()
+
+
+def test_a_right_that_was_taken_ends_the_worker_and_is_told_as_that(loop: Loop) -> None:
+    loop.plane._fetched.append(Failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    with pytest.raises(AccessDeniedError, match=r"could not read .* lacks a right on the topic"):
         loop.turn()

@@ -34,7 +34,7 @@ def test_without_a_channel_named_it_is_all_of_them_those_of_the_configuration_to
     assert "channel.kiosk.events.v1" in inputs
 
 
-def test_a_subscriber_reads_the_sync_topics_and_writes_nothing() -> None:
+def test_a_subscriber_reads_sync_topics_and_signals_and_writes_nothing() -> None:
     assert topics_with("Read", "subscriber") == {*SYNC_TOPICS.values(), SIGNALS_TOPIC}
     assert not topics_with("Write", "subscriber")
 

@@ -18,20 +18,30 @@ LABELS = re.compile(r"(?:by|without) \(([^)]*)\)|\{\{(\w+)\}\}|(\w+)(?==~?\")")
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
 
 
-@pytest.fixture(scope="module")
-def dashboard(root: Path) -> Any:
-    path = root / "deploy" / "grafana" / "ccstream.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+DASHBOARDS = ("ccstream.json", "overview.json")
 
 
-@pytest.fixture(scope="module")
-def targets(dashboard: Any) -> list[tuple[str, str]]:
+def loaded(root: Path, name: str) -> Any:
+    return json.loads((root / "deploy" / "grafana" / name).read_text(encoding="utf-8"))
+
+
+def targets_of(dashboard: Any) -> list[tuple[str, str]]:
     """Each query with its legend."""
     return [
         (target["expr"], target["legendFormat"])
         for panel in dashboard["panels"]
         for target in panel.get("targets", ())
     ]
+
+
+@pytest.fixture(scope="module", params=DASHBOARDS)
+def dashboard(root: Path, request: pytest.FixtureRequest) -> Any:
+    return loaded(root, request.param)
+
+
+@pytest.fixture(scope="module")
+def targets(dashboard: Any) -> list[tuple[str, str]]:
+    return targets_of(dashboard)
 
 
 def base(name: str) -> str:
@@ -45,7 +55,13 @@ def test_the_dashboard_uses_only_metrics_of_the_table(targets: list[tuple[str, s
     assert used <= METRICS.keys() | OF_THE_PROCESS
 
 
-def test_every_metric_of_the_table_is_on_the_dashboard(targets: list[tuple[str, str]]) -> None:
+def test_there_are_no_other_dashboards(root: Path) -> None:
+    there = {path.name for path in (root / "deploy" / "grafana").glob("*.json")}
+    assert there == set(DASHBOARDS)
+
+
+def test_every_metric_of_the_table_is_on_a_dashboard(root: Path) -> None:
+    targets = [one for name in DASHBOARDS for one in targets_of(loaded(root, name))]
     used = {base(name) for query, _ in targets for name in NAME.findall(query)}
     assert METRICS.keys() <= used
 
@@ -102,6 +118,6 @@ def test_panels_do_not_cover_each_other_and_each_says_what_it_shows(dashboard: A
             assert panel["description"]
 
 
-def test_the_first_panel_is_the_latency_from_event_to_sync(dashboard: Any) -> None:
+def test_the_first_panel_is_of_the_latency_from_event_to_sync(dashboard: Any) -> None:
     first = next(panel for panel in dashboard["panels"] if panel["type"] != "row")
     assert all("ccstream_sync_latency_seconds" in one["expr"] for one in first["targets"])

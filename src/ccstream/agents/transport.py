@@ -14,6 +14,7 @@ from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from ccstream.client.log_reader import HEARTBEAT
 from ccstream.client.reader_rule import ReaderRule
 from ccstream.errors import DeliveryError
 from ccstream.wire.catalogue import SIGNALS_TOPIC, SYNC_TOPICS
@@ -66,6 +67,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             record
             for record in records
             if accepts(where.topic, where.partition, epoch_of(record.headers) or 0)
+            and not (record.key or b"").startswith(HEARTBEAT)
         ]
 
 

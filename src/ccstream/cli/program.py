@@ -46,6 +46,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "rejected": Command(
         "ccstream.cli.rejected", "Look at dead letters, and send their events again.", group=True
     ),
+    "heartbeat": Command(
+        "ccstream.cli.heartbeat", "Show, day and night, that events come through."
+    ),
     "doctor": Command("ccstream.cli.doctor", "Check brokers, topics, clocks and settings."),
     "dataset": Command("ccstream.cli.dataset", "Play public retail data through it.", group=True),
     "devkit": Command("ccstream.cli.devkit", "Start a Kafka to try things on.", group=True),

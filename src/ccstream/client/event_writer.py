@@ -15,7 +15,7 @@ from ccstream.domain import reasons
 from ccstream.domain.events import CartItemAdded, CartItemQuantitySet, Event
 from ccstream.domain.seen import Remover
 from ccstream.errors import InvalidEventError
-from ccstream.wire.catalogue import EVENTS
+from ccstream.wire.catalogue import EVENTS, HEARTBEAT_NAMESPACE
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import event_headers
 from ccstream.wire.schemas import schema
@@ -91,6 +91,12 @@ class EventWriter:
                 reasons.CHANNEL_MISMATCH,
                 f"this publisher is of channel {self._channel}, the event of another; publish "
                 "it with a publisher of its own channel",
+            )
+        if event.subject.startswith(HEARTBEAT_NAMESPACE):
+            raise InvalidEventError(
+                reasons.INVALID_KEY,
+                f"the namespace {HEARTBEAT_NAMESPACE} is that of `ccstream heartbeat`, whose rows "
+                "no reader is shown; use another",
             )
         if self._view is not None and isinstance(event, Remover):
             event = self._saying_what_was_seen(event, self._view)

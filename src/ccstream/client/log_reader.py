@@ -32,9 +32,10 @@ from ccstream.errors import AccessDeniedError, BrokerUnavailableError, TopicMism
 from ccstream.ops.kafka_config import Isolation, admin_config, consumer_config
 from ccstream.ops.refusals import denied, told
 from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import HEARTBEAT_NAMESPACE
 from ccstream.wire.headers import epoch_of
 
-__all__ = ["EndOfLog", "Item", "LogReader", "LogRecord", "Positions", "Start"]
+__all__ = ["HEARTBEAT", "EndOfLog", "Item", "LogReader", "LogRecord", "Positions", "Start"]
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,9 @@ TOPIC_CHECK_S: Final = 0.2
 
 AWAY_LOG_S: Final = 10.0
 """librdkafka tells of every attempt to connect; one line in so many seconds is enough."""
+
+HEARTBEAT: Final = HEARTBEAT_NAMESPACE.encode()
+"""Keys that begin so are nobody's: `ccstream heartbeat` shows by them that events come through."""
 
 Positions = Mapping[tuple[str, int], int]
 """The next offset to read of each (topic, partition)."""
@@ -182,10 +186,11 @@ class LogReader:
             if not accepts(topic, partition, epoch_of(headers) or 0):
                 self.dropped += 1
                 continue
+            key = message.key()
+            if key is not None and key.startswith(HEARTBEAT):
+                continue
             items.append(
-                LogRecord(
-                    topic, partition, offset, message.timestamp()[1], message.key(), message.value()
-                )
+                LogRecord(topic, partition, offset, message.timestamp()[1], key, message.value())
             )
         return items
 

@@ -166,6 +166,7 @@ class ChunkLoop:
                     fold(partition, numbers[message.topic()], message)
             if self._behind:
                 self._folder.release()
+            self._gauges.reached(messages[-1])
             statistics = self._folder.take_statistics()
             self._urgent = self._urgent or bool(statistics.mail)
             self._uncommitted += len(messages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.clock import Clock
@@ -58,6 +58,8 @@ class Gauges:
         self._looked_at = 0.0
         self._reported_at = 0.0
         self._restored = 0
+        self._serving_since = 0
+        self._reached: dict[tuple[str, int], int] = {}
 
     def check_alive(self) -> None:
         """Refuse to fold on after the group must have taken this worker for dead.
@@ -107,10 +109,18 @@ class Gauges:
         for number in range(self._layout.partitions):
             self._metrics.set("ccstream_partition_paused", (str(number),), number in waiting)
         self._restored = 0
+        self._serving_since = self._clock.now_ms()
+        self._reached.clear()
+
+    def reached(self, message: Any) -> None:
+        """The last record of a chunk was folded: of its partition, so far is known."""
+        self._reached[message.topic(), message.partition()] = message.timestamp()[1]
 
     def released(self, partitions: Mapping[int, Partition]) -> None:
         for topic, number in self._layout.inputs(partitions):
             self._metrics.remove("ccstream_lag_records", (topic, str(number)))
+        for number in partitions:
+            self._metrics.remove("ccstream_lag_seconds", (str(number),))
 
     def restoring(self, progress: RestoreProgress) -> None:
         """The progress callback of a restore."""
@@ -143,11 +153,20 @@ class Gauges:
             return
         self._looked_at = now
         numbers = {t: i for i, t in enumerate(self._layout.input_topics_by_number)}
+        now_ms, behind = self._clock.now_ms(), dict.fromkeys(partitions, 0.0)
         for (topic, number), end in plane.ends().items():
             partition = partitions.get(number)
             if partition is not None:
                 lag = max(0, end - partition.folded[numbers[topic]] - 1)
                 self._metrics.set("ccstream_lag_records", (topic, str(number)), lag)
+                if not lag:
+                    self._reached[topic, number] = now_ms
+                    continue
+                # whatever waits was stored after the last record that was folded
+                reached = self._reached.get((topic, number), self._serving_since)
+                behind[number] = max(behind[number], (now_ms - reached) / 1000)
+        for number, seconds in behind.items():
+            self._metrics.set("ccstream_lag_seconds", (str(number),), seconds)
         for table in self._layout.tables:
             rows = sum(len(partition.tables[table]) for partition in partitions.values())
             self._metrics.set("ccstream_store_rows", (table,), rows)

@@ -1,9 +1,9 @@
 """What each role may do in the cluster, and nothing more: Kafka ACLs from the catalogue.
 
-A *channel* publishes to its own topic. A *subscriber* reads the sync topics. A *worker* folds:
-it reads inputs, mail and changelogs, and writes all but inputs. A *gateway* publishes for all
-channels and reads the sync topics. `rights` says what a role needs; how that is written for
-whoever grants it is here, too.
+A *channel* publishes to its own topic. A *subscriber* reads sync topics and signals. A *worker*
+folds: it reads inputs, mail and changelogs, and writes all but inputs. A *gateway* publishes for
+all channels and reads what a subscriber does. `rights` says what a role needs; how that is written
+for whoever grants it is here, too.
 
 Kafka's own implications are used: who may read, write or change a topic may also see it, and
 who may write to any topic may do so idempotently.
@@ -29,6 +29,9 @@ __all__ = ["ROLES", "Resource", "Right", "as_commands", "as_strimzi_user", "righ
 
 Resource = Literal["topic", "group", "transactional_id"]
 Pattern = Literal["literal", "prefix"]
+
+READ_BY_APPS: Final = ("sync", "signals")
+"""Kinds of topics that are published for others."""
 
 STRIMZI_API: Final = "kafka.strimzi.io/v1"
 
@@ -76,7 +79,7 @@ def _channel(
 def _subscriber(
     specs: Iterable[TopicSpec], _settings: Settings, _channels: Sequence[str]
 ) -> list[Right]:
-    return [_topic(spec.name, "Read") for spec in specs if spec.kind in {"sync", "signals"}]
+    return [_topic(spec.name, "Read") for spec in specs if spec.kind in READ_BY_APPS]
 
 
 _WORKERS_TOPICS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(

@@ -19,12 +19,7 @@ from itertools import accumulate
 from threading import Lock
 from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-)
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -35,8 +30,11 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from ccstream import __version__
-from ccstream.ops.metric_spec import DURATION_BUCKETS, MetricSpec
+from ccstream.domain import reasons
+from ccstream.ops.metric_spec import DURATION_BUCKETS, SYNC_LATENCY_BUCKETS, MetricSpec
 from ccstream.ops.metrics_gateway import GATEWAY_METRICS
+from ccstream.ops.metrics_heartbeat import HEARTBEAT_METRICS
+from ccstream.ops.metrics_process import registry_of_the_process
 
 __all__ = ["METRICS", "OUTCOMES", "MetricSpec", "Metrics"]
 
@@ -46,12 +44,6 @@ OUTCOMES: Final = ("applied", "duplicate", "too_late", "rejected", "no_effect", 
 OTHER: Final = "other"
 
 
-# From a live screen (milliseconds) to a till that was offline for a day. One edge is exactly
-# one second: the share below it is what "at once" is judged by.
-SYNC_LATENCY_BUCKETS: Final = (
-    *(0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5),
-    *(1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0),
-)
 RESTORE_BUCKETS: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0)
 CHUNK_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 8_000.0)
 
@@ -137,6 +129,14 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             help="Records of an input that are stored and not yet folded.",
         ),
         MetricSpec(
+            name="ccstream_lag_seconds",
+            kind="gauge",
+            unit="seconds",
+            labels=("partition",),
+            help="How long a record of an input has waited to be folded, at most; 0 where none "
+            "waits. What was stored before the worker began to serve counts from then.",
+        ),
+        MetricSpec(
             name="ccstream_restore_remaining_records",
             kind="gauge",
             unit="records",
@@ -220,6 +220,7 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             help="1, with the version that runs.",
         ),
         *GATEWAY_METRICS,
+        *HEARTBEAT_METRICS,
     )
 }
 
@@ -239,16 +240,19 @@ class Metrics(Collector):
         registry: where to register; a new one, with the process's own figures, if None.
         channels: the only values that a label ``channel`` may take, any other is counted
             as ``other``: what a channel writes into its events must not grow the memory of
-            the worker and of Prometheus. None admits all.
+            the worker and of Prometheus. None admits all. Of these every outcome and of every
+            reason to reject a count begins at 0, as a rate needs one to begin at.
+        only: the metrics that this process has; all of the table if None.
     """
 
     def __init__(
         self,
         registry: CollectorRegistry | None = None,
         channels: Collection[str] | None = None,
+        only: Collection[str] | None = None,
     ) -> None:
         if registry is None:
-            registry = _registry_of_the_process()
+            registry = registry_of_the_process()
         self.registry = registry
         self._channels = None if channels is None else frozenset(channels)
         self._lock = Lock()
@@ -259,9 +263,15 @@ class Metrics(Collector):
         self._histograms: dict[str, dict[Labels, _Histogram]] = {
             name: {} for name, spec in METRICS.items() if spec.kind == "histogram"
         }
-        for name, spec in METRICS.items():
+        self._shown = METRICS if only is None else {name: METRICS[name] for name in only}
+        for name, spec in self._shown.items():
             if spec.kind == "counter" and not spec.labels:
-                self.add(name, (), 0)  # a rate needs the zero it begins at
+                self.add(name, (), 0)
+        for channel in channels or ():
+            for outcome in OUTCOMES:
+                self.add("ccstream_events_total", (channel, outcome), 0)
+        for reason in sorted(reasons.__all__) if channels else ():
+            self.add("ccstream_rejected_total", (getattr(reasons, reason),), 0)
         self.set("ccstream_build_info", (__version__,), 1)
         registry.register(self)
 
@@ -350,7 +360,7 @@ class Metrics(Collector):
                 name: {key: (list(one.counts), one.total) for key, one in series.items()}
                 for name, series in self._histograms.items()
             }
-        for name, spec in METRICS.items():
+        for name, spec in self._shown.items():
             if spec.kind == "histogram":
                 yield _histogram_family(spec, histograms[name])
             else:
@@ -359,14 +369,6 @@ class Metrics(Collector):
                 for key, value in values[name].items():
                     metric.add_metric(key, value)
                 yield metric
-
-
-def _registry_of_the_process() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry
 
 
 @lru_cache(maxsize=64)

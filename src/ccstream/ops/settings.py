@@ -31,6 +31,7 @@ from ccstream.ops.settings_sections import (
     CommitSettings,
     EngineSettings,
     GroupSettings,
+    HeartbeatSettings,
     IdentitySettings,
     LogSettings,
     RegistrySettings,
@@ -49,6 +50,7 @@ __all__ = [
     "EngineSettings",
     "GatewaySettings",
     "GroupSettings",
+    "HeartbeatSettings",
     "IdentitySettings",
     "KafkaSettings",
     "LogSettings",
@@ -98,6 +100,7 @@ class Settings(BaseSettings):
     group: GroupSettings = Field(default_factory=GroupSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
+    heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings)
     cart: CartSettings = Field(default_factory=CartSettings)
     identity: IdentitySettings = Field(default_factory=IdentitySettings)
     signals: SignalSettings = Field(default_factory=SignalSettings)

@@ -20,6 +20,7 @@ __all__ = [
     "CommitSettings",
     "EngineSettings",
     "GroupSettings",
+    "HeartbeatSettings",
     "IdentitySettings",
     "LogSettings",
     "RegistrySettings",
@@ -190,6 +191,23 @@ class WebSettings(Section):
     )
     port: int = Field(
         default=6066, ge=0, le=65_535, description="Port; 0 takes a free one and logs it."
+    )
+
+
+class HeartbeatSettings(Section):
+    """What `ccstream heartbeat` does; workers know nothing of it."""
+
+    interval_ms: int = Field(
+        default=5_000,
+        ge=100,
+        le=10 * MINUTE_MS,
+        description="Between two beats. Each is four events for every channel, in one partition.",
+    )
+    timeout_ms: int = Field(
+        default=10_000,
+        ge=100,
+        le=MINUTE_MS,
+        description="What has not come back by then is missed.",
     )
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "CONTEXTS",
     "EVENTS",
     "EVENT_TYPES",
+    "HEARTBEAT_NAMESPACE",
     "MAIL_TOPIC",
     "OUTPUT_TOPICS",
     "OWNERS_TOPIC",
@@ -171,6 +172,9 @@ AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
 It follows from the event's type alone, so that each fold publishes the same rows whether the
 event was applied, a duplicate or rejected.
 """
+
+HEARTBEAT_NAMESPACE = "heartbeat:"
+"""How the keys begin of what `ccstream heartbeat` publishes; readers are not shown them."""
 
 MAIL_TOPIC = "ccstream.mail.v1"
 REJECTED_TOPIC = "ccstream.rejected.v1"

@@ -19,6 +19,7 @@ from ccstream.domain.events import CartItemAdded
 from ccstream.errors import AccessDeniedError, DeliveryError
 from ccstream.ops.acls import rights
 from ccstream.ops.broker import Broker
+from ccstream.ops.doctor_rights import worker_rights
 from ccstream.ops.kafka_config import aiokafka_config, consumer_config, producer_config
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
@@ -343,6 +344,16 @@ def test_secrets_are_found_in_no_log_no_help_and_no_dump_of_settings(
         )
         assert PASSWORD.encode() not in done.stdout + done.stderr
         assert b"error in ccstream itself" not in done.stderr
+
+
+def test_the_doctor_knows_a_workers_user_from_one_that_lacks_its_rights(
+    users: dict[str, Settings],
+) -> None:
+    (well,) = worker_rights(users["worker"], Broker(users["worker"]))
+    assert well.state == "ok", well.found
+    (lacking,) = worker_rights(users["web"], Broker(users["web"]))
+    assert lacking.state == "warn"
+    assert "of a worker's rights on topics" in lacking.found
 
 
 def test_kafka_refuses_the_admins_work_to_every_role(users: dict[str, Settings]) -> None:

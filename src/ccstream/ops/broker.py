@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -191,6 +191,27 @@ class Broker:
             _result(futures[resource])
         except KafkaException as problem:
             raise broker_error(problem, f"set the configuration of {topic}") from None
+
+    def operations(self, topics: Iterable[str]) -> dict[str, frozenset[str]]:
+        """What this user may do with each topic that there is: nothing with one it may not see."""
+        asked = TopicCollection(list(topics))
+        found = {}
+        for topic, future in self._admin.describe_topics(
+            asked, include_authorized_operations=True, request_timeout=REQUEST_SECONDS_MAX
+        ).items():
+            try:
+                told = _result(future).authorized_operations
+            except KafkaException as problem:
+                if problem.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    continue
+                if problem.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    raise broker_error(problem, f"ask about {topic}") from None
+                told = []
+            allowed = set(told or ())
+            found[topic] = frozenset(
+                name for name, operation in _ACL_OPERATIONS.items() if operation in allowed
+            )
+        return found
 
     def grant(self, user: str, rights: Iterable[Right]) -> None:
         """Give a user rights, from wherever it comes; to do it again changes nothing."""

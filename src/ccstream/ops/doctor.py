@@ -12,15 +12,16 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
-from typing import Final, Literal
+from typing import Final
 from zlib import crc32
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, libversion
-from msgspec import Struct
 
 from ccstream import __version__
 from ccstream.errors import CcstreamError, DeliveryError, TopicMismatchError
 from ccstream.ops.broker import Broker, Cluster
+from ccstream.ops.doctor_rights import worker_rights
+from ccstream.ops.finding import Finding, State
 from ccstream.ops.kafka_config import TRANSACTION_TIMEOUT_MS, producer_config
 from ccstream.ops.local_store import FREE_BYTES_SAFE, free_bytes
 from ccstream.ops.settings import Settings
@@ -30,8 +31,6 @@ from ccstream.wire import primitives
 from ccstream.wire.schemas import default_schemas
 
 __all__ = ["Finding", "State", "examine"]
-
-State = Literal["ok", "warn", "fail"]
 
 REPLICATION_FACTOR_SAFE: Final = 3
 """With three copies one broker may be away while another is restarted."""
@@ -52,15 +51,6 @@ VERSION_SIGNS: Final = (
     ("group.share.session.timeout.ms", "4.0 or later"),
 )
 """Since Kafka 4 no setting names the version; these came with it."""
-
-
-class Finding(Struct, frozen=True):
-    """One line: which check, how it stands, what was found, and what to do if not well."""
-
-    check: str
-    state: State
-    found: str
-    advice: str = ""
 
 
 def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
@@ -91,6 +81,7 @@ def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
         yield from _guarded("brokers", lambda: _broker_settings(settings, cluster, broker))
     yield from _guarded("topics", lambda: _topics(settings, cluster, broker))
     if not cluster.embedded:
+        yield from _guarded("rights", lambda: worker_rights(settings, broker))
         yield from _guarded("clock", lambda: _clock(settings, broker))
 
 

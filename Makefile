@@ -7,7 +7,7 @@ help:  ## what there is to make
 
 setup:  ## set everything up in .venv
 	@scripts/setup $(ARGS)
-demo: ## four channels, one basket, on an embedded broker
+demo: ## three devices in the browser, one basket, on an embedded broker
 	@scripts/demo $(ARGS)
 test:  ## the tests, under 10 minutes
 	@scripts/test $(ARGS)

@@ -17,6 +17,7 @@ from benchmarks import (
     ingest,
     latency,
     memory,
+    push,
     report,
     restore,
     results,
@@ -53,6 +54,11 @@ def questions(scale: float = 1.0) -> Mapping[str, Measure]:
         "restore": partial(restore.run, events=size(restore.EVENTS)),
         "first-basket": first_basket.run,
         "ingest": partial(ingest.run, seconds=max(1.0, ingest.SECONDS * scale)),
+        "push": partial(
+            push.run,
+            connections=size(push.CONNECTIONS),
+            seconds=max(2.0, push.SECONDS * scale),
+        ),
     }
 
 

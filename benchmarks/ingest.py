@@ -37,6 +37,7 @@ from ccstream.wire.catalogue import input_topic
 __all__ = ["run"]
 
 QUESTION = "ingest"
+APP = "bench-ingest"
 BARE = "bench-ingest"
 READY_S_MAX = 60.0
 
@@ -67,7 +68,7 @@ def run(
     began = time.monotonic()
     with kafka() as broker:
         bootstrap = broker.bootstrap
-        fresh_topics(bootstrap, worker_environment(bootstrap, "bench-ingest", "auto"))
+        fresh_topics(bootstrap, worker_environment(bootstrap, APP, "auto"))
         create_topic(bootstrap, BARE, 8)
         for _ in rounds(QUESTION, runs, budget_s, say, began=began):
             for subject, serve in (("bare-endpoint", _bare), ("gateway", _gateway)):
@@ -113,6 +114,7 @@ def _gateway(bootstrap: str) -> Iterator[tuple[int, Program]]:
     port = free_port()
     command = [sys.executable, "-m", "ccstream", "gateway", "--port", str(port)]
     environment = {
+        "CCSTREAM_APP_ID": APP,
         "CCSTREAM_KAFKA__BOOTSTRAP": bootstrap,
         "CCSTREAM_GATEWAY__RATE_PER_SECOND": RATE_MAX,
         "CCSTREAM_LOG__LEVEL": "warning",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ccstream.cli.console import data, say, table, talk
+from ccstream.cli.console import data, line, say, table, talk
 from ccstream.cli.exits import ExitCode
 from ccstream.cli.options import Bootstrap, Json
 
@@ -31,27 +31,36 @@ def demo(
         bool,
         typer.Option("--check", help="Tell a fixed story, compare every channel's view, and end."),
     ] = False,
+    terminal: Annotated[
+        bool,
+        typer.Option("--terminal", help="Show simulated shoppers in the terminal, no page."),
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of the page; 0 takes a free one.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="What the simulated shoppers do.")] = 7,
     json: Json = False,
 ) -> int:
-    """See it work: shoppers on web, app, store and call centre, and one basket in all of them.
+    """See it work: a web shop, a phone app and a till in the browser, and one basket in all.
 
-    Starts a broker inside this program (or uses a real cluster), a worker, and for each channel
-    a publisher and a view of its own. On a terminal it shows the channels side by side until
-    Ctrl-C. Without a terminal, or with --check, it tells a fixed story through every channel,
-    compares what each of them shows with what was expected by hand, and ends with one line of
-    JSON: events, p50_ms, p99_ms, converged.
+    Starts a broker inside this program (or uses a real cluster), a worker and a gateway, and
+    prints the address of a page with the three devices, until Ctrl-C. With --terminal it shows
+    simulated shoppers on four channels side by side instead. Without a terminal, or with
+    --check, it tells a fixed story through every channel, compares what each of them shows
+    with what was expected by hand, and ends with one line of JSON: events, p50_ms, p99_ms,
+    converged.
 
     For example:
 
         ccstream demo
+        ccstream demo --terminal
         ccstream demo --check
         ccstream demo --bootstrap kafka:9092
     """
     if check or json or not sys.stdout.isatty():
         return asyncio.run(_check(bootstrap, only_json=json))
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_show(bootstrap, seed))
+        asyncio.run(_show(bootstrap, seed) if terminal else _serve(bootstrap, port))
     return ExitCode.INTERRUPTED
 
 
@@ -88,6 +97,22 @@ def _print(report: CheckReport) -> None:
         for one in report.channels
     ]
     table(("channel", "customers as expected", "p50 ms", "p99 ms", "difference"), rows)
+
+
+async def _serve(bootstrap: str | None, port: int) -> None:
+    from ccstream.devkit.live_page import LivePage
+
+    with talk.status(_where(bootstrap)):
+        page = LivePage(bootstrap, port or None)
+        await page.__aenter__()
+    try:
+        say("One basket on three devices. Open this in a browser; Ctrl-C ends it:")
+        line(page.address)
+        while True:
+            await asyncio.sleep(1)
+            page.check()
+    finally:
+        await page.__aexit__(None, None, None)
 
 
 async def _show(bootstrap: str | None, seed: int) -> None:

@@ -29,7 +29,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "demo": Command("ccstream.cli.demo", "See it work: shoppers on four channels, one basket."),
+    "demo": Command("ccstream.cli.demo", "See it work: three devices in the browser, one basket."),
     "worker": Command("ccstream.cli.worker", "Run a worker."),
     "gateway": Command("ccstream.cli.gateway", "Serve HTTP: events in."),
     "gateway-keys": Command(

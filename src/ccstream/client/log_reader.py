@@ -209,12 +209,7 @@ class LogReader:
         looked = False
         while True:
             found = self._metadata(consumer, deadline)
-            missing = [
-                topic
-                for topic in self._topics
-                # a topic that is just being made may be told of without its partitions
-                if topic not in found or found[topic].error or not found[topic].partitions
-            ]
+            missing = [topic for topic in self._topics if topic not in found or found[topic].error]
             if not missing:
                 return [(topic, one) for topic in self._topics for one in found[topic].partitions]
             if not looked:

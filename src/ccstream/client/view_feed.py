@@ -59,6 +59,10 @@ class ViewFeed:
         """Records dropped because a worker wrote them that had lost the partition."""
         return self._dropped_before + self._reader.dropped
 
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic had at the start."""
+        return sum(one == topic for one, _ in self._ends)
+
     @property
     def positions(self) -> Mapping[tuple[str, int], int]:
         """The next offset of each (topic, partition), ahead of what was handed over by a batch."""

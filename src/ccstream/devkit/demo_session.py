@@ -91,6 +91,8 @@ class DemoSession:
         self.views: dict[str, SyncView] = {}
         self.latencies = Latencies()
         self.published = 0
+        self.environment: dict[str, str] = {}
+        """The settings of the session's processes, by their variables without ``CCSTREAM_``."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -118,14 +120,13 @@ class DemoSession:
         settings = self._settings()
         if not self.embedded:
             await asyncio.to_thread(_make_topics, settings)
-        worker = WorkerProcess(
-            {
-                "APP_ID": settings.app_id,
-                "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-                "KAFKA__PARTITIONS": str(settings.kafka.partitions),
-                "KAFKA__FETCH_WAIT_MAX_MS": str(settings.kafka.fetch_wait_max_ms),
-            }
-        )
+        self.environment = {
+            "APP_ID": settings.app_id,
+            "KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            "KAFKA__PARTITIONS": str(settings.kafka.partitions),
+            "KAFKA__FETCH_WAIT_MAX_MS": str(settings.kafka.fetch_wait_max_ms),
+        }
+        worker = WorkerProcess(self.environment)
         self._stack.callback(worker.stop)
         try:
             await asyncio.to_thread(worker.__enter__)

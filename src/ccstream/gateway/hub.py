@@ -191,15 +191,14 @@ class Hub:
         try:
             await threads[0].start()
             await threads[1].start()
-            partitions = sum(topic == topics[0] for topic, _ in rows.positions)
-            self._profiles = Profiles(self._codec, partitions)
+            profiles = self._held()
             await asyncio.wait([failed, asyncio.gather(*read)], return_when="FIRST_COMPLETED")
             if not failed.done():
                 self.away = None
                 log.info(
                     "profiles can be followed",
-                    rows=self._profiles.rows,
-                    bytes=self._profiles.held_bytes,
+                    rows=profiles.rows,
+                    bytes=profiles.held_bytes,
                     aliases=len(self._aliases),
                 )
             await failed
@@ -207,25 +206,32 @@ class Hub:
             for thread in threads:
                 await thread.stop()
 
+    def _held(self) -> Profiles:
+        """What is known, from the first batch on, which may come before anybody has waited."""
+        if self._profiles is None:
+            assert self._feed is not None
+            topic = SYNC_TOPICS[next(iter(AGGREGATES.values()))]
+            self._profiles = Profiles(self._codec, self._feed.partitions(topic))
+        return self._profiles
+
     def _take(
         self,
         batch: Sequence[LogRecord | Gap | CaughtUp],
         thread: FeedThread[LogRecord | Gap | CaughtUp],
         read: asyncio.Future[None],
     ) -> None:
-        profiles = self._profiles
-        if profiles is not None:
-            now_ms = time.time_ns() // 1_000_000
-            for item in batch:
-                if isinstance(item, LogRecord):
-                    recorded = profiles.take(item, now_ms)
-                    if recorded is not None:
-                        self._tell(profiles, recorded)
-                elif isinstance(item, Gap):
-                    self._lose(profiles, item)
-                elif not read.done():
-                    read.set_result(None)
-            self._watch_size(profiles)
+        profiles = self._held()
+        now_ms = time.time_ns() // 1_000_000
+        for item in batch:
+            if isinstance(item, LogRecord):
+                recorded = profiles.take(item, now_ms)
+                if recorded is not None:
+                    self._tell(profiles, recorded)
+            elif isinstance(item, Gap):
+                self._lose(profiles, item)
+            elif not read.done():
+                read.set_result(None)
+        self._watch_size(profiles)
         thread.taken()
 
     def _tell(self, profiles: Profiles, recorded: Recorded) -> None:

@@ -1,0 +1,174 @@
+"""How soon does a change reach one of ten thousand open streams, and what does a stream cost?
+
+One gateway process on a real Kafka, ten thousand clients in a process of their own, a customer
+each. Carts are written to the sync topic as a worker would, so many a second, spread over
+all customers; a delivery is timed from the making of the record to the client's socket. The
+memory of a stream is what the gateway grew by, over the number of streams, once all are open.
+"""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from confluent_kafka import Producer
+
+from benchmarks.budget import rounds
+from benchmarks.instruments import follower
+from benchmarks.processes import (
+    Instrument,
+    Program,
+    fresh_topics,
+    kafka,
+    wait_until,
+    worker_environment,
+)
+from benchmarks.records import BenchmarkError
+from benchmarks.results import Result, median_of
+from ccstream.client.records import CartLine, CartSynced, Cause, Money
+from ccstream.devkit.ports import LOOPBACK, free_port
+from ccstream.wire.catalogue import SYNC_TOPICS
+from ccstream.wire.framing import single_object_prefix
+from ccstream.wire.headers import EPOCH
+from ccstream.wire.partition import partition_for
+from ccstream.wire.schemas import schema
+from ccstream.wire.writer import compile_writer
+
+__all__ = ["run"]
+
+QUESTION = "push"
+APP = "bench-push"
+PARTITIONS = 8
+READY_S_MAX = 60.0
+OPENED_S_MAX = 120.0
+LAST_S = 2.0
+"""For what is still under way when the last record has been written."""
+
+CONNECTIONS = 10_000
+RATE = 1_000
+SECONDS = 15.0
+LINES = 3
+EPOCH_1 = 1 << 32
+
+
+def run(
+    *,
+    connections: int = CONNECTIONS,
+    rate: int = RATE,
+    seconds: float = SECONDS,
+    runs: int = 3,
+    budget_s: float = 180.0,
+    say: Callable[[str], None] = print,
+) -> list[Result]:
+    found: list[dict[str, float]] = []
+    began = time.monotonic()
+    with kafka() as broker:
+        environment = worker_environment(broker.bootstrap, APP, "auto")
+        for _ in rounds(QUESTION, runs, budget_s, say, began=began):
+            fresh_topics(broker.bootstrap, environment)
+            with _gateway(broker.bootstrap) as (port, program):
+                one = _measure(broker.bootstrap, port, program, connections, rate, seconds)
+            found.append(one)
+            say(
+                f"{QUESTION}: p50 {one['p50_ms']:.1f} ms, p99 {one['p99_ms']:.1f} ms, "
+                f"{one['kib']:.1f} KiB a stream"
+            )
+    subject = f"{connections:,} streams, {rate:,} deliveries/s"
+    metrics = (("p50", "p50_ms", "ms"), ("p99", "p99_ms", "ms"), ("memory", "kib", "KiB/stream"))
+    return [
+        median_of(QUESTION, subject, name, unit, [one[key] for one in found])
+        for name, key, unit in metrics
+    ]
+
+
+def _measure(
+    bootstrap: str, port: int, program: Program, connections: int, rate: int, seconds: float
+) -> dict[str, float]:
+    before = _resident_bytes(port)
+    following = Instrument(follower.__name__, port, connections)
+    try:
+        grown = _resident_bytes(port) - before
+        written = _write(bootstrap, connections, rate, seconds)
+        time.sleep(LAST_S)
+        following.tell(0)
+        said = following.result(OPENED_S_MAX)
+    finally:
+        following.stop()
+    program.check()
+    if said["deliveries"] != written:
+        raise BenchmarkError(f"{said['deliveries']} of {written} changes were delivered")
+    return {**said, "kib": grown / connections / 1024}
+
+
+def _write(bootstrap: str, connections: int, rate: int, seconds: float) -> int:
+    """Write carts at an even pace; how many."""
+    info = schema("CartSynced")
+    encode = compile_writer(info.parsed, single_object_prefix(info))
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "acks": "all"})
+    began = time.monotonic()
+    count = round(rate * seconds)
+    for number in range(count):
+        wait = began + number / rate - time.monotonic()
+        if wait > 0:
+            producer.poll(wait)
+        key = f"customer:{number * 7_919 % connections}"
+        producer.produce(
+            SYNC_TOPICS["carts"],
+            key=key,
+            value=encode(_cart(key, EPOCH_1 + number + 1)),
+            partition=partition_for(key.encode(), PARTITIONS),
+            headers=[(EPOCH, b"1")],
+        )
+    producer.flush(30)
+    return count
+
+
+def _cart(subject: str, version: int) -> CartSynced:
+    now = time.time_ns()
+    at = now // 1_000_000
+    cause = Cause(str(now), "CartItemAdded", "web", "bench", at, at, "applied")
+    lines = tuple(
+        CartLine(f"sku{one}", "", "", "", 1, Money(990, "EUR"), "Mug", at, at, "web")
+        for one in range(LINES)
+    )
+    return CartSynced(
+        subject, version, 0, 1, cause, "EUR", lines, lines[:1], (), (), None, b"\1" * 40
+    )
+
+
+@contextmanager
+def _gateway(bootstrap: str) -> Iterator[tuple[int, Program]]:
+    port = free_port()
+    command = [sys.executable, "-m", "ccstream", "gateway", "--port", str(port)]
+    environment = {
+        "CCSTREAM_APP_ID": APP,
+        "CCSTREAM_KAFKA__BOOTSTRAP": bootstrap,
+        "CCSTREAM_GATEWAY__RATE_PER_SECOND": "10000000",
+        "CCSTREAM_LOG__LEVEL": "warning",
+    }
+    with Program("gateway", command, environment) as program:
+        wait_until(lambda: _get(port, "/readyz")[0] == 200, READY_S_MAX, "the gateway", program)
+        yield port, program
+
+
+def _resident_bytes(port: int) -> int:
+    for line in _get(port, "/metrics")[1].splitlines():
+        if line.startswith("process_resident_memory_bytes "):
+            return int(float(line.split()[1]))
+    raise BenchmarkError("this system does not tell what memory a process takes")
+
+
+def _get(port: int, path: str) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    finally:
+        connection.close()

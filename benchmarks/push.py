@@ -109,6 +109,15 @@ def _write(bootstrap: str, connections: int, rate: int, seconds: float) -> int:
     info = schema("CartSynced")
     encode = compile_writer(info.parsed, single_object_prefix(info))
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "acks": "all"})
+    for partition in range(PARTITIONS):  # a broker that has just made topics takes a while
+        producer.produce(
+            SYNC_TOPICS["carts"],
+            key="warm:up",
+            value=encode(_cart("warm:up", EPOCH_1)),
+            partition=partition,
+            headers=[(EPOCH, b"1")],
+        )
+    producer.flush(60)
     began = time.monotonic()
     count = round(rate * seconds)
     for number in range(count):

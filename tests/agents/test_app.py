@@ -101,7 +101,7 @@ def test_an_agent_gets_what_the_sdk_gives() -> None:
 def test_what_a_past_owner_wrote_late_is_left_out_of_a_fetch() -> None:
     thread: Any = SimpleNamespace(_rule=ReaderRule())
     fetched = [
-        SimpleNamespace(offset=at, headers=[("ccstream-epoch", b"%d" % epoch)])
+        SimpleNamespace(offset=at, key=b"customer:1", headers=[("ccstream-epoch", b"%d" % epoch)])
         for at, epoch in enumerate((1, 2, 1, 2))
     ]
     kept = ConsumerThread._current(thread, PARTITION, fetched)

@@ -22,7 +22,7 @@ from ccstream.errors import SettingsError
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
 from ccstream.ops.yaml_text import yaml_text
-from ccstream.wire.catalogue import channel_of
+from ccstream.wire.catalogue import changelog_topic, channel_of
 from ccstream.wire.topics import TopicSpec
 
 __all__ = ["ROLES", "Resource", "Right", "as_commands", "as_strimzi_user", "rights"]
@@ -116,8 +116,14 @@ def _worker(
 def _gateway(
     specs: Iterable[TopicSpec], settings: Settings, _channels: Sequence[str]
 ) -> list[Right]:
+    """Every channel and a subscriber, that follows aliases where they are decided."""
     specs = tuple(specs)
-    return [*_channel(specs, settings, ()), *_subscriber(specs, settings, ())]
+    aliases = changelog_topic(settings.app_id, "aliases")
+    return [
+        *_channel(specs, settings, ()),
+        *_subscriber(specs, settings, ()),
+        _topic(aliases, "Read"),
+    ]
 
 
 _Make = Callable[[Iterable[TopicSpec], Settings, Sequence[str]], list[Right]]

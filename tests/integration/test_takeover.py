@@ -32,6 +32,7 @@ from tests.integration.harness import (
     added,
     codec,
     latest,
+    make_topics,
     publish,
     read,
     settings_for,
@@ -78,7 +79,7 @@ class ByHand:
 
     def write_row(self, partition: int = 0) -> None:
         """A row of a cart, as a worker would have left it."""
-        row = {"version": 1 << 32, "root": "customer:1", "since": 1, "event_id": "e"}
+        row = {"version": 1 << 32, "root": "customer:1", "since": 1, "event_id": "e", "earlier": []}
         changelog = changelog_topic(self._settings.app_id, "aliases")
         self.write(changelog, b"visitor:1", codec.encode("AliasRow", row), partition)
 
@@ -155,6 +156,7 @@ def test_an_application_without_its_topics_is_refused(cluster: LocalKafka, uniqu
 
 
 def test_topics_of_different_partition_counts_are_refused(cluster: LocalKafka, unique: str) -> None:
+    make_topics(settings_for(cluster.bootstrap, f"{unique}-other"))  # the inputs are everybody's
     for name in TABLES:
         make_topic(cluster.bootstrap, changelog_topic(unique, name), 3 if name == "orders" else 4)
     settings = settings_for(cluster.bootstrap, unique)
@@ -213,7 +215,8 @@ def test_a_row_that_cannot_be_read_ends_the_worker_when_it_is_needed(
     settings: Settings, by_hand: ByHand
 ) -> None:
     bootstrap = settings.kafka.bootstrap
-    row = codec.encode("AliasRow", {"version": 1, "root": "customer:1", "since": 1, "event_id": ""})
+    alias = {"version": 1, "root": "customer:1", "since": 1, "event_id": "", "earlier": []}
+    row = codec.encode("AliasRow", alias)
     subject = f"customer:{settings.app_id}"
     by_hand.write(changelog_topic(settings.app_id, "carts"), subject.encode(), row, home(subject))
     by_hand.commit(by_hand.start(WEB, home(subject)), partition=home(subject))

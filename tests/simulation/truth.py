@@ -308,28 +308,31 @@ class Truth:
             if self._apply(entity, event, value, origin, at):
                 ids.add(name)
                 self._latest[entity] = now
-                if isinstance(event, _LINKS):
-                    self._follow(entity, alias, event, value, origin, hops)
+            if isinstance(event, _LINKS):
+                self._follow(entity, alias, event, value, origin, hops)
 
     def _follow(
         self, entity: str, before: Any, event: Event, value: bytes, origin: Origin, hops: int
     ) -> None:
         """A subject that belonged to nobody hands over what it has; any other has nothing now."""
-        after = self.rows["aliases"][entity]
+        after = self.rows["aliases"].get(entity)
         was = before.root if before is not None else ""
-        if after.root == was:
-            return
+        changes = after is not None and after.root != was
         owned = [
             (table, key)
             for table in _MERGES
             for key in sorted(self.rows[table])
             if key.partition("#")[0] == entity
         ]
-        if was:
+        if changes and was:
             for table, key in owned:
                 del self.rows[table][key]
                 self._drop_timers(table, entity)
                 self._publish(table, entity, key, None, _cause(event, origin, ""))
+            return
+        for table, key in owned:
+            self._publish(table, entity, key, None, _cause(event, origin, "no_effect"))
+        if not changes:
             return
         letters: list[tuple[str, str, Any]] = [
             (table, key, _without_version(table, self.rows[table][key])) for table, key in owned
@@ -401,7 +404,11 @@ class Truth:
 
     def _taken(self, mail: Mail, event: Event, origin: Origin) -> None:
         alias = self.rows["aliases"].get(mail.to)
-        if alias is None or not alias.root or mail.key not in self.rows[mail.table]:
+        if mail.key not in self.rows[mail.table]:
+            return
+        if alias is None or not alias.root:
+            cause = _cause(event, origin, "no_effect")
+            self._publish(mail.table, mail.to, mail.key, None, cause)
             return
         del self.rows[mail.table][mail.key]
         self._drop_timers(mail.table, mail.to)

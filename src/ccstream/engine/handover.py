@@ -90,21 +90,28 @@ class HandOvers:
         self,
         partition: Partition,
         entity: str,
+        event: Event,
         source: Source,
         before: Alias | None,
         statistics: ChunkStatistics,
     ) -> None:
-        """Do what follows from a log-in or log-out of ``entity``, which had ``before``."""
+        """Do what follows from a log-in or log-out of ``entity``, which had ``before``.
+
+        Rows that stay are published as they are: a history that was lost may have shown them
+        deleted.
+        """
         entry = partition.tables[ALIASES].get(entity)
         after: Alias | None = None if entry is None else entry.state
         was = NOBODY if before is None else before.root
-        if after is None or after.root == was:
-            return
-        if was:
+        changes = after is not None and after.root != was
+        if changes and was:
             for aggregate, key in list(self._rows(partition, entity)):
                 self._delete(partition, entity, aggregate, key, source)
-        else:
+            return
+        if changes and after is not None:
             self._hand_over(partition, entity, after, source, statistics)
+        for aggregate, key in list(self._rows(partition, entity)):
+            self._show(partition, entity, aggregate, key, event, source)
 
     def open(
         self,
@@ -130,7 +137,7 @@ class HandOvers:
             statistics: where to count.
         """
         if mail.kind == ACKNOWLEDGE:
-            self._acknowledged(partition, mail, source)
+            self._acknowledged(partition, mail, event, source)
             return
         if mail.kind != HAND_OVER or (mail.table != WINDOWS and mail.table not in self._aggregates):
             self._reject(
@@ -287,14 +294,36 @@ class HandOvers:
         )
         count(statistics.mail, ACKNOWLEDGE)
 
-    def _acknowledged(self, partition: Partition, mail: Mail, source: Source) -> None:
+    def _acknowledged(self, partition: Partition, mail: Mail, event: Event, source: Source) -> None:
         """The account has the row. Since a log-out there may be another one, that it has not."""
         alias = partition.tables[ALIASES].get(mail.to)
         aggregate = self._aggregates.get(mail.table)
-        if alias is None or alias.state.root == NOBODY or aggregate is None:
+        if aggregate is None or partition.tables[mail.table].get(mail.key) is None:
             return
-        if partition.tables[mail.table].get(mail.key) is not None:
+        if alias is None or alias.state.root == NOBODY:
+            self._show(partition, mail.to, aggregate, mail.key, event, source)
+        else:
             self._delete(partition, mail.to, aggregate, mail.key, source)
+
+    def _show(
+        self,
+        partition: Partition,
+        entity: str,
+        aggregate: Aggregate,
+        key: str,
+        event: Event,
+        source: Source,
+    ) -> None:
+        """Publish a row as it is."""
+        entry = partition.tables[aggregate.table].get(key)
+        if entry is None or aggregate.encode_synced is None:
+            return
+        base, entry.version = entry.version, partition.next_version()
+        cause = source.cause(event, "no_effect")
+        value = aggregate.synced(partition, entity, entry, base, cause, None)
+        self._outlet.publish(
+            aggregate, partition, key, entry.version, value, source.appended_at, source.trace
+        )
 
     def _delete(
         self, partition: Partition, entity: str, aggregate: Aggregate, key: str, source: Source

@@ -46,8 +46,7 @@ the same size, and the second half begins when a JVM has compiled what it runs."
 
 WARM_UP = "ccstream-full"
 WARM_UPS = 3
-"""Runs of this one after which the broker's part of an event no longer falls: 55 µs of its
-processor time in the first, 23 in the fourth."""
+"""Runs of this one after which the broker's part of an event no longer falls."""
 
 RUN_S_MAX = 300.0
 LOOK_S = 0.1

@@ -39,6 +39,7 @@ __all__ = [
     "InvalidEventError",
     "OutboxError",
     "OutboxFullError",
+    "RebalancingError",
     "RegistryUnavailableError",
     "RulesError",
     "SchemaError",
@@ -112,6 +113,10 @@ class AccessDeniedError(CcstreamError):
 
 class DeliveryError(CcstreamError):
     """A record could not be stored by the broker."""
+
+
+class RebalancingError(DeliveryError):
+    """The group takes no offsets now: it is being put together anew."""
 
 
 class StalledError(CcstreamError):

@@ -73,7 +73,7 @@ def test_two_share_the_partitions_and_one_that_is_killed_comes_back(each_app: Se
         assert second in pids(both)
         wait_until(lambda: both.ready() and shared(both), 90)
         wait_until(lambda: folded(bootstrap, names) == [2] * CUSTOMERS, 60, every=0.5)
-        assert restarts(both)[0] > before[0], "the one that was killed was started anew"
+        assert sum(restarts(both)) > sum(before), "the one that was killed was started anew"
         assert both.metric("ccstream_build_info") == 2
         children, started = pids(both), time.monotonic()
         assert both.stop() == ExitStatus.STOPPED

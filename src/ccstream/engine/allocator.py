@@ -2,7 +2,7 @@
 
 It would give each thread one of its own. Records are allocated by the threads that fetch them and
 freed by the one that folds them, so that each heap keeps what it needed once, at the height of
-a catch-up: 56 MB of a worker that had 100,000 baskets. Threads seldom allocate at the same time.
+a catch-up. Threads seldom allocate at the same time.
 """
 
 from __future__ import annotations

@@ -335,15 +335,7 @@ class Folder:
             if aggregate.encode_synced is None:
                 continue
             key = aggregate.row_key(entity, event)
-            entry = partition.tables[aggregate.table].get(key)
-            version = partition.next_version()
-            value = None
-            if entry is not None:
-                base, entry.version = entry.version, version
-                value = aggregate.synced(partition, entity, entry, base, cause, None)
-            self._outlet.publish(
-                aggregate, partition, key, version, value, cause.appended_at, source.trace
-            )
+            self._outlet.publish_as_is(aggregate, partition, entity, key, cause, source.trace)
         if outcome != "forwarded":
             self.statistics.ended(event.channel, outcome)
 

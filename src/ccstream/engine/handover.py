@@ -110,8 +110,9 @@ class HandOvers:
             return
         if changes and after is not None:
             self._hand_over(partition, entity, after, source, statistics)
-        for aggregate, key in list(self._rows(partition, entity)):
-            self._show(partition, entity, aggregate, key, event, source)
+        cause = source.cause(event, "no_effect")
+        for aggregate, key in self._rows(partition, entity):
+            self._outlet.publish_as_is(aggregate, partition, entity, key, cause, source.trace)
 
     def open(
         self,
@@ -301,29 +302,10 @@ class HandOvers:
         if aggregate is None or partition.tables[mail.table].get(mail.key) is None:
             return
         if alias is None or alias.state.root == NOBODY:
-            self._show(partition, mail.to, aggregate, mail.key, event, source)
+            cause = source.cause(event, "no_effect")
+            self._outlet.publish_as_is(aggregate, partition, mail.to, mail.key, cause, source.trace)
         else:
             self._delete(partition, mail.to, aggregate, mail.key, source)
-
-    def _show(
-        self,
-        partition: Partition,
-        entity: str,
-        aggregate: Aggregate,
-        key: str,
-        event: Event,
-        source: Source,
-    ) -> None:
-        """Publish a row as it is."""
-        entry = partition.tables[aggregate.table].get(key)
-        if entry is None or aggregate.encode_synced is None:
-            return
-        base, entry.version = entry.version, partition.next_version()
-        cause = source.cause(event, "no_effect")
-        value = aggregate.synced(partition, entity, entry, base, cause, None)
-        self._outlet.publish(
-            aggregate, partition, key, entry.version, value, source.appended_at, source.trace
-        )
 
     def _delete(
         self, partition: Partition, entity: str, aggregate: Aggregate, key: str, source: Source

@@ -9,7 +9,7 @@ from ccstream.engine.store import Table
 from ccstream.errors import TopicMismatchError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 
-__all__ = ["Layout"]
+__all__ = ["Layout", "of_number"]
 
 
 class Layout:
@@ -106,3 +106,8 @@ class Layout:
                     "(CCSTREAM_KAFKA__PARTITIONS); all topics of an application have the same "
                     "number, and it cannot change once there is state"
                 )
+
+
+def of_number(number: int, positions: Mapping[TopicPartitionKey, int]) -> dict[str, int]:
+    """Positions of one partition number, by topic."""
+    return {topic: at for (topic, n), at in positions.items() if n == number}

@@ -21,6 +21,7 @@ from ccstream.wire.catalogue import (
     SYNC_TYPES,
     changelog_topic,
 )
+from ccstream.wire.cause import Cause
 from ccstream.wire.headers import BY_HAND, TRACEPARENT, SyncHeaders, signal_headers
 from ccstream.wire.mail import Mail, encode_mail
 from ccstream.wire.rejected import encode_rejected, rejected_record
@@ -113,6 +114,26 @@ class Outlet:
     def fits_letter(self, value: bytes) -> bool:
         """Whether a letter can carry an event: one that its input topic took by the rules."""
         return len(value) <= self._message_bytes_max
+
+    def publish_as_is(
+        self,
+        aggregate: Aggregate,
+        partition: Partition,
+        entity: str,
+        key: str,
+        cause: Cause,
+        trace: bytes | None,
+    ) -> None:
+        """Put out the sync event of a row that has not changed, under a version of its own; its
+        tombstone if there is none.
+        """
+        entry = partition.tables[aggregate.table].get(key)
+        version = partition.next_version()
+        value = None
+        if entry is not None:
+            base, entry.version = entry.version, version
+            value = aggregate.synced(partition, entity, entry, base, cause, None)
+        self.publish(aggregate, partition, key, version, value, cause.appended_at, trace)
 
     def publish(
         self,

@@ -10,7 +10,8 @@ that was never used costs nothing but a number.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import socket
+from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Message
 from msgspec import Struct, structs
@@ -20,7 +21,15 @@ from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from ccstream.wire.codec import Codec
 
-__all__ = ["OWNERS_PARTITION", "Owner", "latest_owners", "new_state_id", "owner_record"]
+__all__ = [
+    "OWNERS_PARTITION",
+    "Owner",
+    "ids_of",
+    "latest_owners",
+    "new_state_id",
+    "owner_record",
+    "this_process",
+]
 
 _codec = Codec()
 
@@ -44,6 +53,16 @@ class Owner(Struct, frozen=True):
 def new_state_id() -> bytes:
     """8 random bytes."""
     return os.urandom(8)
+
+
+def this_process() -> str:
+    """What an owner calls itself, for who looks in."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def ids_of(owners: Mapping[int, Owner], numbers: Iterable[int]) -> list[str]:
+    """The transactional ids of the owners of these partition numbers."""
+    return [i for n in numbers if n in owners for i in owners[n].transactional_ids]
 
 
 def owner_record(owner: Owner) -> ChangelogRecord:

@@ -3,6 +3,10 @@
 At least once: after a crash the records since the last commit are folded again, and the
 duplicate windows, which travel with the rows, drop what had been applied. For brokers without
 transactions, above all the embedded one.
+
+A group that is being put together anew takes no offsets. Once it has taken some of an assignment,
+later ones may stay behind then: whoever has the partitions next folds those records again. The
+first may not, for rows without any offset could not be told from a state that has lost them.
 """
 
 from __future__ import annotations
@@ -14,12 +18,16 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from ccstream.engine.assignment import Assignment
 from ccstream.engine.committer import Committer
 from ccstream.engine.delivery import Appended, Headers, Snapshot
 from ccstream.engine.transactional_producer import as_delivery_error, last_rows, noted_in
-from ccstream.errors import DeliveryError
+from ccstream.errors import DeliveryError, RebalancingError
+from ccstream.ops.logs import logger
 
 __all__ = ["PlainDelivery"]
+
+log = logger(__name__)
 
 _FLUSH_TIMEOUT = 10.0
 """Seconds for all outputs of a commit to be acknowledged; longer means brokers are away."""
@@ -49,6 +57,7 @@ class PlainDelivery:
             {**config, "delivery.report.only.error": not reports, "on_delivery": self._on_delivery}
         )
         self._committer = Committer("ccstream-commit", _COMMIT_DEADLINE)
+        self._taken: Assignment | None = None
 
     @property
     def transactional_ids(self) -> tuple[str, ...]:
@@ -151,7 +160,13 @@ class PlainDelivery:
                 f"outputs were not acknowledged within {_FLUSH_TIMEOUT:.0f} s; brokers are away"
             )
         self._raise_failure()
-        self._commit_offsets(snapshot)
+        try:
+            self._commit_offsets(snapshot)
+        except RebalancingError:
+            if snapshot.assignment is not self._taken:
+                raise
+            log.info("offsets stay behind, for a rebalance")
+        self._taken = snapshot.assignment
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and self._failure is None:

@@ -14,8 +14,6 @@ What does not fit is refused with a sentence, never repaired by forgetting.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -24,28 +22,29 @@ from ccstream.engine.assignment import Assignment
 from ccstream.engine.clock import Clock
 from ccstream.engine.cluster import Cluster, TopicPartitionKey
 from ccstream.engine.delivery import Delivery, Snapshot, SourceOffset
-from ccstream.engine.layout import Layout
+from ccstream.engine.layout import Layout, of_number
 from ccstream.engine.owners import (
     OWNERS_PARTITION,
     Owner,
+    ids_of,
     latest_owners,
     new_state_id,
     owner_record,
+    this_process,
 )
 from ccstream.engine.partition import Partition
 from ccstream.engine.restore import ChangelogRange, RestoreProgress
 from ccstream.engine.standbys import Standbys
 from ccstream.engine.store_fit import wipe_if_unfit
 from ccstream.engine.stores import Stores
-from ccstream.errors import BrokerUnavailableError, StateError
+from ccstream.errors import BrokerUnavailableError, RebalancingError, StateError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from ccstream.wire.headers import CE_SOURCE, epoch_of, header, sync_source
 
 __all__ = ["TakeOver", "TakeOverCancelled"]
 
 _PENDING_DEADLINE = 60.0
-"""Seconds to wait out transactions of unknown producers: brokers end an abandoned one after
-its timeout (10 s for ours) and look for such every 10 s."""
+"""Seconds to wait out transactions of unknown producers: brokers end one after 10 to 20 s."""
 
 _PENDING_POLL = 0.05
 
@@ -55,6 +54,9 @@ committed what it gave up, and its markers are being written. Fencing it would e
 
 _STABLE_ATTEMPTS = 5
 """Times to ask for offsets that were stable a moment ago: a broker may be slow to answer."""
+
+_JOINING_ATTEMPTS = 100
+"""5 s for others to join; after that, only a worker that is started anew joins anew."""
 
 _RAISE_DEADLINE = 20.0
 """Seconds for the commit that raises the epochs."""
@@ -128,7 +130,7 @@ class TakeOver:
             raise TakeOverCancelled
         for number in fresh:
             partitions[number].index_timers()
-        self._raise_epochs(assignment, partitions, owners, offsets)
+        self._raise_epochs(assignment, partitions, owners, offsets, cancelled)
         return partitions
 
     def _owners(self) -> dict[int, Owner]:
@@ -158,7 +160,7 @@ class TakeOver:
                 return
             waited = self._clock.monotonic() - started
             if waited > _FENCE_AFTER:
-                for name in (*_ids_of(self._owners(), undecided), *_ids_of(owners, shown)):
+                for name in (*ids_of(self._owners(), undecided), *ids_of(owners, shown)):
                     if name not in fenced:
                         self._cluster.fence(name)
                         fenced.add(name)
@@ -314,7 +316,7 @@ class TakeOver:
         for number in numbers:
             store = partitions[number].store
             if store is not None:
-                store.begin(_of(number, known), self._clock.now_ms())
+                store.begin(of_number(number, known), self._clock.now_ms())
         self._cluster.restore(
             ranges,
             lambda topic, number: partitions[number].tables[self._layout.table_of(topic)],
@@ -354,7 +356,7 @@ class TakeOver:
         self, partition: Partition, positions: Mapping[TopicPartitionKey, int]
     ) -> None:
         if partition.store is not None:
-            partition.store.write_restored(_of(partition.number, positions))
+            partition.store.write_restored(of_number(partition.number, positions))
 
     def _raise_epochs(
         self,
@@ -362,6 +364,7 @@ class TakeOver:
         partitions: Mapping[int, Partition],
         owners: Mapping[int, Owner],
         offsets: Mapping[TopicPartitionKey, int],
+        cancelled: Callable[[], bool],
     ) -> None:
         rows = []
         for number, partition in partitions.items():
@@ -369,8 +372,17 @@ class TakeOver:
             partition.begin_epoch(max(partition.epoch, owner.epoch if owner else 0) + 1)
             rows.append(owner_record(self._owner(partition)))
         moved = tuple(SourceOffset(topic, n, offset) for (topic, n), offset in offsets.items())
-        self._delivery.commit(Snapshot(assignment, tuple(rows), moved))
-        self._delivery.settle(_RAISE_DEADLINE)
+        for left in reversed(range(_JOINING_ATTEMPTS)):
+            self._delivery.commit(Snapshot(assignment, tuple(rows), moved))
+            try:
+                self._delivery.settle(_RAISE_DEADLINE)
+                break
+            except RebalancingError:  # others are still joining, or another assignment is to come
+                if cancelled():
+                    raise TakeOverCancelled from None
+                if not left:
+                    raise
+            self._clock.sleep(_PENDING_POLL)
         for partition in partitions.values():
             if partition.store is not None:
                 partition.store.write_current(self._clock.now_ms(), partition.epoch)
@@ -383,14 +395,6 @@ class TakeOver:
             state_id=partition.scope.state_id,
             epoch=partition.epoch,
             transactional_ids=self._delivery.transactional_ids,
-            member=f"{socket.gethostname()}:{os.getpid()}",
+            member=this_process(),
             acquired_at=self._clock.now_ms(),
         )
-
-
-def _of(number: int, positions: Mapping[TopicPartitionKey, int]) -> dict[str, int]:
-    return {topic: at for (topic, n), at in positions.items() if n == number}
-
-
-def _ids_of(owners: Mapping[int, Owner], numbers: Iterable[int]) -> list[str]:
-    return [i for n in numbers if n in owners for i in owners[n].transactional_ids]

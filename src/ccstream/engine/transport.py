@@ -30,15 +30,12 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import Service
 
-from ccstream.errors import AccessDeniedError, BrokerUnavailableError, FencedError
-from ccstream.ops.logs import logger
+from ccstream.errors import AccessDeniedError, BrokerUnavailableError, FencedError, RebalancingError
 
 if TYPE_CHECKING:
     from ccstream.engine.app import EngineApp
 
 __all__ = ["Consumer", "ControlThread", "Transport", "group_error"]
-
-log = logger(__name__)
 
 _CHECK_INTERVAL = 1.0
 """Seconds between looks at the coordinator's parked errors."""
@@ -102,11 +99,9 @@ class ControlThread(driver.AIOKafkaConsumerThread):
     async def commit_offsets(self, offsets: Mapping[tuple[str, int], int], generation: int) -> None:
         """Store offsets under ``generation``, for the strategy without transactions.
 
-        While the group is being put together anew it takes none. They stay behind then: whoever
-        has the partitions next, this worker included, folds those records again.
-
         Raises:
             FencedError: the group has moved on.
+            RebalancingError: it is about to.
         """
         consumer = self._ensure_consumer()
         if consumer._coordinator.generation != generation:
@@ -118,9 +113,9 @@ class ControlThread(driver.AIOKafkaConsumerThread):
         try:
             await consumer.commit(marks)
         except KafkaError as error:
-            if not isinstance(error.__cause__, RebalanceInProgressError):
-                raise FencedError(f"the group refused offsets: {error!r}") from error
-            log.info("offsets wait for the end of a rebalance", generation=generation)
+            if isinstance(error.__cause__, RebalanceInProgressError):
+                raise RebalancingError("the group takes no offsets in a rebalance") from error
+            raise FencedError(f"the group refused offsets: {error!r}") from error
 
     def _watch_heartbeats(self, coordinator: Any) -> None:
         beat = coordinator._do_heartbeat

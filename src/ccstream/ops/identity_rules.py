@@ -6,19 +6,18 @@ A file that breaks a rule of its own is refused as a whole, with the place in it
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
 from ccstream.domain.identifiers import IdentifierClass, IdentifierRules
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.errors import RulesError
+from ccstream.rules.toml_file import read_toml
 
 __all__ = ["RULES_BYTES_MAX", "load_identifier_rules", "read_identifier_rules"]
 
@@ -76,16 +75,7 @@ def read_identifier_rules(content: bytes, name: str) -> IdentifierRules:
     """
     if len(content) > RULES_BYTES_MAX:
         raise RulesError(f"{name}: has more than {RULES_BYTES_MAX:,} bytes; {_COPY_OURS}")
-    try:
-        data = tomllib.loads(content.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise RulesError(f"{name}: is not TOML: {problem}") from None
-    try:
-        said = msgspec.convert(data, _File)
-    except msgspec.ValidationError as problem:
-        what, _, where = str(problem).partition(" - at ")
-        place = where.strip("`").removeprefix("$.") or "the file"
-        raise RulesError(f"{name}: {place}: {what}") from None
+    said = read_toml(content, _File, name)
     classes: dict[str, IdentifierClass] = {}
     for kind, namespaces in said.classes.items():
         for namespace in namespaces:

@@ -6,7 +6,6 @@ half a law is worse than none.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -16,11 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-import msgspec
-
 from ccstream.errors import RulesError
 from ccstream.rules.calendar import has_holidays, zone
 from ccstream.rules.pack import Pack, Rule, span
+from ccstream.rules.toml_file import read_toml
 
 __all__ = ["PACK_BYTES_MAX", "Packs", "load_packs", "read_pack", "shipped_packs"]
 
@@ -76,16 +74,7 @@ def read_pack(content: bytes, name: str) -> Pack:
     """
     if len(content) > PACK_BYTES_MAX:
         raise RulesError(f"{name}: has more than {PACK_BYTES_MAX:,} bytes, and is no rule pack")
-    try:
-        data = tomllib.loads(content.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise RulesError(f"{name}: is not TOML: {problem}") from None
-    try:
-        pack = msgspec.convert(data, Pack)
-    except msgspec.ValidationError as problem:
-        what, _, where = str(problem).partition(" - at ")
-        place = where.strip("`").removeprefix("$.") or "the file"
-        raise RulesError(f"{name}: {place}: {what}") from None
+    pack = read_toml(content, Pack, name)
     wrong = _wrong_zone(pack) or _wrong_rule(pack)
     if wrong is not None:
         raise RulesError(f"{name}: {wrong}")

@@ -145,8 +145,11 @@ def _check_endings(evidence: Evidence, published: list[tuple[Stored, Record]]) -
             counts["too_late" if record.fate == "too_late" else "rejected"] += 1
     wrong += [f"{place}: rejected, but it is not in the log" for place in letters]
     for event_id, number in times.items():
-        if records[event_id].kind == "IdentifiersLinked":  # publishes nothing; see the aliases
+        if records[event_id].kind == "IdentifiersLinked":  # publishes rows as they are; see aliases
             counts["linked"] += number
+            changed = endings.pop(event_id, Counter()).keys() - {"no_effect"}
+            if changed:
+                wrong.append(f"{event_id}, a log-in, took effect on touches: {sorted(changed)}")
             continue
         ending = endings.pop(event_id, Counter())
         if records[event_id].entity != records[event_id].event["subject"]:

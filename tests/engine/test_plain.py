@@ -81,6 +81,9 @@ def test_the_first_of_an_assignment_may_not(group: Group, delivery: PlainDeliver
     group.rebalancing = True
     with pytest.raises(RebalancingError):
         committed(delivery, snapshot(assignment(2), 2))
+    group.rebalancing = False
+    committed(delivery, snapshot(assignment(2), 2))
+    assert len(group.taken) == 2, "refused once, not for ever"
 
 
 def refusing(who: Candidate, times: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ class Committer:
             raise DeliveryError("a commit was begun while another was on its way")
         self.busy = True
         self._begun_at = time.monotonic()
+        self._failure = None  # of the job before, which may have been one to try again
         self._done.clear()
         self._jobs.put(job)
 

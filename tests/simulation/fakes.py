@@ -69,6 +69,7 @@ class FakeConsumer:
 
     def assign(self, partitions: list[TopicPartition]) -> None:
         self._positions = {(p.topic, p.partition): p.offset for p in partitions}
+        self._told = {}
         self._fetched.clear()
         self.assigned(dict(self._positions))
 
@@ -384,5 +385,7 @@ class FakeGauges:
     def released(self, partitions: Any) -> None: ...
 
     def restoring(self, progress: RestoreProgress) -> None: ...
+
+    def standby(self, changelog: str, number: int, lag: int | None) -> None: ...
 
     def turn(self, plane: Any, partitions: Any, delivery: Any) -> None: ...

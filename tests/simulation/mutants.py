@@ -25,8 +25,8 @@ from ccstream.engine.timers import TIMERS, TimerIndex
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from tests.simulation.fakes import FakeCluster, SteppedCommitter
-from tests.simulation.process import Parts
-from tests.simulation.simulation import STEPS
+from tests.simulation.following import SteppedStandbys
+from tests.simulation.process import STEPS, Parts
 
 __all__ = ["MUTANTS", "OFFSETS_ONLY_WHERE_THEY_MOVED"]
 
@@ -35,10 +35,10 @@ class _EpochNotRaised(TakeOver):
     """The new owner goes on in the epoch of its predecessor."""
 
     def _raise_epochs(
-        self, assignment: Any, partitions: Any, owners: Mapping[int, Any], offsets: Any
+        self, assignment: Any, partitions: Any, owners: Mapping[int, Any], *rest: Any
     ) -> None:
         lowered = {n: structs.replace(o, epoch=o.epoch - 1) for n, o in owners.items()}
-        super()._raise_epochs(assignment, partitions, lowered, offsets)
+        super()._raise_epochs(assignment, partitions, lowered, *rest)
 
 
 class _OffsetsLeftOut(TransactionalDelivery):
@@ -299,6 +299,25 @@ class _QuietFolder(Folder):
         pass
 
 
+class _StandbysReadAll(SteppedStandbys):
+    """Changelogs are followed uncommitted."""
+
+    def __init__(self, config: Any, *parts: Any) -> None:
+        super().__init__({**config, "isolation.level": "read_uncommitted"}, *parts)
+
+
+class _StandbysTakenForCurrent(SteppedStandbys):
+    """Whoever followed is thought to have read everything."""
+
+    def take(self, number: int, state_id: bytes) -> Any:
+        held = super().take(number, state_id)
+        if held is not None:
+            changelogs = [(topic, number) for topic in held.positions]
+            ends = self._follower._cluster.high_watermarks(changelogs)
+            held.positions = {topic: end for (topic, _), end in ends.items()}
+        return held
+
+
 class _RowsLeftBehind(Folder):
     """A log-in makes an alias, and what that had stays with it."""
 
@@ -339,6 +358,8 @@ MUTANTS: dict[str, Parts] = {
     "timers are not found among the rows": Parts(takeover=_TimersNotIndexed),
     "inputs are read uncommitted": Parts(isolation="read_uncommitted"),
     "what changes nothing is not published": Parts(folder=_QuietFolder),
+    "standbys follow what is not committed": Parts(standbys=_StandbysReadAll),
+    "a standby is not brought up to date": Parts(standbys=_StandbysTakenForCurrent),
     "rows stay with an alias": Parts(folder=_RowsLeftBehind),
     "rows taken over stay with an alias, too": Parts(folder=_RowsKept),
 }

@@ -50,6 +50,7 @@ from tests.simulation.fakes import (
     FakeProducer,
     SteppedCommitter,
 )
+from tests.simulation.following import SteppedStandbys
 
 __all__ = [
     "APP",
@@ -58,6 +59,7 @@ __all__ = [
     "CHANNELS",
     "CODEC",
     "INPUTS",
+    "STEPS",
     "Parts",
     "Process",
     "SimulatedCrash",
@@ -79,6 +81,17 @@ CART_MERGE: MergeMode = "max"
 BRITTLE_SKU = "brittle"
 """Adding this to a cart that has lines raises: a mistake of ours, and one that depends on what
 was folded before."""
+
+STEPS = 3
+"""Of a commit, as the committer carries them out."""
+
+_COMMITTING = (
+    "after its commit",
+    "between offsets and end",
+    "before its offsets",
+    "before its outputs are acknowledged",
+)
+"""Where a worker is in its commit, by how many steps are left."""
 
 _DECODED_ROWS_MAX = 4
 """So few that rows are dropped and decoded again all the time."""
@@ -193,6 +206,8 @@ class Parts(Struct, frozen=True):
     isolation: str = "read_committed"
     stored: bool = False
     """Whether rows are kept on the disk of the machine, which its next worker finds."""
+    standbys: type[SteppedStandbys] | None = None
+    """What follows the numbers of other workers, if anything does."""
 
 
 def make_delivery(
@@ -261,6 +276,7 @@ class Process:
         self.member = ""
         self.generation = -1
         self.numbers: frozenset[int] = frozenset()
+        self.followed: frozenset[int] = frozenset()
         self.cancelled = False
         self.phase = ""
         self.alive = True
@@ -285,7 +301,14 @@ class Process:
         gauges = FakeGauges()
         cluster = parts.cluster(broker, clock, at)
         stores = make_stores(disk, layout.partitions) if disk is not None else None
-        takeover = parts.takeover(layout, cluster, delivery, clock, gauges.restoring, stores)
+        self.standbys: SteppedStandbys | None = None
+        if parts.standbys is not None:
+            committed = {"broker": broker, "isolation.level": "read_committed"}
+            asked = parts.cluster(broker, clock, lambda _: None)
+            self.standbys = parts.standbys(committed, layout, asked, clock, stores, gauges)
+        takeover = parts.takeover(
+            layout, cluster, delivery, clock, gauges.restoring, stores, self.standbys
+        )
         plane = DataPlane({"broker": broker, "isolation.level": parts.isolation}, 8_000)
         self.consumer: FakeConsumer = plane._consumer
         folder = parts.folder(
@@ -306,12 +329,28 @@ class Process:
         )
         self.chunks = parts.chunks(plane, folder, delivery, layout, gauges, pace, clock)
         self.engine = Engine(
-            takeover, self.chunks, release_timeout=5.0, on_failure=lambda error: None
+            takeover,
+            self.chunks,
+            release_timeout=5.0,
+            on_failure=lambda error: None,
+            standbys=self.standbys,
         )
 
     @property
     def serving(self) -> bool:
         return self.alive and self.engine.assignment is not None
+
+    @property
+    def where(self) -> str:
+        """Where in its commits it is, between two of its steps."""
+        begun = [producer.sent for producer in self.producers if producer.sent]
+        if self.committer.busy:
+            where = _COMMITTING[min(self.committer.steps_left, STEPS)]
+            return f"{where}, the next begun" if len(begun) > 1 else where
+        sent, queued = sum(begun), sum(map(len, self.producers))
+        if queued:
+            return "after some outputs" if sent else "after a fold"
+        return "after all outputs" if sent else "idle"
 
     def turn(self, step_at: int) -> None:
         """One step of the engine; just before its ``step_at``-th output, one of the committer."""
@@ -327,6 +366,7 @@ class Process:
             member=self.member,
             instance=self.instance,
             partitions=self.numbers,
+            standbys=self.followed,
         )
         self.engine.assign(assignment, lambda: None)
 

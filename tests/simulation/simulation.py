@@ -41,6 +41,7 @@ from tests.simulation.history import (
 from tests.simulation.lineage import Lineage
 from tests.simulation.process import (
     APP,
+    STEPS,
     Parts,
     Process,
     SimulatedCrash,
@@ -48,24 +49,13 @@ from tests.simulation.process import (
     make_topics,
 )
 
-__all__ = ["STEPS", "Simulation", "Violation"]
+__all__ = ["Simulation", "Violation"]
 
 _SETTLING_ROUNDS = 60
 """Rounds in which everything must be folded, and fire, once nothing goes wrong any more."""
 
 _SETTLING_ATTEMPTS = SLOTS + 2
 """Assignments for that: any worker may have been fenced before without having met it yet."""
-
-STEPS = 3
-"""Of a commit, as the committer carries them out."""
-
-_COMMITTING = (
-    "after its commit",
-    "between offsets and end",
-    "before its offsets",
-    "before its outputs are acknowledged",
-)
-"""Where a worker is in its commit, by how many steps are left."""
 
 _SHORT_SLEEPS = 12
 """Sleeps within one rebalance after which the clock runs faster, towards the next time-out."""
@@ -154,6 +144,14 @@ class Simulation:
 
     def _turn(self, action: Turn) -> None:
         self.clock.advance(action.ms / 1000)
+        for slot, one in enumerate(self._slots):
+            if (
+                one is not None
+                and one.alive
+                and one.standbys is not None
+                and action.mix >> slot & 1
+            ):
+                one.standbys.step(action.take, action.mix)
         process = self._pick(action.worker, lambda p: p.serving)
         if process is not None:
             process.consumer.take = action.take
@@ -164,8 +162,9 @@ class Simulation:
     def _compact(self, action: Compact) -> None:
         number = action.partition % self.history.partitions
         for at in self.layout.changelogs([number]):
-            # What a machine's disk has missed may be deletions: those stay for days.
-            tombstones = action.tombstones or self._parts.stored
+            # What a machine's disk or a standby has missed may be deletions: those stay for days.
+            late = self._parts.stored or self._parts.standbys is not None
+            tombstones = action.tombstones or late
             self.broker.compact(at, tombstones=tombstones)
         self.broker.compact((OWNERS_TOPIC, 0), tombstones=action.tombstones)
 
@@ -175,7 +174,7 @@ class Simulation:
             return
         process = self._pick(worker, lambda p: p.serving)
         if process is not None:
-            self._bury(process, _where(process))
+            self._bury(process, process.where)
 
     def _pick(self, worker: int, fits: Callable[[Process], bool]) -> Process | None:
         """One of those that can do it and are not in the midst of something."""
@@ -243,6 +242,9 @@ class Simulation:
         deal.shuffle(members)
         for process in members:
             process.generation, process.numbers = generation, frozenset(shares[process.member])
+        for at, process in enumerate(members):
+            # the numbers of the next one, as Faust's assignor never gives a worker both
+            process.followed = members[at - 1].numbers if at or len(members) > 1 else frozenset()
         for process in members:
             if self._group_changes == changes and process.alive:
                 self._do(process, "taking over", process.assign)
@@ -254,10 +256,11 @@ class Simulation:
         if old.alive and (action.twin or old in self._stack):
             self._zombies.append(old)
         elif old.alive:
-            self._bury(old, _where(old))
+            self._bury(old, old.where)
         process = self._start(action.worker)
         process.member = self.broker.group.replace(old.instance)
         process.generation, process.numbers = old.generation, old.numbers
+        process.followed = old.followed
         self._group_changes += 1
         self._do(process, "taking over", process.assign)
 
@@ -329,6 +332,8 @@ class Simulation:
 
     def _bury(self, process: Process, where: str, why: BaseException | None = None) -> None:
         self.points[where] += 1
+        if process.standbys is not None:
+            self.points.update(process.standbys.taken)
         process.end(why)
 
     # the end
@@ -383,15 +388,3 @@ class Simulation:
             if any(True for _ in log.committed(folded)):
                 return False
         return True
-
-
-def _where(process: Process) -> str:
-    """Where in its commits a worker is that dies between two of its steps."""
-    begun = [producer.sent for producer in process.producers if producer.sent]
-    if process.committer.busy:
-        where = _COMMITTING[min(process.committer.steps_left, STEPS)]
-        return f"{where}, the next begun" if len(begun) > 1 else where
-    sent, queued = sum(begun), sum(map(len, process.producers))
-    if queued:
-        return "after some outputs" if sent else "after a fold"
-    return "after all outputs" if sent else "idle"

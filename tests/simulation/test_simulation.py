@@ -12,6 +12,7 @@ import pytest
 
 from ccstream.engine import fold
 from tests.simulation.explore import Explored, explore, failure_of, first_failure, shrink
+from tests.simulation.following import SteppedStandbys
 from tests.simulation.history import (
     SLOTS,
     History,
@@ -33,6 +34,9 @@ _SEED = int(os.environ.get("CCSTREAM_SIMULATION_SEED", "0"))
 _MANY = 5_000
 
 _SEEDS_TO_FIND_A_MUTANT = 2_000
+
+_BROKEN = ("TypeError", "AttributeError", "NameError", "KeyError")
+"""How a mutant fails that no longer fits what it changes."""
 
 _SECONDS_A_HISTORY = 0.2
 """Ten times what one takes on an idle machine."""
@@ -59,6 +63,18 @@ def test_every_acknowledged_event_has_its_effect_once_and_every_reader_ends_with
 def test_the_same_holds_where_rows_are_kept_on_the_disks_of_machines() -> None:
     stored = explore(range(_SEED, _SEED + _HISTORIES // 4), Parts(stored=True))
     assert not stored.failures, stored.failures[0]
+
+
+@pytest.mark.timeout(60 + _HISTORIES * _SECONDS_A_HISTORY)
+@pytest.mark.parametrize("stored", [False, True], ids=["in memory", "on disks"])
+def test_the_same_holds_where_workers_follow_the_numbers_of_others(stored: bool) -> None:
+    number = _HISTORIES // 4
+    begin = _SEED + (number if stored else 0)
+    parts = Parts(stored=stored, standbys=SteppedStandbys)
+    followed = explore(range(begin, begin + number), parts)
+    assert not followed.failures, followed.failures[0]
+    if number >= 500:
+        assert {"taken over with rows", "taken over empty"} <= followed.deaths.keys()
 
 
 @pytest.mark.long
@@ -106,8 +122,12 @@ def test_events_meet_every_end_there_is(explored: Explored) -> None:
 @needs_parts
 @pytest.mark.parametrize("barrier", MUTANTS)
 def test_a_barrier_that_is_taken_out_is_missed(barrier: str) -> None:
-    found = first_failure(MUTANTS[barrier], range(_SEEDS_TO_FIND_A_MUTANT))
+    parts = MUTANTS[barrier]
+    found = first_failure(parts, range(_SEEDS_TO_FIND_A_MUTANT))
     assert found is not None, f"nothing found wrong although {barrier}"
+    failure = failure_of(generate(found), parts)
+    assert failure is not None
+    assert not failure.startswith(_BROKEN), f"not found, but broken itself: {failure}"
 
 
 def test_a_zombie_that_has_nothing_to_do_but_to_fire_a_timer_is_refused() -> None:

@@ -118,6 +118,9 @@ def _listening(gateway: GatewaySettings) -> Iterator[socket.socket]:
     except OSError as problem:
         raise SettingsError(_why(problem, gateway)) from None
     with listener:
+        # Connections inherit it. asyncio sets it on sockets whose protocol it knows, and of one
+        # made beforehand it does not: answers would wait 40 ms for the peer's delayed ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

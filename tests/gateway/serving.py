@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
 
 from ccstream.gateway.app import make_app
+from ccstream.gateway.endpoints import Part, Services
+from ccstream.gateway.operations import Operations
 from ccstream.gateway.stream import Streams
 from ccstream.ops.settings import Settings
 
-__all__ = ["Serving", "become", "serving"]
+__all__ = ["Serving", "become", "serving", "serving_app"]
 
 
 class Serving:
@@ -38,6 +40,24 @@ async def become(condition: Callable[[], object], timeout_s: float = 30.0) -> No
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def serving_app(
+    settings: Settings, makers: Sequence[Callable[[Services], Part]] = (Operations,)
+) -> AsyncIterator[int]:
+    """A gateway with these parts alone; its port."""
+    app = make_app(settings, makers=makers)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, lifespan="on", log_config=None, timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            async with asyncio.timeout(20):
+                await task
 
 
 @asynccontextmanager

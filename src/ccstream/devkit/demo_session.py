@@ -17,6 +17,7 @@ from ccstream.client.publisher import ChannelPublisher
 from ccstream.client.records import Change, Gap
 from ccstream.client.view import SyncView
 from ccstream.devkit.embedded import EMBEDDED_PARTITIONS, EmbeddedKafka
+from ccstream.devkit.ports import LOOPBACK
 from ccstream.devkit.worker_process import WorkerProcess
 from ccstream.domain.events import Event
 from ccstream.ops import topics
@@ -134,6 +135,7 @@ class DemoSession:
             # The thread still waits for the worker to be ready: it notices that it is gone.
             worker.stop()
             raise
+        self.environment["GATEWAY__WORKERS"] = f"{LOOPBACK}:{worker.port}"
         for channel in self._channels:
             view = SyncView(self._tables, settings=settings)
             self.views[channel] = await self._stack.enter_async_context(view)

@@ -22,6 +22,7 @@ from ccstream.gateway.frame import Frame, is_loopback
 from ccstream.gateway.ingest import Ingest
 from ccstream.gateway.limits import Limiter
 from ccstream.gateway.openapi import Documents
+from ccstream.gateway.operations import Operations
 from ccstream.gateway.pages.demo import DemoPage
 from ccstream.gateway.probes import Probes
 from ccstream.gateway.problems import handlers
@@ -34,7 +35,13 @@ from ccstream.wire.catalogue import CHANNELS
 
 __all__ = ["PARTS", "endpoints", "make_app", "make_parts", "make_services"]
 
-PARTS: Final[tuple[Callable[[Services], Part], ...]] = (Ingest, Tickets, Streams, DemoPage)
+PARTS: Final[tuple[Callable[[Services], Part], ...]] = (
+    Ingest,
+    Tickets,
+    Streams,
+    Operations,
+    DemoPage,
+)
 """The parts beside the probes and the document, which look at these."""
 
 OPEN_KEY: Final = "a gateway that lets everybody do everything has nothing to sign for"

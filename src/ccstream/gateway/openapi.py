@@ -20,6 +20,7 @@ from ccstream import __version__
 from ccstream.errors import DevkitError
 from ccstream.gateway.endpoints import Endpoint
 from ccstream.gateway.ingest_api import event_schemas
+from ccstream.gateway.operations import operations_schemas
 from ccstream.gateway.problems import KINDS, MEDIA_TYPE, URN
 from ccstream.wire.schemas import default_schemas
 
@@ -101,7 +102,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
                     "description": "An API key, or a token (JWT) of the configured issuer.",
                 }
             },
-            "schemas": {**_event_schemas(), **_schemas()},
+            "schemas": {**_event_schemas(), **operations_schemas(), **_schemas()},
         },
     }
 

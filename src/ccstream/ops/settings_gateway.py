@@ -17,6 +17,8 @@ SIGNING_KEY_CHARS_MIN: Final = 32
 
 ORIGIN: Final = re.compile(r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$")
 
+ADDRESS: Final = re.compile(r"^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
+
 
 class GatewaySettings(Section):
     """The HTTP gateway, `ccstream gateway`."""
@@ -95,6 +97,13 @@ class GatewaySettings(Section):
     )
     tls_key_file: Path | None = Field(default=None, description="Key of that certificate (PEM).")
     tls_key_password: SecretStr | None = Field(default=None, description="Password of that key.")
+    workers: str = Field(
+        default="127.0.0.1:6066",
+        max_length=10_000,
+        description="Where the workers' `/metrics` answer, comma separated, as `worker-0:6066`, "
+        "for the page `/ops`. A name that leads to several addresses is one worker each; at "
+        "most 64 are asked.",
+    )
     body_bytes_max: int = Field(
         default=1_000_000,
         ge=1_024,
@@ -169,6 +178,16 @@ class GatewaySettings(Section):
                 raise ValueError(f"has {item!r}, which is no origin, as https://shop.example is")
         return ",".join(items)
 
+    @field_validator("workers")
+    @classmethod
+    def must_be_addresses(cls, text: str) -> str:
+        items = _items(text)
+        for item in items:
+            found = ADDRESS.match(item)
+            if found is None or not 0 < int(found[1]) < 65_536:
+                raise ValueError(f"has {item!r}, which is no host:port, as worker-0:6066 is")
+        return ",".join(items)
+
     @field_validator("tls_certificate_file", "tls_key_file")
     @classmethod
     def must_be_a_file(cls, path: Path | None) -> Path | None:
@@ -191,6 +210,11 @@ class GatewaySettings(Section):
     def origins(self) -> tuple[str, ...]:
         """``cors_origins`` one by one."""
         return tuple(_items(self.cors_origins))
+
+    @property
+    def worker_addresses(self) -> tuple[str, ...]:
+        """``workers`` one by one."""
+        return tuple(_items(self.workers))
 
     @property
     def proxies(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from ccstream.client.records import (
 )
 from ccstream.wire.catalogue import SYNC_TOPICS
 from ccstream.wire.framing import single_object_prefix
-from ccstream.wire.headers import EPOCH
+from ccstream.wire.headers import EPOCH, TRACEPARENT
 from ccstream.wire.partition import partition_for
 from ccstream.wire.schemas import schema
 from ccstream.wire.writer import Writer, compile_writer
@@ -162,7 +162,9 @@ class SyncWriter:
         if "transactional.id" in config:
             self.producer.init_transactions(20)
 
-    def write(self, table: str, key: str, record: Any, epoch: int = 1) -> None:
+    def write(
+        self, table: str, key: str, record: Any, epoch: int = 1, trace: str | None = None
+    ) -> None:
         """A record, or a tombstone; bytes go as they are."""
         topic = self.topics[table]
         subject = key.partition("#")[0]
@@ -171,7 +173,10 @@ class SyncWriter:
             key=key,
             value=record if isinstance(record, bytes | None) else encoded(record),
             partition=partition_for(subject.encode(), self.partitions[topic]),
-            headers=[(EPOCH, b"%d" % epoch)],
+            headers=[
+                (EPOCH, b"%d" % epoch),
+                *([] if trace is None else [(TRACEPARENT, trace.encode())]),
+            ],
         )
 
     def flush(self) -> None:

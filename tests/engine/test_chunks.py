@@ -38,7 +38,7 @@ CARTS, TOUCHES = SYNC_TOPICS["carts"], SYNC_TOPICS["touches"]
 class Loop:
     """A chunk loop over partition 0, its inputs, and what it commits."""
 
-    def __init__(self, gauges: Any = None, world: World | None = None) -> None:
+    def __init__(self, gauges: Any = None, world: World | None = None, tracing: Any = None) -> None:
         self.clock = FakeClock()
         self.layout = make_layout(3)
         self.broker = FakeBroker(self.clock, make_topics(self.layout), "simulated")
@@ -54,6 +54,7 @@ class Loop:
             gauges or FakeGauges(),
             PACE,
             self.clock,
+            tracing,
         )
         self.assignment = Assignment("simulated", 1, "me", None, frozenset({0}))
         self.chunks.begin({0: self.world.partition}, frozenset())
@@ -367,3 +368,35 @@ def test_a_right_that_was_taken_ends_the_worker_and_is_told_as_that(loop: Loop) 
     loop.plane._fetched.append(Failing(KafkaError.TOPIC_AUTHORIZATION_FAILED))
     with pytest.raises(AccessDeniedError, match=r"could not read .* lacks a right on the topic"):
         loop.turn()
+
+
+class _Spans:
+    """Tracing that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def chunk(self, records: int, traces: Any) -> Any:
+        self.told.append((records, list(traces)))
+        return self
+
+    def end(self) -> None:
+        self.told.append("end")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
+def test_each_chunk_has_one_span_which_ends_when_it_is_folded() -> None:
+    spans = _Spans()
+    with on_fakes():
+        loop = Loop(tracing=spans)
+        loop.turn()
+        assert spans.told == []
+        headers = [("traceparent", b"00-1-1-01")]
+        loop.broker.append((WEB, 0), HERE.encode(), CODEC.encode_event(added()), headers)
+        loop.publish(added(event_id="e2"))
+        loop.turn()
+        assert spans.told == [(2, [b"00-1-1-01", None]), "end"]
+        loop.chunks.close()
+        assert spans.told[-1] == "close"

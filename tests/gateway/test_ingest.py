@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from ccstream.domain.events import CartItemAdded, Event, Money
+from ccstream.gateway.ingest import Ingest
 from ccstream.gateway.positions import position_of
 from ccstream.ops.settings import Settings
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import header
 from tests.gateway.calls import call, post
 from tests.gateway.events import BATCH, as_cloud_event, cloud_event
+from tests.ops.test_tracing import Recorder
 from tests.wire.samples import SAMPLES
 
 codec = Codec()
@@ -184,6 +187,29 @@ async def test_the_trace_of_an_event_goes_before_that_of_the_request(
     answer = await post(app, cloud_event(traceparent=event), **headers)
     found = header(stored(settings, app, answer.json["position"]).headers(), "traceparent")
     assert found == (None if carried is None else carried.encode())
+
+
+async def test_with_tracing_events_carry_the_span_of_their_request(
+    app: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    services = app.state.services
+    monkeypatch.setattr(
+        next(part for part in app.state.parts if isinstance(part, Ingest)),
+        "_services",
+        replace(services, tracing=recorder.tracing),
+    )
+    batch = [cloud_event(), cloud_event(traceparent=OTHER_TRACE)]
+    answer = await post(app, batch, BATCH, traceparent=TRACE)
+    (span,) = recorder.spans
+    assert f"{span.context.trace_id:032x}" in TRACE
+    assert span.attributes["messaging.batch.message_count"] == 2
+    positions = [one["position"] for one in answer.json["events"]]
+    first, second = (
+        header(stored(settings, app, one).headers(), "traceparent") for one in positions
+    )
+    assert first == TRACE.replace("b7ad6b7169203331", f"{span.context.span_id:016x}").encode()
+    assert second == OTHER_TRACE.encode()
 
 
 async def test_extensions_that_nobody_knows_are_taken_and_dropped(app: Any) -> None:

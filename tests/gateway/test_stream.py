@@ -120,6 +120,21 @@ async def test_first_hello_then_the_snapshot_then_each_change(
         assert (await stream.next()).data["record"] is None
 
 
+async def test_a_change_has_the_trace_of_its_event_also_for_who_comes_back(
+    gateway: Serving, writer: Writer
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with Sse.of(gateway.port, ME) as stream:
+        _, snapshot = await opened(stream)
+        writer.write("carts", ME, mugs(1, 1), trace=trace)
+        writer.put("carts", ME, mugs(2, 2))
+        assert (await stream.next()).data["traceparent"] == trace
+        assert "traceparent" not in (await stream.next()).data
+    async with Sse.of(gateway.port, ME, snapshot.id) as stream:
+        assert (await stream.next()).data["resumed"]
+        assert (await stream.next()).data["traceparent"] == trace
+
+
 async def test_the_first_word_of_a_new_owner_is_the_whole_row(
     gateway: Serving, writer: Writer
 ) -> None:

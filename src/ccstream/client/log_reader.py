@@ -33,7 +33,7 @@ from ccstream.ops.kafka_config import Isolation, admin_config, consumer_config
 from ccstream.ops.refusals import denied, told
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import HEARTBEAT_NAMESPACE
-from ccstream.wire.headers import epoch_of
+from ccstream.wire.headers import epoch_of, last_trace
 
 __all__ = ["HEARTBEAT", "EndOfLog", "Item", "LogReader", "LogRecord", "Positions", "Start"]
 
@@ -75,6 +75,8 @@ class LogRecord(Struct, frozen=True, gc=False):
     appended_at: int
     key: bytes | None
     value: bytes | None
+    trace: bytes | None = None
+    """Its ``traceparent``, as far as it has one."""
 
 
 class EndOfLog(Struct, frozen=True, gc=False):
@@ -189,9 +191,9 @@ class LogReader:
             key = message.key()
             if key is not None and key.startswith(HEARTBEAT):
                 continue
-            items.append(
-                LogRecord(topic, partition, offset, message.timestamp()[1], key, message.value())
-            )
+            at = message.timestamp()[1]
+            trace = last_trace(headers)
+            items.append(LogRecord(topic, partition, offset, at, key, message.value(), trace))
         return items
 
     def close(self) -> None:

@@ -22,7 +22,10 @@ from ccstream.engine.fold import Folder
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
 from ccstream.engine.partition import Partition
+from ccstream.engine.source import trace_of
 from ccstream.engine.store_writer import StoreWriter
+from ccstream.ops.settings import Settings
+from ccstream.ops.tracing import Tracing
 
 __all__ = ["ChunkLoop", "Pace"]
 
@@ -71,9 +74,24 @@ class Pace(Struct, frozen=True):
     linger_max: float
     commit_timeout: float
 
+    @classmethod
+    def of(cls, settings: Settings) -> Pace:
+        """As it is configured."""
+        commit = settings.commit
+        return cls(
+            commit_interval=commit.interval_ms / 1000,
+            urgent_interval=commit.urgent_interval_ms / 1000,
+            catch_up_interval=max(commit.interval_ms, commit.catch_up_interval_ms) / 1000,
+            linger_max=settings.chunk.linger_ms_max / 1000,
+            commit_timeout=settings.group.rebalance_timeout_ms / 2000,
+        )
+
 
 class ChunkLoop:
-    """Holds the partitions being served and turns records into commits."""
+    """Holds the partitions being served and turns records into commits.
+
+    ``tracing`` makes a span of each chunk; None, which is the rule, makes none.
+    """
 
     def __init__(
         self,
@@ -84,6 +102,7 @@ class ChunkLoop:
         gauges: Gauges,
         pace: Pace,
         clock: Clock,
+        tracing: Tracing | None = None,
     ) -> None:
         self._plane = plane
         self._folder = folder
@@ -92,6 +111,7 @@ class ChunkLoop:
         self._gauges = gauges
         self._pace = pace
         self._clock = clock
+        self._tracing = tracing
         self._topic_numbers = {
             topic: number for number, topic in enumerate(layout.input_topics_by_number)
         }
@@ -148,18 +168,21 @@ class ChunkLoop:
 
     def turn(self, assignment: Assignment) -> None:
         """One round: at most one chunk and at most one commit begun."""
-        messages = self._plane.poll(self._patience())
+        # librdkafka's stub allows None for what a record always has
+        messages: Any = self._plane.poll(self._patience())
         self._ended(self._delivery.poll())
         if messages:
             self._gauges.check_alive()
             started = self._clock.monotonic()
+            span = None
+            if self._tracing is not None:
+                span = self._tracing.chunk(len(messages), map(trace_of, messages))
             fold, numbers, partitions = self._folder.fold, self._topic_numbers, self.partitions
             self._behind = len(messages) >= _FULL_CHUNK
             if not self._folder.gathered:
                 self._gathered_at = started
             if self._behind or self._rate > _PATIENT_ABOVE:
                 self._folder.gather(patient_only=not self._behind)
-            message: Any  # librdkafka's stub allows None for what a record always has
             for message in messages:
                 partition = partitions.get(message.partition())
                 if partition is not None:
@@ -172,6 +195,8 @@ class ChunkLoop:
             self._uncommitted += len(messages)
             self._gauges.chunk(statistics, len(messages), self._clock.monotonic() - started)
             self._ended(self._delivery.poll())
+            if span is not None:
+                span.end()
         else:
             self._behind = False
         self._fire()
@@ -198,6 +223,8 @@ class ChunkLoop:
         self._collector.end()
         self._delivery.close()
         self._plane.close()
+        if self._tracing is not None:
+            self._tracing.close()
 
     def _patience(self) -> float:
         if self._delivery.waiting or self._due_timers.more:

@@ -45,6 +45,7 @@ from ccstream.ops.health import Health
 from ccstream.ops.kafka_config import admin_config, consumer_config, producer_config
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.settings import Settings
+from ccstream.ops.tracing import make_tracing
 from ccstream.wire.catalogue import (
     CHANNELS,
     OUTPUT_TOPICS,
@@ -240,7 +241,7 @@ class Worker:
 
     def _make_engine(self, cluster: Cluster, delivery: Delivery) -> Engine:
         settings = self.settings
-        group, commit = settings.group, settings.commit
+        group = settings.group
         clock = Clock()
         gauges = Gauges(
             self.metrics,
@@ -284,16 +285,10 @@ class Worker:
             ),
             append_time=self._transactional,
         )
-        pace = Pace(
-            commit_interval=commit.interval_ms / 1000,
-            urgent_interval=commit.urgent_interval_ms / 1000,
-            catch_up_interval=max(commit.interval_ms, commit.catch_up_interval_ms) / 1000,
-            linger_max=settings.chunk.linger_ms_max / 1000,
-            commit_timeout=group.rebalance_timeout_ms / 2000,
-        )
+        pace, tracing = Pace.of(settings), make_tracing(settings, "worker")
         return Engine(
             takeover,
-            ChunkLoop(plane, folder, delivery, self._layout, gauges, pace, clock),
+            ChunkLoop(plane, folder, delivery, self._layout, gauges, pace, clock, tracing),
             release_timeout=group.rebalance_timeout_ms / 2000,
             on_failure=self._failed,
             standbys=standbys,

@@ -6,6 +6,7 @@ To add a part, add its class to `PARTS`; what it answers, needs and waits for it
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -31,6 +32,7 @@ from ccstream.gateway.stream import Streams
 from ccstream.gateway.tickets import Tickets
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.settings import Settings
+from ccstream.ops.tracing import make_tracing
 from ccstream.wire.catalogue import CHANNELS
 
 __all__ = ["PARTS", "endpoints", "make_app", "make_parts", "make_services"]
@@ -70,6 +72,7 @@ def make_services(
         authenticator=authenticator or _authenticator(settings, limiter, signer),
         limiter=limiter,
         signer=signer,
+        tracing=make_tracing(settings, "gateway"),
     )
 
 
@@ -104,6 +107,8 @@ def make_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if services.tracing is not None:
+                stack.push_async_callback(asyncio.to_thread, services.tracing.close)
             for part in parts:
                 await stack.enter_async_context(part.lifespan())
             yield

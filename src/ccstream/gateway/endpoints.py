@@ -22,6 +22,7 @@ from ccstream.gateway.limits import Limiter
 from ccstream.gateway.signing import Signer
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.settings import Settings
+from ccstream.ops.tracing import Tracing
 
 __all__ = ["ENDPOINT", "Endpoint", "Handler", "Part", "Services", "route_of"]
 
@@ -61,6 +62,7 @@ class Services:
     authenticator: Authenticator
     limiter: Limiter
     signer: Signer
+    tracing: Tracing | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the gateway is told to stop: streams end, and clients go to another one."""
 

@@ -16,7 +16,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final
 
 import orjson
@@ -118,17 +118,24 @@ class Ingest:
             self._services.limiter.charge(identity_of(request), count - 1)
         if self._intake.away is not None:
             raise _unavailable(self._intake.away)
-        sender = _Sender(identity_of(request), key, request.headers.get("traceparent"))
+        trace = request.headers.get("traceparent")
+        tracing = self._services.tracing
+        with nullcontext(trace) if tracing is None else tracing.publish(count, trace) as carried:
+            sender = _Sender(identity_of(request), key, carried)
+            answers = await self._taken(sender, given.events)
+        return self._batch_answer(answers) if given.batch else _single_answer(answers[0])
+
+    async def _taken(self, sender: _Sender, events: Sequence[Any]) -> list[dict[str, Any]]:
+        """What is answered for each of a request's events."""
         checked: list[_Accepted | ProblemError] = []
-        for index, event in enumerate(given.events):
+        for index, event in enumerate(events):
             if index and index % TURN_EVENTS == 0:
                 await asyncio.sleep(0)
             try:
                 checked.append(self._checked(sender, event, index))
             except ProblemError as problem:
                 checked.append(problem)
-        answers = await self._store(checked)
-        return self._batch_answer(answers) if given.batch else _single_answer(answers[0])
+        return await self._store(checked)
 
     def _checked(self, sender: _Sender, event: Any, index: int) -> _Accepted:
         """What to store for an event; raises the problem with it."""

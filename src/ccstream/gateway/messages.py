@@ -84,16 +84,16 @@ def change(recorded: Recorded, record: SyncRecord) -> bytes:
         fields |= {name: getattr(record, name) for name in _DELTA}
         if not whole:
             del fields["lines"]
-    return _body(
-        "change",
-        {
-            "aggregate": _NAMES[recorded.table],
-            "row": recorded.key,
-            "whole": whole,
-            "appended_at": recorded.appended_at,
-            "record": fields,
-        },
-    )
+    told = {
+        "aggregate": _NAMES[recorded.table],
+        "row": recorded.key,
+        "whole": whole,
+        "appended_at": recorded.appended_at,
+        "record": fields,
+    }
+    if recorded.trace is not None:
+        told["traceparent"] = recorded.trace.decode("ascii", "replace")
+    return _body("change", told)
 
 
 def of_record(record: SyncRecord | None) -> dict[str, Any] | None:

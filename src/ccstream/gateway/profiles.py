@@ -87,6 +87,7 @@ class Profiles:
             record.value if isinstance(left, Row) else None,
             before,
             record.appended_at,
+            record.trace,
         )
         self.recent.add(recorded, now_ms)
         return recorded

@@ -38,6 +38,7 @@ class Recorded(Struct, frozen=True, gc=False):
         value: the row's bytes, None where it was removed.
         before: the version of the row that it replaced, 0 if there was none.
         appended_at: when the broker took it, in milliseconds.
+        trace: the ``traceparent`` of the event that caused it, if it had one.
     """
 
     table: int
@@ -47,6 +48,7 @@ class Recorded(Struct, frozen=True, gc=False):
     value: bytes | None
     before: int
     appended_at: int
+    trace: bytes | None = None
 
     @property
     def profile(self) -> str:

@@ -42,6 +42,7 @@ from ccstream.ops.settings_sections import (
     WindowSettings,
     WireSettings,
 )
+from ccstream.ops.settings_tracing import TracingSettings
 
 __all__ = [
     "CartSettings",
@@ -59,6 +60,7 @@ __all__ = [
     "SignalSettings",
     "StateSettings",
     "TouchSettings",
+    "TracingSettings",
     "WebSettings",
     "WindowSettings",
     "WireSettings",
@@ -109,6 +111,7 @@ class Settings(BaseSettings):
     wire: WireSettings = Field(default_factory=WireSettings)
     registry: RegistrySettings = Field(default_factory=RegistrySettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
 
     @field_validator("channels_extra", mode="before")
     @classmethod

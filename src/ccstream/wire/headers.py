@@ -32,6 +32,7 @@ __all__ = [
     "epoch_of",
     "event_headers",
     "header",
+    "last_trace",
     "signal_headers",
     "sync_source",
     "time_text",
@@ -138,6 +139,14 @@ def epoch_of(headers: Iterable[tuple[str, bytes | None]] | None) -> int | None:
     if value is None or len(value) > _EPOCH_BYTES_MAX or not value.isdigit():
         return None
     return int(value)
+
+
+def last_trace(headers: list[tuple[str, bytes | None]] | None) -> bytes | None:
+    """The trace context of a sync record, where it is the last header, if it has one."""
+    if not headers:
+        return None
+    name, value = headers[-1]
+    return value if name == TRACEPARENT else None
 
 
 def time_text(time_ms: int) -> str:

@@ -64,7 +64,7 @@ export function follow(key, options = {}) {
     onChange(profile, null);
   }
 
-  function change({ aggregate, row, whole, record }) {
+  function change({ aggregate, row, whole, record, traceparent }) {
     if (aggregate === "order") {
       const others = profile.order.filter((order) => `${order.subject}#${order.order_id}` !== row);
       profile.order = record ? [record, ...others] : others;
@@ -82,7 +82,7 @@ export function follow(key, options = {}) {
     } else if (!older(record, profile[aggregate])) {
       profile[aggregate] = record;
     }
-    onChange(profile, { aggregate, row, record });
+    onChange(profile, { aggregate, row, record, traceparent });
   }
 
   open();

@@ -5,6 +5,7 @@ Reading uses librdkafka and the codec only, none of the engine or the SDK.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -96,6 +97,15 @@ class Worker:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def serving(self) -> set[int]:
+        """The partition numbers that it folds; none while it does not answer."""
+        try:
+            url = f"http://127.0.0.1:{self.port}/readyz"
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return set(json.load(answer)["partitions"])
+        except OSError:
+            return set()
 
     def wait_ready(self, timeout: float = 90.0) -> None:
         try:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import signal
 import time
-import urllib.request
 from contextlib import ExitStack
 
 import pytest
@@ -115,15 +112,6 @@ def test_a_number_of_which_only_a_part_is_assigned_waits_until_it_is_whole(
         assert new.metric("ccstream_partition_paused") == 0
 
 
-def serving(one: Worker) -> set[int]:
-    """The numbers that a worker folds; none while it does not answer."""
-    with contextlib.suppress(OSError):
-        url = f"http://127.0.0.1:{one.port}/readyz"
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return set(json.load(answer)["partitions"])
-    return set()
-
-
 def test_a_rolling_upgrade_that_adds_a_channel_gives_no_number_two_owners_and_loses_nothing(
     cluster: LocalKafka, unique: str
 ) -> None:
@@ -137,10 +125,12 @@ def test_a_rolling_upgrade_that_adds_a_channel_gives_no_number_two_owners_and_lo
             workers[place] = stack.enter_context(worker(app, CHANNELS_EXTRA="kiosk"))
             until = time.monotonic() + WATCHED
             while time.monotonic() < until:
-                first, second = map(serving, workers)
+                first, second = (one.serving() for one in workers)
                 assert not first & second
                 time.sleep(0.1)
-        wait_until(lambda: set.union(*map(serving, workers)) == set(range(PARTITIONS)), 60)
+        wait_until(
+            lambda: set.union(*(one.serving() for one in workers)) == set(range(PARTITIONS)), 60
+        )
         at_the_kiosk = f"customer:{unique}-kiosk"
         publish(cluster.bootstrap, [added(1, at_the_kiosk, "kiosk")])
         settled(app, feed.finish() | {at_the_kiosk: 1})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import faust
 from faust.app.base import BootStrategy as FaustBootStrategy
+from faust.types import TP
 
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.engine import Engine
@@ -54,6 +56,12 @@ class EngineApp(faust.App):
         consumer = self.consumer
         assert isinstance(consumer, Consumer)
         return consumer
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Faust waits for nobody where nothing was assigned; the engine holds that nothing, too."""
+        await super()._on_partitions_revoked(revoked)
+        if not self.should_stop:
+            await asyncio.wrap_future(self.engine.release())
 
     def capture_assignment(
         self, actives: set[tuple[str, int]], standbys: set[tuple[str, int]]

@@ -5,6 +5,7 @@
     CcstreamError
     ├── SettingsError            a setting is unknown, missing or out of range
     ├── RulesError               a rule pack is malformed, or an argument to it
+    ├── CustomerFileError        a file of customers cannot be read, or has not the map's columns
     ├── SchemaError              a schema file breaks a rule, or cannot be found
     ├── UndecodableError         bytes that are no event (names the rejection reason)
     ├── InvalidEventError        an event that breaks a rule of its schema or context
@@ -33,6 +34,7 @@ __all__ = [
     "BrokerRefusedError",
     "BrokerUnavailableError",
     "CcstreamError",
+    "CustomerFileError",
     "DeliveryError",
     "DevkitError",
     "FencedError",
@@ -63,6 +65,10 @@ class SettingsError(CcstreamError):
 
 class RulesError(CcstreamError):
     """A rule pack is malformed, or what it is asked about does not exist."""
+
+
+class CustomerFileError(CcstreamError):
+    """A file of customers cannot be read, or does not have what its map names."""
 
 
 class SchemaError(CcstreamError):

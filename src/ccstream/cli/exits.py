@@ -9,6 +9,7 @@ from ccstream.errors import (
     AccessDeniedError,
     BrokerUnavailableError,
     CcstreamError,
+    CustomerFileError,
     DeliveryError,
     DevkitError,
     FencedError,
@@ -73,7 +74,7 @@ def code_of(error: CcstreamError) -> ExitCode:
         return ExitCode.BROKER_UNAVAILABLE
     if isinstance(error, AccessDeniedError):
         return ExitCode.DENIED
-    if isinstance(error, InvalidEventError | RulesError | UndecodableError):
+    if isinstance(error, CustomerFileError | InvalidEventError | RulesError | UndecodableError):
         return ExitCode.USAGE
     if isinstance(error, DeliveryError | OutboxError):
         return ExitCode.DELIVERY

@@ -40,9 +40,14 @@ COMMANDS: Final[dict[str, Command]] = {
     "publish": Command("ccstream.cli.publish", "Publish events from JSON lines."),
     "tail": Command("ccstream.cli.tail", "Show a topic's records, decoded."),
     "inspect": Command("ccstream.cli.inspect", "Show what is stored about one key."),
+    "explain": Command("ccstream.cli.explain", "Show which events led to what is stored."),
     "consent": Command(
         "ccstream.cli.consent", "Ask whether a person may be contacted.", group=True
     ),
+    "privacy": Command(
+        "ccstream.cli.privacy", "What a person may ask for: consents, all that is held.", group=True
+    ),
+    "import": Command("ccstream.cli.importing", "Bring a data base of customers in.", group=True),
     "rejected": Command(
         "ccstream.cli.rejected", "Look at dead letters, and send their events again.", group=True
     ),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter, deque
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from ccstream.cli.exits import ExitCode
 from ccstream.cli.options import Bootstrap, Json
+from ccstream.cli.when import Since, since_ms
 
 if TYPE_CHECKING:
     from ccstream.ops.dead_letters import DeadLetter, Place, Wanted
@@ -30,14 +29,6 @@ RETRIED: Final = 1_000
 
 COLUMNS: Final = ["place", "time", "reason", "origin", "channel", "event"]
 
-UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
-Since = Annotated[
-    str,
-    typer.Option(
-        metavar="WHEN", help="30m, 24h or 7d back, a time as 2026-11-26T20:00Z, or beginning."
-    ),
-]
 Reason = Annotated[
     list[str] | None, typer.Option(help="Only with this reason; may be given several times.")
 ]
@@ -225,22 +216,8 @@ def _wanted(since: str, reasons: list[str] | None, channels: list[str] | None) -
     from ccstream.ops.dead_letters import Wanted
 
     return Wanted(
-        since_ms=_since(since), reasons=tuple(reasons or ()), channels=tuple(channels or ())
+        since_ms=since_ms(since), reasons=tuple(reasons or ()), channels=tuple(channels or ())
     )
-
-
-def _since(text: str) -> int | None:
-    if text == "beginning":
-        return None
-    if back := re.fullmatch(r"(\d{1,9})([smhd])", text):
-        return int((time.time() - int(back[1]) * UNITS[back[2]]) * 1000)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is neither 30m, 24h or 7d, nor a time as 2026-11-26T20:00Z, nor beginning"
-        ) from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _place(text: str) -> Place:

@@ -1,0 +1,179 @@
+"""Everything that is held on a person, for the person: as JSON, and as a page to read.
+
+It is what the tables have, what the log still has of events, and which rejected records name them.
+What other systems have copied from the sync topics is not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any, Final
+
+from msgspec import Struct, to_builtins
+
+from ccstream.domain.events import Event
+from ccstream.evidence.replay import replay, state_ids
+from ccstream.evidence.trail import find_trail
+from ccstream.ops.dead_letters import Wanted, dead_letters
+from ccstream.ops.entity import entity
+from ccstream.ops.records import type_of
+from ccstream.ops.settings import Settings
+from ccstream.wire.codec import Codec
+from ccstream.wire.headers import time_text
+
+__all__ = ["Held", "as_page", "everything_held"]
+
+TITLES: Final[Mapping[str, str]] = {
+    "aliases": "Whose this identifier is",
+    "carts": "Basket",
+    "consents": "Consents and preferences",
+    "orders": "Orders",
+    "profiles": "Profile",
+    "timers": "Reminders that are set",
+    "touches": "When and where we met",
+    "windows": "Ids of events, kept so that none counts twice",
+}
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """What is held. ``complete`` says whether the log of events reaches back to its beginning."""
+
+    key: str
+    identifiers: tuple[str, ...]
+    made_at: str
+    rows: dict[str, list[dict[str, Any]]]
+    events: tuple[dict[str, Any], ...]
+    rejected: tuple[dict[str, Any], ...]
+    complete: bool
+    known: bool
+
+
+def everything_held(
+    settings: Settings, key: str, now_ms: int, progress: Callable[[str], None]
+) -> Held:
+    """Collect it; an alias is followed.
+
+    Raises:
+        TopicMismatchError: topics are missing.
+        StateError: a row cannot be read, or the key is no one person's.
+    """
+    found = entity(settings, key, progress)
+    trail = find_trail(settings, found.key, None, progress)
+    told = replay(settings, trail, state_ids(settings, progress))
+    identifiers = tuple(dict.fromkeys((*found.redirects, *trail.handed_over)))
+    theirs = {one.encode() for one in (found.key, *identifiers)}
+    codec = Codec()
+    progress("reading the dead letters")
+    rejected = tuple(
+        {
+            "place": str(letter.place),
+            "rejected_at": time_text(letter.time_ms),
+            "reason": letter.rejected.reason,
+            "event": type_of(letter.rejected.value, codec),
+        }
+        for letter in dead_letters(settings, Wanted(), progress)
+        if letter.rejected.key in theirs
+    )
+    return Held(
+        key=found.key,
+        identifiers=identifiers,
+        made_at=time_text(now_ms),
+        rows={
+            table: [{"key": row.key, **row.value} for row in rows]
+            for table, rows in found.rows.items()
+            if rows
+        },
+        events=tuple(
+            _event(step.event, step.appended_at) for step in told.steps if step.via != "handed_over"
+        ),
+        rejected=rejected,
+        complete=not trail.gone,
+        known=found.known or bool(told.steps) or bool(rejected),
+    )
+
+
+def _event(event: Event, appended_at: int) -> dict[str, Any]:
+    fields = {name: value for name, value in to_builtins(event).items() if value is not None}
+    fields["occurred_at"] = time_text(event.occurred_at)
+    return {"type": type(event).__name__, "stored_at": time_text(appended_at), **fields}
+
+
+def as_page(held: Held) -> str:
+    """The same as a page of HTML that needs nothing else."""
+    sections = [
+        _section(
+            TITLES.get(table, table), "".join(f"<article>{_value(row)}</article>" for row in rows)
+        )
+        for table, rows in held.rows.items()
+    ]
+    past = "" if held.complete else "<p>Events that are older than what is kept are not here.</p>"
+    events = "".join(
+        f"<details><summary>{escape(one['occurred_at'])} <b>{escape(one['type'])}</b> "
+        f"{escape(one['channel'])}</summary>{_value(one)}</details>"
+        for one in held.events
+    )
+    sections.append(_section("What happened", past + (events or "<p>Nothing is kept.</p>")))
+    if held.rejected:
+        letters = "".join(f"<article>{_value(one)}</article>" for one in held.rejected)
+        sections.append(_section("What could not be taken in", letters))
+    others = "".join(f"<li><code>{escape(one)}</code></li>" for one in held.identifiers)
+    identifiers = f"<p>Also known as:</p><ul>{others}</ul>" if others else ""
+    return PAGE.format(
+        key=escape(held.key),
+        made_at=escape(held.made_at),
+        identifiers=identifiers,
+        sections="".join(sections),
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        rows = "".join(
+            f"<dt>{escape(str(name).replace('_', ' '))}</dt><dd>{_value(one)}</dd>"
+            for name, one in value.items()
+            if one not in (None, "", [], {})
+        )
+        return f"<dl>{rows}</dl>"
+    if isinstance(value, list | tuple):
+        return "<ul>" + "".join(f"<li>{_value(one)}</li>" for one in value) + "</ul>"
+    if isinstance(value, bytes):
+        value = value.hex()
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    return escape(str(value))
+
+
+PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>What is held on {key}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; color: #1f2724; background: #f5f2ec; margin: 0 auto;
+  padding: 2rem 1rem; max-width: 54rem; overflow-wrap: anywhere; }}
+section, header {{ background: #fffdf9; border: 1px solid #ddd6c9; border-radius: 10px;
+  padding: 1rem 1.25rem; margin-bottom: 1rem; }}
+h1 {{ font-size: 1.6rem; margin: 0 0 .25rem; }} h2 {{ font-size: 1.15rem; margin: 0 0 .5rem; }}
+dl {{ display: grid; grid-template-columns: minmax(7rem, 12rem) minmax(0, 1fr);
+  gap: .2rem 1rem; margin: 0; }}
+dt {{ color: #5b645f; }} dd {{ margin: 0; }}
+dd dl {{ border-left: 2px solid #ddd6c9; padding-left: .75rem; }}
+ul {{ margin: 0; padding-left: 1.1rem; }}
+article + article, details {{ border-top: 1px solid #ddd6c9; padding: .5rem 0; }}
+summary {{ cursor: pointer; }}
+</style>
+</head>
+<body>
+<header><h1>What is held on {key}</h1><p>As of {made_at}.</p>{identifiers}</header>
+<main>{sections}</main>
+</body>
+</html>
+"""

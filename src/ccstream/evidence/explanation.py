@@ -1,0 +1,238 @@
+"""Why a customer's rows show what they show: the events that led to it, each with the rule.
+
+Three things are put beside each other: what the rows show that workers have committed, what the
+records that are still in the log come to, and the events that the rows name themselves. Where the
+log no longer reaches back to the beginning, the first two may differ and the third names events
+whose records are gone; both is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ccstream.engine.aggregates import ORDERS
+from ccstream.evidence.masking import Mask
+from ccstream.evidence.replay import Change, Step, replay, state_ids
+from ccstream.evidence.trail import find_trail
+from ccstream.evidence.views import Origin, origins, view
+from ccstream.ops.entity import Entity, entity
+from ccstream.ops.settings import Settings
+from ccstream.wire.codec import Codec
+from ccstream.wire.headers import time_text
+from ccstream.wire.rows import ROW_CODECS
+
+__all__ = ["Explanation", "Wanted", "explain", "states_of"]
+
+RULES: Final[Mapping[tuple[str, str], str]] = {
+    ("line", "CartItemAdded"): "an add joins its units to those of the line",
+    ("line", "CartItemQuantitySet"): "a set-quantity stands for all that its author had seen; of "
+    "concurrent ones the later by (occurred_at, event_id) holds",
+    ("line", "CartItemRemoved"): "a removal takes out what its author had seen, and nothing else",
+    ("line", "CartCleared"): "clearing takes out what its author had seen, and nothing else",
+    ("line", "OrderPlaced"): "an order closes the lines that its author had seen",
+    ("trait", "ProfileUpdated"): "the trait's policy ({policy}), by (occurred_at, event_id)",
+    ("consent", "ConsentChanged"): "the latest word holds, of two as late the stricter; a grant "
+    "counts from when it was captured",
+    ("preference", "ContactPreferencesChanged"): "the latest word of each matter holds, of two as "
+    "late the stricter",
+    ("order", "OrderPlaced"): "the first event with an order's id places it",
+    ("account", "IdentifiersLinked"): "the latest log-in or log-out says whose the identifier is",
+    ("account", "IdentifierUnlinked"): "the latest log-in or log-out says whose the identifier is",
+}
+
+HANDED_OVER: Final[Mapping[str, str]] = {
+    "line": "at a log-in the two carts meet: identity.cart_merge = {cart_merge}",
+    "trait": "at a log-in each trait is decided by its policy ({policy})",
+    "consent": "at a log-in the latest word of both holds, of two as late the stricter",
+    "preference": "at a log-in the latest word of both holds, of two as late the stricter",
+    "order": "at a log-in orders go over; one of an id that the account has stays",
+    "touch": "at a log-in the touches of both make one path",
+}
+
+TOUCH: Final = "every event is a touch; first and last go by occurred_at"
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What is asked about: names as `ccstream.evidence.views` has them, or how they begin.
+
+    Nothing at all asks about everything. ``idle`` also wants records without effect.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    idle: bool = False
+
+    def has(self, name: str) -> bool:
+        return not self.prefixes or any(
+            name == one or name.startswith((f"{one} ", f"{one}/")) for one in self.prefixes
+        )
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """What is known about a key. All of it is plain data, ready to be printed.
+
+    ``shown`` is what the committed rows show. ``events`` are those that led to it, by append time,
+    ``unfound`` those that only the rows still name. ``replayed_otherwise`` are names of which the
+    log alone would show something else. ``notes`` are sentences for whoever reads it.
+    """
+
+    key: str
+    asked: str
+    partition: int
+    redirects: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    shown: dict[str, Any]
+    events: tuple[dict[str, Any], ...]
+    unfound: tuple[dict[str, Any], ...]
+    replayed_otherwise: tuple[str, ...]
+    notes: tuple[str, ...]
+    known: bool
+
+
+def explain(
+    settings: Settings,
+    key: str,
+    wanted: Wanted,
+    *,
+    since_ms: int | None,
+    mask: Mask,
+    progress: Callable[[str], None],
+) -> Explanation:
+    """Find, fold and tell.
+
+    Args:
+        settings: which cluster and application, and the rules that its workers have.
+        key: whom it is about; an alias is followed.
+        wanted: what is asked.
+        since_ms: look at no record that was appended before; None for all there is.
+        mask: how values that may be personal are shown.
+        progress: called with a line for each step.
+
+    Raises:
+        TopicMismatchError: topics are missing.
+        StateError: a row cannot be read, or the key is no one person's.
+    """
+    found = entity(settings, key, progress)
+    states = states_of(found)
+    trail = find_trail(settings, found.key, since_ms, progress)
+    told = replay(settings, trail, state_ids(settings, progress))
+    stored = view(states)
+    mask.know((key, *found.redirects, found.key, *trail.handed_over))
+    events = [_event(step, wanted, settings, mask) for step in told.steps]
+    seen = {step.event.event_id for step in told.steps}
+    differing = sorted(
+        name
+        for name in stored.keys() | told.shown.keys()
+        if wanted.has(name) and stored.get(name) != told.shown.get(name)
+    )
+    return Explanation(
+        key=found.key,
+        asked=key,
+        partition=found.partition,
+        redirects=found.redirects,
+        identifiers=tuple(map(mask.key, trail.handed_over)),
+        shown={name: mask.value(name, value) for name, value in stored.items() if wanted.has(name)},
+        events=tuple(event for event in events if event is not None),
+        unfound=tuple(_unfound(origins(states), seen, wanted, mask)),
+        replayed_otherwise=tuple(differing),
+        notes=tuple(_notes(trail.gone, since_ms, differing, told.unreadable)),
+        known=found.known or bool(told.steps),
+    )
+
+
+def states_of(found: Entity) -> dict[str, Any]:
+    """The state of each row of an entity, as its aggregate has it; of orders by the row's key."""
+    codec = Codec()
+    states: dict[str, Any] = {}
+    for table, rows in found.rows.items():
+        decode = ROW_CODECS[table].decode_row
+        made = {row.key: decode(codec.encode(row.type, row.value)).state for row in rows}
+        states[table] = made if table == ORDERS else next(iter(made.values()), None)
+    return states
+
+
+def _event(step: Step, wanted: Wanted, settings: Settings, mask: Mask) -> dict[str, Any] | None:
+    changes = [change for change in step.changes if wanted.has(change.name)]
+    if not changes and not (wanted.idle and (not wanted.prefixes or step.outcome == "rejected")):
+        return None
+    event = step.event
+    return {
+        "event_id": mask.text(event.event_id),
+        "type": type(event).__name__,
+        "topic": step.topic,
+        "partition": step.partition,
+        "offset": step.offset,
+        "appended_at": time_text(step.appended_at),
+        "occurred_at": time_text(event.occurred_at),
+        "channel": event.channel,
+        "source": mask.text(event.source),
+        "subject": mask.key(event.subject),
+        "entity": mask.key(step.entity),
+        "via": step.via,
+        "outcome": step.outcome,
+        **({} if step.reason is None else {"reason": step.reason}),
+        "changes": [
+            {
+                "what": change.name,
+                "before": mask.value(change.name, change.before),
+                "after": mask.value(change.name, change.after),
+                "rule": _rule(change, step, settings),
+            }
+            for change in changes
+        ],
+    }
+
+
+def _rule(change: Change, step: Step, settings: Settings) -> str:
+    if change.kind == "touch" and step.via != "handed_over":
+        return TOUCH
+    if step.via == "handed_over":
+        text = HANDED_OVER.get(change.kind, "")
+    else:
+        text = RULES.get((change.kind, type(step.event).__name__), "")
+    return text.format(policy="most_recent", cart_merge=settings.identity.cart_merge)
+
+
+def _unfound(
+    named: Mapping[str, Iterable[Origin]], seen: set[str], wanted: Wanted, mask: Mask
+) -> Iterable[dict[str, Any]]:
+    for name, kept in named.items():
+        if not wanted.has(name):
+            continue
+        for origin in kept:
+            if origin.event_id not in seen:
+                yield {
+                    "what": name,
+                    "event_id": mask.text(origin.event_id),
+                    "channel": origin.channel,
+                    "source": mask.text(origin.source),
+                    "occurred_at": None
+                    if origin.occurred_at is None
+                    else time_text(origin.occurred_at),
+                }
+
+
+def _notes(
+    gone: tuple[str, ...], since_ms: int | None, differing: list[str], unreadable: int
+) -> Iterable[str]:
+    if gone:
+        yield (
+            f"of {len(gone)} topics ({gone[0]} for one) the earliest records of this partition are "
+            "gone by retention: what led to the rows before that cannot be listed"
+        )
+    if since_ms is not None:
+        yield f"records appended before {time_text(since_ms)} were not looked at (--since)"
+    if differing and (gone or since_ms is not None):
+        yield (
+            "the records that are left come to something else than the rows show, for "
+            f"{', '.join(differing)}: earlier events had a part in it"
+        )
+    elif differing:
+        yield (
+            f"the log alone comes to something else for {', '.join(differing)}: events are on "
+            "their way, or the rules were configured otherwise when they were folded"
+        )
+    if unreadable:
+        yield f"{unreadable} records of this key are no events; `ccstream rejected list` has them"

@@ -1,0 +1,261 @@
+"""Folds the records about one entity again, with the worker's own fold, and notes what each did.
+
+Nothing leaves: what the fold would publish is looked at and dropped. Records are folded by append
+time. A worker may have taken those of two topics in another order; except where
+``docs/semantics.md`` says otherwise, that makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ccstream.domain.events import Event
+from ccstream.domain.moment import Scope
+from ccstream.domain.window import WindowLimits
+from ccstream.engine.aggregates import ORDERS, Rules, make_plans
+from ccstream.engine.delivery import Appended, Headers, Snapshot
+from ccstream.engine.fold import Folder
+from ccstream.engine.outlet import Outlet
+from ccstream.engine.owners import OWNERS_PARTITION, latest_owners
+from ccstream.engine.partition import Partition
+from ccstream.engine.store import Table
+from ccstream.errors import UndecodableError
+from ccstream.evidence.trail import Logged, Trail
+from ccstream.evidence.views import KINDS, Origin, origins, view
+from ccstream.ops.codecs import codec_of
+from ccstream.ops.reading import TopicReader
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import (
+    MAIL_TOPIC,
+    OWNERS_TOPIC,
+    REJECTED_TOPIC,
+    SYNC_TOPICS,
+    TABLES,
+    channel_of,
+    topic_numbers,
+)
+from ccstream.wire.codec import Codec
+from ccstream.wire.mail import ACKNOWLEDGE, HAND_OVER, Mail, decode_mail
+from ccstream.wire.rejected import decode_rejected
+from ccstream.wire.rows import ROW_CODECS
+
+__all__ = ["Change", "Replay", "Step", "replay", "state_ids"]
+
+_DAY_MS: Final = 24 * 3_600_000
+_NO_STATE_ID: Final = bytes(8)
+_ROWS_MAX: Final = 1_000_000
+"""Decoded rows that are kept: all, there is one entity."""
+
+
+class Change(Struct, frozen=True):
+    """One thing that an event changed, as it was and as it is; None where there is nothing."""
+
+    name: str
+    before: Any
+    after: Any
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition(" ")[0]
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One record, where its event came from, and what came of it.
+
+    ``entity`` is whom it was folded for, ``via`` how it got there: ``direct``, ``forwarded`` from
+    an alias or another partition, or ``handed_over`` as a row of an alias at a log-in. ``outcome``
+    is the fold's word, ``reason`` why it was rejected.
+    """
+
+    entity: str
+    via: str
+    event: Event
+    topic: str
+    partition: int
+    offset: int
+    appended_at: int
+    outcome: str
+    reason: str | None
+    changes: tuple[Change, ...]
+
+
+class Replay(Struct, frozen=True):
+    """What the records came to: each step by append time, and what is shown in the end.
+
+    ``origins`` are the events that the rows name themselves.
+    """
+
+    steps: tuple[Step, ...]
+    shown: dict[str, Any]
+    origins: dict[str, list[Origin]]
+    unreadable: int
+
+
+class _Recorder:
+    """A delivery that keeps what a fold puts out."""
+
+    transactional_ids = ()
+    busy = False
+    waiting = 0
+    queued = 0
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes | None]] = []
+
+    def start(self) -> None: ...
+
+    def send(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | str,
+        value: bytes | None,
+        headers: Headers | None,
+    ) -> None:
+        self.sent.append((topic, value))
+
+    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None: ...
+
+    def poll(self) -> float | None:
+        return None
+
+    def settle(self, timeout: float) -> float | None:
+        return None
+
+
+def state_ids(settings: Settings, progress: Callable[[str], None]) -> Mapping[int, bytes]:
+    """The id of each partition's state, by which tokens of observation are known as ours."""
+    with TopicReader(settings, OWNERS_TOPIC, "read_uncommitted", progress) as reader:
+        bounds = reader.bounds(OWNERS_PARTITION)
+        if bounds.first == bounds.end:
+            return {}
+        found = [one for batch in reader.read({OWNERS_PARTITION: bounds.first}) for one in batch]
+    return {number: one.state_id for number, one in latest_owners(found, settings.app_id).items()}
+
+
+def replay(settings: Settings, trail: Trail, ids: Mapping[int, bytes]) -> Replay:
+    """Fold the trail: each entity by itself, the letters between them as they are in the log."""
+    steps: list[Step] = []
+    shown: dict[str, Any] = {}
+    named: dict[str, list[Origin]] = {}
+    unreadable = 0
+    for entity in (*trail.handed_over, trail.key):
+        scope = Scope(
+            ids.get(trail.home(entity), _NO_STATE_ID), trail.home(entity), trail.partitions
+        )
+        one = _Entity(settings, entity, scope)
+        for record in trail.records.get(entity, ()):
+            step = one.fold(record)
+            if step is None:
+                unreadable += 1
+            elif step.outcome != "forwarded" and step.via != "acknowledged":
+                steps.append(step)  # what was sent on is told where it arrives
+        if entity == trail.key:
+            shown, named = view(one.states()), origins(one.states())
+    steps.sort(key=lambda step: step.appended_at)
+    return Replay(tuple(steps), shown, named, unreadable)
+
+
+class _Entity:
+    """One entity's rows while its records are folded."""
+
+    def __init__(self, settings: Settings, entity: str, scope: Scope) -> None:
+        numbers = topic_numbers(settings.channels_extra)
+        self._topics = tuple(numbers)
+        self._mail = numbers[MAIL_TOPIC]
+        self._entity = entity
+        self._codec = codec_of(settings)
+        self._recorder = _Recorder()
+        rules = Rules.of(settings)
+        self._folder = Folder(
+            decode=self._codec.decode_event,
+            topics=self._topics,
+            channels=tuple(channel_of(topic) for topic in self._topics),
+            plans=make_plans(rules),
+            outlet=Outlet(self._recorder, settings.app_id, settings.kafka.max_message_bytes),  # type: ignore[arg-type]
+            window_limits=WindowLimits(
+                settings.window.ids_max, settings.window.horizon_days * _DAY_MS
+            ),
+            append_time=False,
+        )
+        tables = {name: Table(name, ROW_CODECS[name], _ROWS_MAX) for name in TABLES}
+        self._partition = Partition(scope, tables, [-1] * len(self._topics))
+        self._partition.begin_epoch(1)
+        self._shown: dict[str, Any] = {}
+
+    def states(self) -> dict[str, Any]:
+        """The state of each row."""
+        tables = self._partition.tables
+        found: dict[str, Any] = {}
+        for name, table in tables.items():
+            if name == ORDERS:
+                keys = table.keys_of(self._entity)
+                entries = {key: entry.state for key in keys if (entry := table.get(key))}
+                found[name] = entries
+            else:
+                entry = table.get(self._entity)
+                found[name] = None if entry is None else entry.state
+        return found
+
+    def fold(self, record: Logged) -> Step | None:
+        """Fold a record; None if it holds no event."""
+        message = record.message
+        value: Any = message.value()
+        mail: Mail | None = None
+        try:
+            mail = decode_mail(value) if record.topic == self._mail else None
+            event = self._codec.decode_event(value if mail is None else mail.value)
+        except UndecodableError:
+            return None
+        self._recorder.sent.clear()
+        self._folder.fold(self._partition, record.topic, message)  # type: ignore[arg-type]
+        shown = view(self.states())
+        changes = tuple(
+            Change(name, self._shown.get(name), shown.get(name))
+            for name in sorted(self._shown.keys() | shown.keys(), key=_by_kind)
+            if self._shown.get(name) != shown.get(name)
+        )
+        self._shown = shown
+        outcome, reason = self._outcome()
+        via = "direct"
+        if mail is not None:
+            via = {HAND_OVER: "handed_over", ACKNOWLEDGE: "acknowledged"}.get(
+                mail.kind, "forwarded"
+            )
+        return Step(
+            entity=self._entity,
+            via=via,
+            event=event,
+            topic=self._topics[record.topic] if mail is None else mail.origin_topic,
+            partition=(message.partition() or 0) if mail is None else mail.origin_partition,
+            offset=(message.offset() or 0) if mail is None else mail.origin_offset,
+            appended_at=message.timestamp()[1],
+            outcome=outcome,
+            reason=reason,
+            changes=changes,
+        )
+
+    def _outcome(self) -> tuple[str, str | None]:
+        """The fold's word for what came of the record."""
+        sent = self._recorder.sent
+        for topic, value in sent:
+            if topic == REJECTED_TOPIC:
+                return "rejected", decode_rejected(value).reason
+        for topic, value in sent:
+            if value is not None and topic in _SYNC:
+                outcome: str = _SYNC_CODEC.decode(value)[1]["cause"]["outcome"]
+                return outcome, None
+        forwarded = any(topic == MAIL_TOPIC for topic, _ in sent)
+        return "forwarded" if forwarded else "no_effect", None
+
+
+_SYNC: Final = frozenset(SYNC_TOPICS.values())
+_SYNC_CODEC: Final = Codec()
+
+
+def _by_kind(name: str) -> tuple[int, str]:
+    kind = name.partition(" ")[0]
+    return (KINDS.index(kind) if kind in KINDS else len(KINDS)), name

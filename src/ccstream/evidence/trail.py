@@ -1,0 +1,200 @@
+"""Every record about one entity that the input topics still hold, found without reading them all.
+
+An entity's events lie in one partition of each input topic, and letters to it in the same one of
+the mail topic. So of each topic one partition is read, from a given time on, by the broker's index
+of times. What a log-in has brought is with the identifier that it was of: the letters that handed
+its rows over name it, and its own partition is read too, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from confluent_kafka import Message
+from msgspec import Struct
+
+from ccstream.errors import StateError, TopicMismatchError, UndecodableError
+from ccstream.ops.broker import Broker
+from ccstream.ops.codecs import codec_of
+from ccstream.ops.reading import TopicReader
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import MAIL_TOPIC, topic_numbers
+from ccstream.wire.mail import HAND_OVER, HOPS_MAX, Mail, decode_mail
+from ccstream.wire.partition import partition_for
+
+__all__ = ["KEYS_MAX", "RECORDS_MAX", "Logged", "Trail", "find_trail"]
+
+KEYS_MAX: Final = 1_000
+"""Identifiers that are followed: a person has tens; more is a key that everybody shares."""
+
+RECORDS_MAX: Final = 500_000
+"""Records about one person that are held; the busiest customer of a year has some thousands."""
+
+
+class Logged(Struct, frozen=True):
+    """A record, the number of its topic, and the entity that it is to be folded for."""
+
+    entity: str
+    topic: int
+    message: Message
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """By append time; what a worker took in the same millisecond, nobody knows."""
+        return self.message.timestamp()[1], self.topic, self.message.offset() or 0
+
+
+class Trail(Struct, frozen=True):
+    """What was found.
+
+    ``handed_over`` are the identifiers whose rows came to the entity, in the order in which they
+    were found. ``gone`` are the topics of which the beginning has been deleted by retention,
+    ``since_ms`` is the time before which nothing was looked at, None if everything was.
+    """
+
+    key: str
+    partitions: int
+    records: dict[str, list[Logged]]
+    handed_over: tuple[str, ...]
+    gone: tuple[str, ...]
+    since_ms: int | None
+
+    def home(self, key: str) -> int:
+        """The partition where an entity lives."""
+        return partition_for(key.encode(), self.partitions)
+
+
+def find_trail(
+    settings: Settings, key: str, since_ms: int | None, progress: Callable[[str], None]
+) -> Trail:
+    """Find the records.
+
+    Args:
+        settings: which cluster.
+        key: the entity's, no alias.
+        since_ms: look at nothing that was appended before; None for all there is.
+        progress: called with a line before each partition is read.
+
+    Raises:
+        TopicMismatchError: the input topics are not there.
+        StateError: so many identifiers or records that it cannot be one person's.
+    """
+    cluster = Broker(settings).cluster()
+    numbers = topic_numbers(settings.channels_extra)
+    for topic in numbers:
+        if topic not in cluster.topics:
+            raise TopicMismatchError(
+                f"there is no topic {topic} at {settings.kafka.bootstrap}: has "
+                "`ccstream topics apply` been run?"
+            )
+    if cluster.embedded:
+        since_ms = None  # it finds no offset by its time
+    search = _Search(settings, cluster.topics[MAIL_TOPIC].partitions, since_ms, progress)
+    keys = [key]
+    fresh = [key]
+    for _ in range(HOPS_MAX + 1):
+        letters = search.letters(numbers[MAIL_TOPIC], fresh)
+        fresh = [one for one in dict.fromkeys(letters) if one not in keys]
+        keys += fresh
+        if len(keys) > KEYS_MAX:
+            raise StateError(
+                f"more than {KEYS_MAX:,} identifiers have handed their rows over to this key: it "
+                "is no person's, or give a later --since"
+            )
+        if not fresh:
+            break
+    for topic, number in numbers.items():
+        if topic != MAIL_TOPIC:
+            search.events(topic, number, keys)
+    for found in search.records.values():
+        found.sort(key=lambda one: one.order)
+    return Trail(
+        key, search.partitions, search.records, tuple(keys[1:]), tuple(search.gone), since_ms
+    )
+
+
+class _Search:
+    """One search: what is found, and where the logs begin."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        partitions: int,
+        since_ms: int | None,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._codec = codec_of(settings)
+        self._since_ms = since_ms
+        self._progress = progress
+        self._held = 0
+        self.partitions = partitions
+        self.records: dict[str, list[Logged]] = {}
+        self.gone: dict[str, None] = {}
+
+    def letters(self, number: int, keys: Iterable[str]) -> list[str]:
+        """Take the letters to these entities; whose rows were handed over in them."""
+        wanted = {key.encode(): key for key in keys}
+        senders = []
+        for message in self._read(MAIL_TOPIC, wanted):
+            entity = wanted[_key_of(message)]
+            mail = _mail(message)
+            if mail is None:
+                continue
+            self._take(entity, number, message)
+            if mail.kind == HAND_OVER:
+                try:
+                    senders.append(self._codec.decode_event(mail.value).subject)
+                except UndecodableError:
+                    continue
+        return senders
+
+    def events(self, topic: str, number: int, keys: Iterable[str]) -> None:
+        """Take the events of these entities on one channel."""
+        wanted = {key.encode(): key for key in keys}
+        for message in self._read(topic, wanted):
+            self._take(wanted[_key_of(message)], number, message)
+
+    def _take(self, entity: str, number: int, message: Message) -> None:
+        self._held += 1
+        if self._held > RECORDS_MAX:
+            raise StateError(
+                f"there are more than {RECORDS_MAX:,} records about this key; give a later --since"
+            )
+        self.records.setdefault(entity, []).append(Logged(entity, number, message))
+
+    def _read(self, topic: str, wanted: Mapping[bytes, str]) -> Iterable[Message]:
+        homes = sorted({partition_for(key, self.partitions) for key in wanted})
+        with TopicReader(self._settings, topic, "read_committed", self._progress) as reader:
+            starts = {}
+            for home in homes:
+                bounds = reader.bounds(home)
+                if bounds.first > 0:
+                    self.gone[topic] = None
+                first = bounds.first
+                if self._since_ms is not None:
+                    first = max(first, reader.offset_since(home, self._since_ms))
+                if first < bounds.end:
+                    starts[home] = first
+                    count = bounds.end - first
+                    self._progress(f"reading {topic}, partition {home}: {count:,} records")
+            if not starts:
+                return
+            for batch in reader.read(starts):
+                for message in batch:
+                    if _key_of(message) in wanted:
+                        yield message
+
+
+def _key_of(message: Message) -> bytes:
+    key: Any = message.key()
+    return key or b""
+
+
+def _mail(message: Message) -> Mail | None:
+    value: Any = message.value()
+    try:
+        return decode_mail(value)
+    except UndecodableError:
+        return None

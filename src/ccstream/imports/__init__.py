@@ -1,0 +1,1 @@
+"""Customers of other data bases, turned into events."""

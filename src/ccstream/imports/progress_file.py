@@ -1,0 +1,74 @@
+"""How far an import has come, in a small file, so that one that ended early goes on from there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from ccstream.errors import CustomerFileError
+
+__all__ = ["ProgressFile"]
+
+_FORMAT: Final = 1
+
+
+class _Stored(Struct, forbid_unknown_fields=True):
+    format: Literal[1]
+    file: str
+    map: str
+    rows: int
+
+
+class ProgressFile:
+    """Rows that Kafka has, counted in the order in which they are published.
+
+    Args:
+        path: the file; it need not be there.
+        file: the fingerprint of the customers' file.
+        map: that of the map.
+    """
+
+    def __init__(self, path: Path, file: str, map: str) -> None:  # noqa: A002 - what it is
+        self._path = path
+        self._file = file
+        self._map = map
+
+    def rows(self) -> int:
+        """How many are done; 0 if it is about another file or map.
+
+        Raises:
+            CustomerFileError: it is something else than such a file.
+        """
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return 0
+        except OSError as problem:
+            raise CustomerFileError(f"{self._path} cannot be read: {problem.strerror}") from None
+        try:
+            stored = msgspec.json.decode(content, type=_Stored)
+        except msgspec.DecodeError:
+            raise CustomerFileError(
+                f"{self._path} is no file of progress; give another one with --state"
+            ) from None
+        return stored.rows if (stored.file, stored.map) == (self._file, self._map) else 0
+
+    def note(self, rows: int) -> None:
+        """So many are done."""
+        content = msgspec.json.encode(_Stored(_FORMAT, self._file, self._map, rows))
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        try:
+            with fresh.open("wb") as opened:
+                opened.write(content)
+                opened.flush()
+                os.fsync(opened.fileno())
+            fresh.replace(self._path)
+        except OSError as problem:
+            raise CustomerFileError(
+                f"{self._path} cannot be written: {problem.strerror}; give another place with "
+                "--state"
+            ) from None

@@ -1,0 +1,175 @@
+"""The rows of a file between reading and publishing: each once, in order of time.
+
+A SQLite file in a folder of its own, which nobody else may read and which is gone at the end: an
+import is as large as its data base, and sorting needs all of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+from msgspec import Struct
+
+from ccstream.imports.facts import Facts
+
+__all__ = ["Claim", "Conflicts", "Staging"]
+
+SCHEMA: Final = """
+CREATE TABLE rows (
+    id INTEGER PRIMARY KEY,
+    time_ms INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    facts BLOB NOT NULL,
+    UNIQUE (key, digest)
+) STRICT;
+CREATE TABLE claims (                       -- which accounts rows say an identifier is of
+    identifier TEXT NOT NULL,
+    account TEXT NOT NULL,
+    time_ms INTEGER NOT NULL,
+    PRIMARY KEY (identifier, account)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE known (                        -- whose it is by what has been folded
+    identifier TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    time_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE unowned (identifier TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+"""
+
+_CLAIM: Final = """
+INSERT INTO claims VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET time_ms = max(time_ms, excluded.time_ms)
+"""
+
+_HOLDER: Final = """
+SELECT account FROM (
+    SELECT account, time_ms FROM claims WHERE identifier = ?1
+    UNION ALL SELECT account, time_ms FROM known WHERE identifier = ?1
+) ORDER BY time_ms DESC, account DESC LIMIT 1
+"""
+
+
+class Claim(Struct, frozen=True):
+    """An identifier's account, from that time on."""
+
+    account: str
+    time_ms: int
+
+
+class Conflicts(Struct, frozen=True):
+    """What contradicts itself: identifiers of several accounts, rows changed twice at one time.
+
+    ``too_many`` are identifiers of so many accounts that the worker will reject the next.
+    """
+
+    identifiers: int
+    rows: int
+    too_many: int
+
+
+class Staging:
+    """The file, open; use it as a context.
+
+    Args:
+        folder: where to make it; empty.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._base = sqlite3.connect(folder / "rows.sqlite", isolation_level=None)
+        self._base.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;"
+        )
+        self._base.executescript(SCHEMA)
+        self._base.execute("BEGIN")
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Facts).decode
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._base.close()
+
+    def add(self, facts: Facts) -> bool:
+        """Keep a row; False if the same row, by key and contents, is there already."""
+        done = self._base.execute(
+            "INSERT OR IGNORE INTO rows (time_ms, number, key, digest, facts) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (facts.time_ms, facts.number, facts.key, facts.digest, self._encode(facts)),
+        )
+        if not done.rowcount:
+            return False
+        self.rows += 1
+        if facts.account is None:
+            self._base.executemany(
+                "INSERT OR IGNORE INTO unowned VALUES (?)", [(one,) for one in facts.identifiers]
+            )
+        else:
+            self._base.executemany(
+                _CLAIM, [(one, facts.account, facts.time_ms) for one in facts.identifiers]
+            )
+        return True
+
+    def names(self, identifier: str) -> bool:
+        """Whether any row has the identifier."""
+        found = self._base.execute(
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM claims WHERE identifier = ?1) "
+            "OR EXISTS (SELECT 1 FROM unowned WHERE identifier = ?1)",
+            (identifier,),
+        )
+        return found.fetchone() is not None
+
+    def know(self, identifier: str, claim: Claim | None) -> None:
+        """Take in whose an identifier is by what has been folded; the last word counts."""
+        if claim is None:
+            self._base.execute("DELETE FROM known WHERE identifier = ?", (identifier,))
+        else:
+            self._base.execute(
+                "INSERT OR REPLACE INTO known VALUES (?, ?, ?)",
+                (identifier, claim.account, claim.time_ms),
+            )
+
+    def holder(self, identifier: str) -> str | None:
+        """The account that claimed an identifier last, by the file or by what has been folded."""
+        found = self._base.execute(_HOLDER, (identifier,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def linked_already(self, identifier: str, account: str) -> bool:
+        """Whether it is that account's by what has been folded."""
+        found = self._base.execute(
+            "SELECT 1 FROM known WHERE identifier = ? AND account = ?", (identifier, account)
+        )
+        return found.fetchone() is not None
+
+    def conflicts(self, accounts_max: int | None) -> Conflicts:
+        """Count what contradicts itself."""
+        counts = self._base.execute(
+            "SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE n > ?) FROM ("
+            "SELECT count(*) AS n FROM (SELECT identifier, account FROM claims "
+            "UNION SELECT identifier, account FROM known) GROUP BY identifier)",
+            (1 << 62 if accounts_max is None else accounts_max,),
+        ).fetchone()
+        rows = self._base.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM rows GROUP BY key, time_ms HAVING count(*) > 1)"
+        ).fetchone()
+        return Conflicts(counts[0], rows[0], counts[1])
+
+    def in_order(self, skip: int = 0) -> Iterator[Facts]:
+        """The rows by time, and those of one time as the file has them, from the ``skip``-th on."""
+        for (facts,) in self._base.execute(
+            "SELECT facts FROM rows ORDER BY time_ms, number LIMIT -1 OFFSET ?", (skip,)
+        ):
+            yield self._decode(facts)

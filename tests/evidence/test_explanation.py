@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from ccstream.domain.consent import Consents, StatedFlag, StatedQuietHours
+from ccstream.domain.events import QuietHours
+from ccstream.domain.profile import Profile, Statement
+from ccstream.evidence.explanation import Wanted
+from ccstream.evidence.views import origins, view
+
+
+def test_what_is_asked_is_a_name_or_how_it_begins() -> None:
+    wanted = Wanted(prefixes=("line tea", "consent email"))
+    assert wanted.has("line tea")
+    assert wanted.has("line tea (red)")
+    assert not wanted.has("line teapot")
+    assert wanted.has("consent email/newsletter 5f5f…")
+    assert not wanted.has("trait tea")
+    assert Wanted().has("anything at all")
+
+
+def test_a_profile_shows_its_values_and_names_the_events_that_stated_them() -> None:
+    stated = Statement("Lyon", "web", "shop", 5, "e1", verified=False)
+    withdrawn = Statement(None, "web", "shop", 6, "e2", verified=False)
+    states = {"profiles": Profile({"city": (stated,), "name": (withdrawn,)}), "carts": None}
+    assert view(states) == {"trait city": "Lyon"}
+    (origin,) = origins(states)["trait city"]
+    assert (origin.event_id, origin.channel, origin.occurred_at) == ("e1", "web", 5)
+
+
+def test_preferences_are_shown_as_people_say_them() -> None:
+    consents = Consents(
+        quiet_hours=StatedQuietHours(QuietHours(1_290, 480), 5, "e"),
+        objects_to_marketing=StatedFlag(value=True, stated_at=5, event_id="e"),
+    )
+    assert view({"consents": consents}) == {
+        "preference quiet_hours": "21:30-08:00",
+        "preference objects_to_marketing": "yes",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -74,6 +75,11 @@ class Gateway:
         path = path.replace("{key}", "customer:42")
         if path == "/v1/events":
             return await post(self.app, cloud_event(), **self.headers(role))
+        if path == "/v1/preferences/links":
+            link = {"subject": "customer:42", "contact_point": "5f" * 32}
+            about = {"contact_channel": "email", "purpose": "newsletter"}
+            body = json.dumps(link | about).encode()
+            return await call(self.app, method, path, body, self.headers(role))
         if path.endswith("/stream"):
             method = "HEAD"  # which ends
         return await call(self.app, method, path, headers=self.headers(role))

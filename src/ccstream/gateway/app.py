@@ -25,6 +25,7 @@ from ccstream.gateway.limits import Limiter
 from ccstream.gateway.openapi import Documents
 from ccstream.gateway.operations import Operations
 from ccstream.gateway.pages.demo import DemoPage
+from ccstream.gateway.preferences import Preferences
 from ccstream.gateway.probes import Probes
 from ccstream.gateway.problems import handlers
 from ccstream.gateway.signing import Signer
@@ -43,6 +44,7 @@ PARTS: Final[tuple[Callable[[Services], Part], ...]] = (
     Streams,
     Operations,
     DemoPage,
+    Preferences,
 )
 """The parts beside the probes and the document, which look at these."""
 

@@ -1,7 +1,9 @@
-"""Signs what clients carry for the gateway: positions and cursors.
+"""Signs what clients carry for the gateway: positions and cursors; seals what they may not read.
 
 HMAC-SHA-256 under ``gateway.signing_key``, so that any gateway takes what another one handed
-out, and nobody else can make one. A purpose is signed along: a position is no cursor.
+out, and nobody else can make one. A purpose is signed along: a position is no cursor. What is
+sealed (AES-SIV, RFC 5297, under a key derived from it) can besides be read by gateways alone,
+and of the same payload is the same text.
 """
 
 from __future__ import annotations
@@ -9,8 +11,11 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from hashlib import sha256
+from hashlib import sha256, sha512
 from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 __all__ = ["TEXT_CHARS_MAX", "Signer"]
 
@@ -30,6 +35,7 @@ class Signer:
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()
+        self._seal = AESSIV(hmac.digest(self._key, b"seal", sha512))
 
     def sign(self, purpose: str, payload: bytes) -> str:
         """The payload with its signature, as text that can stand in a URL."""
@@ -48,6 +54,21 @@ class Signer:
         if not hmac.compare_digest(signature, self._signature(purpose, payload)):
             return None
         return payload
+
+    def seal(self, purpose: str, payload: bytes) -> str:
+        """The payload as text that can stand in a URL and that only `unseal` reads."""
+        sealed = self._seal.encrypt(payload, [purpose.encode()])
+        return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+    def unseal(self, purpose: str, text: str) -> bytes | None:
+        """The payload of a text that `seal` made for this purpose; None for any other."""
+        if len(text) > TEXT_CHARS_MAX:
+            return None
+        try:
+            sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            return self._seal.decrypt(sealed, [purpose.encode()])
+        except (Base64Error, InvalidTag, ValueError):
+            return None
 
     def _signature(self, purpose: str, payload: bytes) -> bytes:
         message = purpose.encode() + b"\0" + payload

@@ -25,9 +25,14 @@ def read_text(name: str) -> str:
     return files("ccstream.gateway.pages").joinpath("static", name).read_text("utf-8")
 
 
-def page(html: str) -> Response:
-    """A page: its own scripts and styles only, in no frame, kept by no cache."""
-    return Response(html, media_type="text/html", headers={"Content-Security-Policy": POLICY})
+def page(html: str, *, status: int = 200, forms: bool = False) -> Response:
+    """A page: its own scripts and styles only, in no frame, kept by no cache.
+
+    ``forms`` lets it send forms, to where it came from.
+    """
+    policy = POLICY.replace("form-action 'none'", "form-action 'self'") if forms else POLICY
+    headers = {"Content-Security-Policy": policy}
+    return Response(html, status, media_type="text/html", headers=headers)
 
 
 def file_endpoint(path: str, name: str) -> Endpoint:

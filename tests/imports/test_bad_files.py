@@ -193,6 +193,12 @@ def test_a_number_of_two_accounts_is_a_conflict_and_of_five_too_many(stage: Stag
     assert stage(HEAD + five, CRM_MAP).report.conflicts.too_many == 1
 
 
+def test_a_subject_of_more_events_than_the_worker_remembers_is_counted(stage: Stage) -> None:
+    rows = "".join(row(updated=f"2020-05-01T10:00:{n:02}Z") for n in range(60))
+    assert stage(HEAD + rows, CRM_MAP).report.crowded == 1  # the account: two events a row
+    assert stage(HEAD + row() + row(id="c2"), CRM_MAP).report.crowded == 0
+
+
 def test_parquet_says_the_same_as_csv(stage: Stage, tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")

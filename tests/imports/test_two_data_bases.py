@@ -166,7 +166,6 @@ def test_a_card_without_a_number_finds_its_account_by_its_address(
     crm, loyalty, truth = write_files(tmp_path, 200)
     second = stage(loyalty, LOYALTY_MAP)
     unmatched = second.report.unmatched
-    second.plan.count(second.report, _rules())
     assert unmatched > 20  # nothing is known yet but what the file itself says
     fold = Fold()
     fold.take(events(stage(crm, CRM_MAP)))
@@ -175,12 +174,6 @@ def test_a_card_without_a_number_finds_its_account_by_its_address(
     found = {again.plan.account_of(facts) for facts in again.facts if facts.account is None}
     assert found - {None} <= set(truth.cards.values())
     assert len(found - {None}) >= unmatched - 5
-
-
-def _rules():  # type: ignore[no-untyped-def]
-    from tests.imports.conftest import RULES
-
-    return RULES
 
 
 def test_the_order_of_the_files_makes_no_difference_where_rows_name_their_account(

@@ -207,6 +207,7 @@ def _as_record(report: Report, published: int | None) -> dict[str, Any]:
             "rows": report.conflicts.rows,
             "too_many_accounts": report.conflicts.too_many,
         },
+        "crowded": report.crowded,
         "events": dict(report.events),
         "published": published,
     }
@@ -245,6 +246,11 @@ def _tell(report: Report) -> None:
             "conflicts too_many_accounts",
             report.conflicts.too_many,
             "identifiers of so many accounts that the worker takes them for shared",
+        ),
+        (
+            "crowded",
+            report.crowded,
+            "subjects of so many events that their earliest may be rejected (too_late)",
         ),
         *((f"events {kind}", count, "") for kind, count in sorted(report.events.items())),
     ]

@@ -25,15 +25,19 @@ from ccstream.wire.headers import time_text
 __all__ = ["Held", "as_page", "everything_held"]
 
 TITLES: Final[Mapping[str, str]] = {
-    "aliases": "Whose this identifier is",
-    "carts": "Basket",
+    "profiles": "Profile",
     "consents": "Consents and preferences",
     "orders": "Orders",
-    "profiles": "Profile",
-    "timers": "Reminders that are set",
+    "carts": "Basket",
     "touches": "When and where we met",
+    "timers": "Reminders that are set",
+    "aliases": "Whose this identifier is",
     "windows": "Ids of events, kept so that none counts twice",
 }
+"""The tables in the order of the page: what somebody asks for first, what is technical last."""
+
+TIMES: Final = frozenset({"floor", "horizon", "last_seen", "now", "since", "valid_until"})
+"""Fields that are times though they do not end in ``_at`` or ``_ms``."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -102,10 +106,9 @@ def _event(event: Event, appended_at: int) -> dict[str, Any]:
 def as_page(held: Held) -> str:
     """The same as a page of HTML that needs nothing else."""
     sections = [
-        _section(
-            TITLES.get(table, table), "".join(f"<article>{_value(row)}</article>" for row in rows)
-        )
-        for table, rows in held.rows.items()
+        _section(title, "".join(f"<article>{_value(row)}</article>" for row in held.rows[table]))
+        for table, title in TITLES.items()
+        if table in held.rows
     ]
     past = "" if held.complete else "<p>Events that are older than what is kept are not here.</p>"
     events = "".join(
@@ -134,18 +137,24 @@ def _section(title: str, body: str) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         rows = "".join(
-            f"<dt>{escape(str(name).replace('_', ' '))}</dt><dd>{_value(one)}</dd>"
+            f"<dt>{escape(str(name).replace('_', ' '))}</dt><dd>{_value(_timed(name, one))}</dd>"
             for name, one in value.items()
-            if one not in (None, "", [], {})
+            if one not in (None, "", [], {}) and name != "version"
         )
         return f"<dl>{rows}</dl>"
     if isinstance(value, list | tuple):
         return "<ul>" + "".join(f"<li>{_value(one)}</li>" for one in value) + "</ul>"
     if isinstance(value, bytes):
-        value = value.hex()
+        value = f"{len(value):,} bytes"  # the JSON has them
     if isinstance(value, bool):
         value = "yes" if value else "no"
     return escape(str(value))
+
+
+def _timed(name: str, value: Any) -> Any:
+    """A time as people read it."""
+    named = name in TIMES or name.endswith(("_at", "_ms"))
+    return time_text(value) if named and type(value) is int and value > 0 else value
 
 
 PAGE: Final = """\
@@ -162,11 +171,14 @@ body {{ font: 16px/1.5 system-ui, sans-serif; color: #1f2724; background: #f5f2e
 section, header {{ background: #fffdf9; border: 1px solid #ddd6c9; border-radius: 10px;
   padding: 1rem 1.25rem; margin-bottom: 1rem; }}
 h1 {{ font-size: 1.6rem; margin: 0 0 .25rem; }} h2 {{ font-size: 1.15rem; margin: 0 0 .5rem; }}
-dl {{ display: grid; grid-template-columns: minmax(7rem, 12rem) minmax(0, 1fr);
+dl {{ display: grid; grid-template-columns: minmax(0, 11rem) minmax(0, 1fr);
   gap: .2rem 1rem; margin: 0; }}
 dt {{ color: #5b645f; }} dd {{ margin: 0; }}
-dd dl {{ border-left: 2px solid #ddd6c9; padding-left: .75rem; }}
+dd:has(dl), dd:has(ul) {{ grid-column: 1 / -1; padding-left: .9rem;
+  border-left: 2px solid #ddd6c9; margin-bottom: .4rem; }}
 ul {{ margin: 0; padding-left: 1.1rem; }}
+dd ul {{ list-style: none; padding: 0; }} dd li + li {{ margin-top: .5rem; }}
+@media (max-width: 30rem) {{ dl {{ grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); }} }}
 article + article, details {{ border-top: 1px solid #ddd6c9; padding: .5rem 0; }}
 summary {{ cursor: pointer; }}
 </style>

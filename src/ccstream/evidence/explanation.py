@@ -137,7 +137,7 @@ def explain(
         events=tuple(event for event in events if event is not None),
         unfound=tuple(_unfound(origins(states), seen, wanted, mask)),
         replayed_otherwise=tuple(differing),
-        notes=tuple(_notes(trail.gone, since_ms, differing, told.unreadable)),
+        notes=tuple(_notes(trail.gone, trail.since_ms, differing, told.unreadable)),
         known=found.known or bool(told.steps),
     )
 

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from ccstream.domain.events import Event
 from ccstream.domain.identifiers import IdentifierRules
+from ccstream.domain.limits import WINDOW_IDS_MIN
 from ccstream.imports.facts import REJECTIONS, Facts, Problem, Reader
 from ccstream.imports.mapping import ImportMap
 from ccstream.imports.row_events import events_of
@@ -38,6 +39,8 @@ class Report(Struct, kw_only=True):
         unmatched: rows whose account nobody knows; they stay with their own identifier.
         links_known: links that are known already, from an earlier import or a log-in.
         conflicts: what contradicts itself.
+        crowded: subjects with more events than the worker remembers of those that came late: of
+            these the earliest of another file, or of another time, are rejected (``too_late``).
         events: events by their type.
     """
 
@@ -50,6 +53,7 @@ class Report(Struct, kw_only=True):
     unmatched: int = 0
     links_known: int = 0
     conflicts: Conflicts = Conflicts(0, 0, 0)
+    crowded: int = 0
     events: Counter[str] = field(default_factory=Counter)
 
 
@@ -96,6 +100,8 @@ class Plan:
                     self._staging.linked_already(one, account) for one in facts.identifiers
                 )
             report.events.update(type(event).__name__ for event in events)
+            self._staging.count_events(event.subject for event in events)
+        report.crowded = self._staging.crowded(WINDOW_IDS_MIN)
         report.conflicts = self._staging.conflicts(rules.accounts_max.get("personal"))
 
 

@@ -7,7 +7,7 @@ import is as large as its data base, and sorting needs all of it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -41,11 +41,16 @@ CREATE TABLE known (                        -- whose it is by what has been fold
     time_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE unowned (identifier TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE subjects (subject TEXT PRIMARY KEY, events INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 _CLAIM: Final = """
 INSERT INTO claims VALUES (?, ?, ?)
 ON CONFLICT DO UPDATE SET time_ms = max(time_ms, excluded.time_ms)
+"""
+
+_COUNT: Final = """
+INSERT INTO subjects VALUES (?, 1) ON CONFLICT DO UPDATE SET events = events + 1
 """
 
 _HOLDER: Final = """
@@ -166,6 +171,15 @@ class Staging:
             "SELECT count(*) FROM (SELECT 1 FROM rows GROUP BY key, time_ms HAVING count(*) > 1)"
         ).fetchone()
         return Conflicts(counts[0], rows[0], counts[1])
+
+    def count_events(self, subjects: Iterable[str]) -> None:
+        """Count an event of each of these."""
+        self._base.executemany(_COUNT, [(subject,) for subject in subjects])
+
+    def crowded(self, events: int) -> int:
+        """How many subjects have more events than that."""
+        found = self._base.execute("SELECT count(*) FROM subjects WHERE events > ?", (events,))
+        return int(found.fetchone()[0])
 
     def in_order(self, skip: int = 0) -> Iterator[Facts]:
         """The rows by time, and those of one time as the file has them, from the ``skip``-th on."""

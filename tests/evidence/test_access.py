@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ccstream.evidence.access import TITLES, Held, as_page
+from ccstream.wire.catalogue import TABLES
+
+STATEMENT = {"value": "<script>Lyon</script>", "occurred_at": 1_588_327_200_000, "verified": False}
+
+
+def held(**more: Any) -> Held:
+    rows: dict[str, Any] = {
+        "windows": [{"key": "customer:42", "version": 7, "ids": b"12345"}],
+        "profiles": [
+            {"key": "customer:42", "traits": [{"name": "city", "statements": [STATEMENT]}]}
+        ],
+    }
+    event = {"type": "ProfileUpdated", "occurred_at": "2020-05-01T10:00:00.000Z", "channel": "web"}
+    fields: dict[str, Any] = {
+        "key": "customer:42",
+        "identifiers": ("visitor:9f3c",),
+        "made_at": "2026-11-27T05:00:00.000Z",
+        "rows": rows,
+        "events": (event,),
+        "rejected": (),
+        "complete": False,
+        "known": True,
+        **more,
+    }
+    return Held(**fields)
+
+
+def test_the_page_tells_all_in_words_and_runs_nothing() -> None:
+    page = as_page(held())
+    assert "&lt;script&gt;Lyon" in page and "<script" not in page
+    assert "2020-05-01T10:00:00.000Z" in page and "1588327200000" not in page
+    assert "visitor:9f3c" in page and "5 bytes" in page
+    assert page.index("Profile</h2>") < page.index("Ids of events")
+    assert "older than what is kept" in page
+    assert "older than what is kept" not in as_page(held(complete=True))
+
+
+def test_every_table_has_a_title() -> None:
+    assert TITLES.keys() == set(TABLES)
+
+
+def test_what_was_rejected_is_on_the_page() -> None:
+    letter = {"place": "3@17", "reason": "too_late", "event": "CartItemAdded"}
+    assert "too_late" in as_page(held(rejected=(letter,)))

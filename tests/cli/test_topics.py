@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+import yaml
 
 from ccstream.wire import catalogue
 from tests.cli.conftest import Ended
@@ -35,6 +36,18 @@ def test_no_broker_is_one_sentence_and_exit_code_3(
     assert ended.code == 3
     assert len(ended.err.splitlines()) == 1
     assert "127.0.0.1:1" in ended.err
+
+
+def test_topics_and_users_for_strimzi_are_printed_without_a_cluster(ccstream: Run) -> None:
+    ended = ccstream("topics", "strimzi", "--cluster", "blue", "--partitions", "6")
+    assert ended.code == 0
+    made = list(yaml.safe_load_all(ended.out))
+    topics = [one for one in made if one["kind"] == "KafkaTopic"]
+    assert len(topics) == len(catalogue.topics("ccstream"))
+    assert {one["spec"]["partitions"] for one in topics} == {1, 6}
+    users = ccstream("topics", "strimzi", "--only", "users", "--authentication", "tls")
+    assert {one["kind"] for one in yaml.safe_load_all(users.out)} == {"KafkaUser"}
+    assert len(topics) + users.out.count("kind: KafkaUser") == len(made)
 
 
 @pytest.mark.realkafka

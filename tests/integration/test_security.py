@@ -364,7 +364,7 @@ def test_the_doctor_knows_a_workers_user_from_one_that_lacks_its_rights(
     assert well.state == "ok", well.found
     (lacking,) = worker_rights(users["web"], Broker(users["web"]))
     assert lacking.state == "warn"
-    assert "of a worker's rights on topics" in lacking.found
+    assert "of a worker's rights, " in lacking.found
 
 
 def test_kafka_refuses_the_admins_work_to_every_role(users: dict[str, Settings]) -> None:

@@ -3,10 +3,9 @@ from __future__ import annotations
 import shlex
 
 import pytest
-import yaml
 
 from ccstream.errors import SettingsError
-from ccstream.ops.acls import ROLES, Right, as_commands, as_strimzi_user, rights
+from ccstream.ops.acls import ROLES, Right, as_commands, rights
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
 from ccstream.wire.catalogue import SIGNALS_TOPIC, SYNC_TOPICS
@@ -88,24 +87,3 @@ def test_the_commands_name_user_operation_resource_and_pattern() -> None:
         *("--transactional-id", "shop.", "--resource-pattern-type", "prefixed"),
     ]
     assert all("prefixed" not in one for one in commands[:-1])
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_a_user_for_strimzi_has_the_same_rights(role: str) -> None:
-    granted = rights(role, SETTINGS)
-    made = yaml.safe_load(as_strimzi_user(granted, "ccstream-web", "blue"))
-    assert made["kind"] == "KafkaUser"
-    assert made["metadata"] == {
-        "name": "ccstream-web",
-        "labels": {"strimzi.io/cluster": "blue"},
-    }
-    kinds = {"topic": "topic", "group": "group", "transactionalId": "transactional_id"}
-    assert granted == tuple(
-        Right(
-            resource=kinds[one["resource"]["type"]],  # type: ignore[arg-type]
-            name=one["resource"]["name"],
-            pattern=one["resource"]["patternType"],
-            operations=tuple(one["operations"]),
-        )
-        for one in made["spec"]["authorization"]["acls"]
-    )

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.errors import BrokerRefusedError
 from ccstream.ops import doctor
 from ccstream.ops.broker import Broker, Cluster
 from ccstream.ops.doctor import PROBE_TOPIC, Finding, examine
+from ccstream.ops.doctor_keys import keys
+from ccstream.ops.doctor_producers import RECORDS_MAX, Sample, judged
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import apply, survey
+from ccstream.wire.partition import partition_for
+from tests.support.certificates import Authority
+from tests.support.produce import Sent, produce
 from tests.support.waiting import eventually
 
 
@@ -96,6 +103,112 @@ def test_a_registry_without_our_schemas_is_a_failure_with_what_to_do() -> None:
         registry__url="mock://doctor", kafka__bootstrap="127.0.0.1:1", kafka__connect_timeout_ms=100
     )
     assert "ccstream schemas register" in said(found, "schemas", "fail")
+
+
+def test_it_says_what_is_installed() -> None:
+    found = findings(kafka__bootstrap="127.0.0.1:1", kafka__connect_timeout_ms=100)
+    assert "confluent-kafka" in said(found, "versions", "ok")
+
+
+def test_what_it_does_not_know_of_itself_is_asked_of_others() -> None:
+    def load() -> Settings:
+        return Settings.load(kafka__bootstrap="127.0.0.1:1", kafka__connect_timeout_ms=100)
+
+    other = Finding("other", "ok", "looked at")
+    assert other in list(examine(load, [lambda settings: iter([other])]))
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[str]:
+    """One of this module's own: what is in its inputs is what these tests put there."""
+    with EmbeddedKafka() as broker:
+        yield broker.bootstrap
+
+
+def test_where_nobody_has_published_there_is_nothing_to_say_of_producers(embedded: str) -> None:
+    found = findings(kafka__bootstrap=embedded, kafka__partitions=4)
+    assert "no channel has published" in said(found, "producers", "ok")
+
+
+def test_a_producer_with_another_partitioner_is_told_by_its_newest_records(embedded: str) -> None:
+    topic = "channel.till.events.v1"
+    settings = {
+        "kafka__bootstrap": embedded,
+        "kafka__partitions": 4,
+        "channels_extra": ("till", "quiet"),
+    }
+    keys = [f"customer:{number}".encode() for number in range(60)]
+    Broker(Settings.load(**settings)).mention(topic)
+    produce(embedded, [Sent(topic, key, b"old", partition=0) for key in keys])
+    produce(embedded, [Sent(topic, key, b"x") for key in keys for _ in range(8)])
+    assert "records of 1 channel(s) are where" in said(findings(**settings), "producers", "ok")
+    produce(
+        embedded,
+        [Sent(topic, key, b"x", partition=(partition_for(key, 4) + 1) % 4) for key in keys[:3]],
+    )
+    told = said(findings(**settings), "producers", "warn")
+    assert told.startswith(f"3 of the newest {4 * RECORDS_MAX} records of {topic}")
+    assert "set partitioner=murmur2_random there" in told
+    assert "customer:" not in told
+
+
+def test_each_channel_with_strays_has_a_line() -> None:
+    found = list(judged({"a": Sample(9, 1), "b": Sample(9, 0), "c": Sample(9, 9)}))
+    assert [one.state for one in found] == ["warn", "warn"]
+    assert [one.found.split()[0] for one in found] == ["1", "9"]
+
+
+def test_a_certificate_is_good_until_it_ends_and_soon_is_worth_a_word(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+
+    def look(lasts: timedelta, now: datetime | None = None) -> list[Finding]:
+        signed = authority.sign("client", lasts=lasts)
+        settings = Settings.load(
+            kafka__security_protocol="SSL",
+            kafka__ssl_certificate_file=signed.certificate,
+            kafka__ssl_key_file=signed.key,
+        )
+        return list(keys(settings, now))
+
+    assert "is good until" in said(look(timedelta(days=90)), "keys", "ok")
+    assert "renew it" in said(look(timedelta(days=5)), "keys", "warn")
+    assert "ended on" in said(look(timedelta(days=-1)), "keys", "fail")
+    years_ago = datetime.now(UTC) - timedelta(days=900)
+    assert "begins on" in said(look(timedelta(days=90), years_ago), "keys", "fail")
+
+
+def test_a_key_that_is_not_that_of_the_certificate_is_a_failure(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    one, other = authority.sign("one"), authority.sign("other", password="of the key")
+    for key, password in ((other.key, "of the key"), (other.key, None)):
+        settings = Settings.load(
+            gateway__tls_certificate_file=one.certificate,
+            gateway__tls_key_file=key,
+            gateway__tls_key_password=password,
+        )
+        assert "cannot be used together" in said(list(keys(settings)), "keys", "fail")
+    settings = Settings.load(
+        gateway__tls_certificate_file=other.certificate,
+        gateway__tls_key_file=other.key,
+        gateway__tls_key_password="of the key",
+    )
+    assert "gateway.tls_certificate_file is good until" in said(
+        list(keys(settings)), "keys", "warn"
+    )
+
+
+def test_the_brokers_authority_is_looked_at_and_has_to_be_pem(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    protocol = {"kafka__security_protocol": "SSL"}
+    settings = Settings.load(kafka__ssl_ca_file=authority.file, **protocol)
+    assert "kafka.ssl_ca_file is good until" in said(list(keys(settings)), "keys", "warn")
+    authority.file.write_text("not PEM")
+    assert "cannot be read" in said(list(keys(settings)), "keys", "fail")
+
+
+def test_a_gateway_that_asks_who_calls_needs_a_signing_key() -> None:
+    settings = Settings.load(gateway__auth="required")
+    assert "openssl rand -hex 32" in said(list(keys(settings)), "keys", "fail")
 
 
 def test_an_address_that_the_broker_gives_and_nobody_can_reach_is_told() -> None:

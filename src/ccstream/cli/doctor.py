@@ -13,7 +13,9 @@ app = typer.Typer()
 
 @app.command()
 def doctor(bootstrap: Bootstrap = None, app_id: AppId = None, json: Json = False) -> int:
-    """Check settings, schemas, brokers, topics and clocks, and say what to do.
+    """Check settings, keys, schemas, brokers, topics, rights, producers and clocks.
+
+    What is not well comes with what to do.
 
     Each line is ok, warn (it works, and you should know) or fail. Exit code 1 if one fails.
     To measure the broker's clock it makes a topic `ccstream.doctor.…`, writes two records
@@ -24,12 +26,15 @@ def doctor(bootstrap: Bootstrap = None, app_id: AppId = None, json: Json = False
         ccstream doctor --bootstrap kafka:9092
     """
     from ccstream.cli.console import data, say, table
+    from ccstream.gateway.doctor import gateway_keys
     from ccstream.ops.doctor import examine
     from ccstream.ops.settings import Settings
 
     findings = []
-    say("looking at settings, schemas, brokers, topics and clocks …")
-    for finding in examine(lambda: Settings.load(kafka__bootstrap=bootstrap, app_id=app_id)):
+    say("looking at settings, keys, schemas, brokers, topics, rights, producers and clocks …")
+    for finding in examine(
+        lambda: Settings.load(kafka__bootstrap=bootstrap, app_id=app_id), (gateway_keys,)
+    ):
         findings.append(finding)
         if json:
             data(finding)

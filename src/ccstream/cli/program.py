@@ -54,7 +54,10 @@ COMMANDS: Final[dict[str, Command]] = {
     "heartbeat": Command(
         "ccstream.cli.heartbeat", "Show, day and night, that events come through."
     ),
-    "doctor": Command("ccstream.cli.doctor", "Check brokers, topics, clocks and settings."),
+    "doctor": Command(
+        "ccstream.cli.doctor",
+        "Check settings, keys, brokers, topics, rights, producers and clocks.",
+    ),
     "dataset": Command("ccstream.cli.dataset", "Play public retail data through it.", group=True),
     "devkit": Command("ccstream.cli.devkit", "Start a Kafka to try things on.", group=True),
 }

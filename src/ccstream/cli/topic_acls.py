@@ -66,9 +66,10 @@ def acls(
         ccstream topics acls --role worker --format strimzi --cluster my-cluster
     """
     from ccstream.cli.console import data, line, say
-    from ccstream.ops.acls import as_commands, as_strimzi_user, rights
+    from ccstream.ops.acls import as_commands, rights
     from ccstream.ops.broker import Broker
     from ccstream.ops.settings import Settings
+    from ccstream.ops.strimzi import as_strimzi_user
 
     settings = Settings.load(app_id=app_id, kafka__bootstrap=bootstrap)
     granted = rights(role, settings, channel or ())

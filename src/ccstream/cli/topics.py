@@ -9,6 +9,7 @@ import typer
 
 from ccstream.cli.options import AppId, Bootstrap, Json
 from ccstream.cli.topic_acls import acls
+from ccstream.cli.topic_strimzi import strimzi
 
 if TYPE_CHECKING:
     from ccstream.ops.broker import Broker
@@ -18,6 +19,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Plan and make the topics, as the catalogue has them.")
 app.command("acls")(acls)
+app.command("strimzi")(strimzi)
 
 Partitions = Annotated[
     int | None, typer.Option(help="Partitions of every topic, if not as configured.")

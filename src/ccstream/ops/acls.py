@@ -2,8 +2,8 @@
 
 A *channel* publishes to its own topic. A *subscriber* reads sync topics and signals. A *worker*
 folds: it reads inputs, mail and changelogs, and writes all but inputs. A *gateway* publishes for
-all channels and reads what a subscriber does. `rights` says what a role needs; how that is written
-for whoever grants it is here, too.
+all channels and reads what a subscriber does. `rights` says what a role needs; how Kafka's own tool
+grants that is here, too, how Strimzi does in the module `strimzi`.
 
 Kafka's own implications are used: who may read, write or change a topic may also see it, and
 who may write to any topic may do so idempotently.
@@ -14,26 +14,23 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from ccstream.errors import SettingsError
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
-from ccstream.ops.yaml_text import yaml_text
 from ccstream.wire.catalogue import changelog_topic, channel_of
 from ccstream.wire.topics import TopicSpec
 
-__all__ = ["ROLES", "Resource", "Right", "as_commands", "as_strimzi_user", "rights"]
+__all__ = ["ROLES", "Resource", "Right", "as_commands", "rights"]
 
 Resource = Literal["topic", "group", "transactional_id"]
 Pattern = Literal["literal", "prefix"]
 
 READ_BY_APPS: Final = ("sync", "signals")
 """Kinds of topics that are published for others."""
-
-STRIMZI_API: Final = "kafka.strimzi.io/v1"
 
 
 class Right(Struct, frozen=True, kw_only=True, order=True):
@@ -153,30 +150,3 @@ def as_commands(granted: Iterable[Right], user: str, bootstrap: str) -> list[str
         )
         for right in granted
     ]
-
-
-def as_strimzi_user(granted: Iterable[Right], user: str, cluster: str) -> str:
-    """A ``KafkaUser`` of Strimzi's, which makes the user with a password as well."""
-    kind = {"topic": "topic", "group": "group", "transactional_id": "transactionalId"}
-    acls: list[dict[str, Any]] = [
-        {
-            "resource": {
-                "type": kind[right.resource],
-                "name": right.name,
-                "patternType": right.pattern,
-            },
-            "operations": list(right.operations),
-        }
-        for right in granted
-    ]
-    return yaml_text(
-        {
-            "apiVersion": STRIMZI_API,
-            "kind": "KafkaUser",
-            "metadata": {"name": user, "labels": {"strimzi.io/cluster": cluster}},
-            "spec": {
-                "authentication": {"type": "scram-sha-512"},
-                "authorization": {"type": "simple", "acls": acls},
-            },
-        }
-    )

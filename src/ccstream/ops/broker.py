@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -22,10 +22,12 @@ from confluent_kafka.admin import (
     ConfigResource,
     ConfigSource,
     NewTopic,
+    OffsetSpec,
     ResourcePatternType,
     ResourceType,
 )
 from msgspec import Struct
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from ccstream.errors import AccessDeniedError, BrokerRefusedError, BrokerUnavailableError
 from ccstream.ops.kafka_config import admin_config
@@ -59,6 +61,11 @@ _ACL_PATTERNS: Final = {
     "prefix": ResourcePatternType.PREFIXED,
 }
 
+COORDINATOR_LOOK_SECONDS: Final = 0.2
+COORDINATOR_SECONDS_MAX: Final = 10.0
+"""A cluster makes the topic of its groups when the first is asked about, and says meanwhile that
+nobody coordinates that group."""
+
 AWAY: Final = frozenset(
     {
         *(KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT),
@@ -66,6 +73,14 @@ AWAY: Final = frozenset(
         *(KafkaError.REQUEST_TIMED_OUT, KafkaError.BROKER_NOT_AVAILABLE),
     }
 )
+
+
+def _without_coordinator(problem: BaseException) -> bool:
+    return isinstance(problem, KafkaException) and problem.args[0].code() in {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
 
 
 class Topic(Struct, frozen=True, kw_only=True):
@@ -212,6 +227,52 @@ class Broker:
                 name for name, operation in _ACL_OPERATIONS.items() if operation in allowed
             )
         return found
+
+    def group_operations(self, group: str) -> frozenset[str]:
+        """What this user may do with a consumer group, whether there is one yet or not."""
+        try:
+            told = self._described_group(group).authorized_operations
+        except KafkaException as problem:
+            if problem.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                return frozenset()
+            raise broker_error(problem, f"ask about the group {group}") from None
+        allowed = set(told or ())
+        return frozenset(
+            name for name, operation in _ACL_OPERATIONS.items() if operation in allowed
+        )
+
+    @retry(
+        retry=retry_if_exception(_without_coordinator),
+        wait=wait_fixed(COORDINATOR_LOOK_SECONDS),
+        stop=stop_after_delay(COORDINATOR_SECONDS_MAX),
+        reraise=True,
+    )
+    def _described_group(self, group: str) -> Any:
+        (future,) = self._admin.describe_consumer_groups(
+            [group], include_authorized_operations=True, request_timeout=REQUEST_SECONDS_MAX
+        ).values()
+        return _result(future)
+
+    def bounds(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, int]]:
+        """By topic and partition the first offset that is still there, and the next to come."""
+        asked = [TopicPartition(topic, partition) for topic, partition in places]
+        firsts = self._offsets(asked, OffsetSpec.earliest())
+        ends = self._offsets(asked, OffsetSpec.latest())
+        return {place: (firsts[place], ends[place]) for place in firsts}
+
+    def _offsets(self, asked: list[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:
+        if not asked:
+            return {}
+        futures = self._admin.list_offsets(
+            dict.fromkeys(asked, spec), request_timeout=REQUEST_SECONDS_MAX
+        )
+        try:
+            return {
+                (place.topic, place.partition): _result(future).offset
+                for place, future in futures.items()
+            }
+        except KafkaException as problem:
+            raise broker_error(problem, "ask where topics begin and end") from None
 
     def grant(self, user: str, rights: Iterable[Right]) -> None:
         """Give a user rights, from wherever it comes; to do it again changes nothing."""

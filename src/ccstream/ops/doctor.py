@@ -7,10 +7,12 @@ that is made for it and deleted again, as a broker tells its time in no other wa
 
 from __future__ import annotations
 
+import platform
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Final
 from zlib import crc32
@@ -20,6 +22,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, libve
 from ccstream import __version__
 from ccstream.errors import CcstreamError, DeliveryError, TopicMismatchError
 from ccstream.ops.broker import Broker, Cluster
+from ccstream.ops.doctor_keys import keys
+from ccstream.ops.doctor_producers import producers
 from ccstream.ops.doctor_rights import worker_rights
 from ccstream.ops.finding import Finding, State
 from ccstream.ops.kafka_config import TRANSACTION_TIMEOUT_MS, producer_config
@@ -30,7 +34,7 @@ from ccstream.ops.topics import Plan, survey
 from ccstream.wire import primitives
 from ccstream.wire.schemas import default_schemas
 
-__all__ = ["Finding", "State", "examine"]
+__all__ = ["Check", "Finding", "State", "examine"]
 
 REPLICATION_FACTOR_SAFE: Final = 3
 """With three copies one broker may be away while another is restarted."""
@@ -53,11 +57,15 @@ VERSION_SIGNS: Final = (
 """Since Kafka 4 no setting names the version; these came with it."""
 
 
-def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def examine(load: Callable[[], Settings], more: Iterable[Check] = ()) -> Iterator[Finding]:
     """Every finding, as it is made; what cannot be looked at is left out.
 
     Args:
         load: reads the settings; that it cannot is a finding.
+        more: looked at as well, of parts that are not known here.
     """
     try:
         settings = load()
@@ -65,8 +73,11 @@ def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
         yield Finding("settings", "fail", str(problem), "docs/configuration.md lists all settings")
         return
     yield from _settings(settings)
+    yield _versions()
     yield _hot_path()
     yield _store(settings)
+    for check in (keys, *more):
+        yield from check(settings)
     yield from _schemas(settings)
     broker = Broker(settings)
     try:
@@ -80,6 +91,7 @@ def examine(load: Callable[[], Settings]) -> Iterator[Finding]:
     else:
         yield from _guarded("brokers", lambda: _broker_settings(settings, cluster, broker))
     yield from _guarded("topics", lambda: _topics(settings, cluster, broker))
+    yield from _guarded("producers", lambda: producers(settings, cluster, broker))
     if not cluster.embedded:
         yield from _guarded("rights", lambda: worker_rights(settings, broker))
         yield from _guarded("clock", lambda: _clock(settings, broker))
@@ -108,6 +120,13 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             "kafka.security_protocol is PLAINTEXT, and the brokers are on other machines",
             "customers' data crosses the network unencrypted: use SASL_SSL or SSL",
         )
+
+
+def _versions() -> Finding:
+    """What is installed, for whoever is asked for help."""
+    parts = ("aiokafka", "confluent-kafka", "fastavro", "faust-streaming")
+    found = ", ".join(f"{name} {version(name)}" for name in parts)
+    return Finding("versions", "ok", f"Python {platform.python_version()}, {found}")
 
 
 def _hot_path() -> Finding:

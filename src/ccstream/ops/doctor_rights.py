@@ -15,7 +15,8 @@ __all__ = ["worker_rights"]
 def worker_rights(settings: Settings, broker: Broker) -> Iterator[Finding]:
     """One line. Topics that are not there are another check's.
 
-    A cluster that has no authorizer lets everybody do everything, and says so.
+    A cluster that has no authorizer lets everybody do everything, and says so. Rights on
+    transactional ids are not looked at: a broker tells of them only whoever uses one.
     """
     needed = {
         right.name: right.operations
@@ -29,16 +30,19 @@ def worker_rights(settings: Settings, broker: Broker) -> Iterator[Finding]:
         for operation in needed[topic]
         if operation not in operations
     ]
+    if "Read" not in broker.group_operations(settings.app_id):
+        lacking.append((f"the group {settings.app_id}", "Read"))
     if not lacking:
         yield Finding(
-            "rights", "ok", f"this user may do on {len(allowed)} topics what a worker must"
+            "rights",
+            "ok",
+            f"this user may do on {len(allowed)} topics and the group what a worker must",
         )
         return
     topic, operation = lacking[0]
     yield Finding(
         "rights",
         "warn",
-        f"this user lacks {len(lacking)} of a worker's rights on topics, {operation} on {topic} "
-        "for one",
+        f"this user lacks {len(lacking)} of a worker's rights, {operation} on {topic} for one",
         "grant what `ccstream topics acls --role worker` lists, unless no worker runs as this user",
     )

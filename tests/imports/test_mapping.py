@@ -8,6 +8,7 @@ from ccstream.errors import RulesError
 from ccstream.imports.mapping import read_map
 from ccstream.ops.identity_rules import load_identifier_rules
 from tests.imports.customer_files import CRM_MAP, LOYALTY_MAP
+from tests.support.source import ROOT
 
 RULES = load_identifier_rules(None)
 
@@ -59,3 +60,11 @@ def test_a_map_that_is_about_nobody_is_refused(tmp_path: Path) -> None:
         read_map(path, RULES)
     with pytest.raises(RulesError, match="cannot be read"):
         read_map(tmp_path / "nowhere.toml", RULES)
+
+
+def test_the_map_on_the_page_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
+    path = tmp_path / "map.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    made, _ = read_map(path, RULES)
+    assert made.subject is not None and made.consent[0].unasked == ("0",)

@@ -123,6 +123,9 @@ def test_a_line_is_explained_by_the_very_events_that_led_to_it(
     assert found["events"][1]["changes"][0]["rule"].endswith("cart_merge = join")
     assert visitor not in json.dumps(found)
 
+    by_alias = explained(ask, visitor, "--line", "tea", wanted=lambda f: bool(f["events"]))
+    assert by_alias["redirects"] == [visitor]
+    assert f'"{account}"' not in json.dumps(by_alias)
     shown = explained(ask, visitor, "--merge", "--show-values", wanted=lambda f: bool(f["events"]))
     assert shown["key"] == account and shown["redirects"] == [visitor]
     (link,) = shown["events"]

@@ -128,10 +128,10 @@ def explain(
         if wanted.has(name) and stored.get(name) != told.shown.get(name)
     )
     return Explanation(
-        key=found.key,
+        key=mask.key(found.key),
         asked=key,
         partition=found.partition,
-        redirects=found.redirects,
+        redirects=tuple(map(mask.key, found.redirects)),
         identifiers=tuple(map(mask.key, trail.handed_over)),
         shown={name: mask.value(name, value) for name, value in stored.items() if wanted.has(name)},
         events=tuple(event for event in events if event is not None),

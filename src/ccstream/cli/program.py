@@ -58,6 +58,9 @@ COMMANDS: Final[dict[str, Command]] = {
         "ccstream.cli.doctor",
         "Check settings, keys, brokers, topics, rights, producers and clocks.",
     ),
+    "capacity": Command(
+        "ccstream.cli.capacity", "Reckon what a load takes, from what was measured."
+    ),
     "dataset": Command("ccstream.cli.dataset", "Play public retail data through it.", group=True),
     "devkit": Command("ccstream.cli.devkit", "Start a Kafka to try things on.", group=True),
 }

@@ -151,7 +151,11 @@ class GroupSettings(Section):
         description="Silence after which a worker is dead.",
     )
     heartbeat_interval_ms: int = Field(
-        default=3_000, ge=100, le=10 * MINUTE_MS, description="Between two signs of life."
+        default=1_000,
+        ge=100,
+        le=10 * MINUTE_MS,
+        description="Between two signs of life. Members hear of a rebalance by the answer, so that "
+        "nobody folds for up to as long.",
     )
     rebalance_timeout_ms: int = Field(
         default=10_000,

@@ -102,6 +102,12 @@ def test_a_paused_partition_is_not_one_that_is_served() -> None:
     assert found.level == "bad"
 
 
+def test_a_worker_that_hangs_is_told_of_though_its_lag_stands_still() -> None:
+    found = of(looked(sighting(lag_seconds={0: 0, 1: 0}, step_seconds=31)))
+    assert found.level == "bad"
+    assert "Worker a:1 hangs: at one step for 31 s." in words(found)
+
+
 @pytest.mark.parametrize(("seconds", "level"), [(0.9, "ok"), (1.1, "warn"), (61, "bad")])
 def test_lag_is_judged_by_its_seconds(seconds: float, level: str) -> None:
     assert of(looked(sighting(lag_seconds={0: seconds, 1: 0}))).level == level

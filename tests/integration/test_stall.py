@@ -51,6 +51,7 @@ def test_a_fold_that_hangs_ends_the_worker_with_its_place(embedded_kafka: str, u
     with worker(app, program=HANGS, **QUICK) as one:
         publish(app.kafka.bootstrap, [added(1, subject, sku="hang"), added(2, subject)])
         started = time.monotonic()
+        wait_until(lambda: one.metric("ccstream_step_seconds") > 1, 10)  # its own gauges stand
         assert one.wait_ended(60) == ExitStatus.STALLED, one.log[-3000:]
         assert time.monotonic() - started > 1.5
         (line,) = [line for line in one.log.splitlines() if '"worker ended"' in line]

@@ -31,6 +31,13 @@ def test_a_counted_chunk_is_what_prometheus_reads(metrics: Metrics) -> None:
     assert found[key] == 7001
 
 
+def test_what_is_watched_is_looked_at_whenever_somebody_asks(metrics: Metrics) -> None:
+    seen = iter((1.5, 2.5))
+    metrics.watch("ccstream_step_seconds", lambda: next(seen))
+    assert scrape(metrics)["ccstream_step_seconds", ()] == 1.5
+    assert scrape(metrics)["ccstream_step_seconds", ()] == 2.5
+
+
 def test_a_latency_of_exactly_one_second_counts_as_within_one_second(metrics: Metrics) -> None:
     metrics.observe_many("ccstream_sync_latency_seconds", ("web", "carts"), [0.5, 1.0, 1.001])
     found = scrape(metrics)

@@ -95,6 +95,7 @@ class Engine:
         self.assignment: Assignment | None = None
         self.activity = Activity.IDLE
         self.steps = 0
+        self._step_began_at = time.monotonic()
 
     @property
     def partitions(self) -> dict[int, Partition]:
@@ -106,6 +107,12 @@ class Engine:
         """What the thread is at, for a sentence that says where it is stuck."""
         commit = self.activity == Activity.SERVING and self._chunks.committing
         return f"{self.activity}, with a commit on its way" if commit else str(self.activity)
+
+    @property
+    def step_seconds(self) -> float:
+        """How long the turn of serving takes that it is at; 0 while it does something else."""
+        serves = self.activity == Activity.SERVING and self.assignment is not None
+        return time.monotonic() - self._step_began_at if serves else 0.0
 
     def stack(self) -> tuple[str, ...]:
         """Where the thread is at the moment, innermost last: places in the code, no values."""
@@ -145,6 +152,7 @@ class Engine:
         The thread does nothing but this, over and over.
         """
         self.steps += 1
+        self._step_began_at = time.monotonic()
         command = self._next_command()
         if isinstance(command, _Release):
             self._give_up(command)

@@ -44,6 +44,7 @@ from ccstream.ops.codecs import codec_of
 from ccstream.ops.health import Health
 from ccstream.ops.kafka_config import admin_config, consumer_config, producer_config
 from ccstream.ops.metrics import Metrics
+from ccstream.ops.metrics_engine import STEP
 from ccstream.ops.settings import Settings
 from ccstream.ops.tracing import make_tracing
 from ccstream.wire.catalogue import (
@@ -124,7 +125,8 @@ class Worker:
                 return ExitStatus.STOPPED
             self._stores = make_stores(self.settings)
             delivery = await asyncio.to_thread(self._delivery, cluster)
-            self.engine = self._make_engine(cluster, delivery)
+            engine = self.engine = self._make_engine(cluster, delivery)
+            self.metrics.watch(STEP, lambda: engine.step_seconds)
             self.app = make_app(self.settings, self._layout, self.engine, self._lost, url)
             self.engine.start()
             watchdog.start()

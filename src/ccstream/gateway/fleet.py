@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple
 import orjson
 from msgspec import Struct, field
 
+from ccstream.ops.metrics_engine import STEP
+
 __all__ = ["WORKERS_MAX", "Fleet", "Histogram", "Look", "Sighting", "sightings"]
 
 WORKERS_MAX: Final = 64
@@ -45,9 +47,20 @@ _LATENCY: Final = "ccstream_sync_latency_seconds_bucket"
 _COMMIT: Final = "ccstream_commit_duration_seconds_bucket"
 _BUILD: Final = "ccstream_build_info"
 
-_NAMES: Final = (_EVENTS, _REJECTED, _LAG, _LAG_S, _RESTORE, _STANDBY, _LATENCY, _COMMIT, _BUILD)
+_NAMES: Final = (
+    STEP,
+    _EVENTS,
+    _REJECTED,
+    _LAG,
+    _LAG_S,
+    _RESTORE,
+    _STANDBY,
+    _LATENCY,
+    _COMMIT,
+    _BUILD,
+)
 
-_SAMPLE: Final = re.compile(rf"^({'|'.join(_NAMES)})\{{([^}}]*)\}} (\S+)$", re.MULTILINE)
+_SAMPLE: Final = re.compile(rf"^({'|'.join(_NAMES)})(?:\{{([^}}]*)\}})? (\S+)$", re.MULTILINE)
 _LABEL: Final = re.compile(r'(\w+)="([^"\\]*)"')
 """A worker's own lines, as it writes them: of labels whose values need no escapes. A parser of all
 that Prometheus allows takes ten times as long, on the event loop's own core."""
@@ -67,6 +80,7 @@ class Sighting(Struct, kw_only=True):
     lag_seconds: dict[int, float] = field(default_factory=dict)
     restoring: dict[int, float] = field(default_factory=dict)
     standby_lag: float = 0
+    step_seconds: float = 0
     latency: dict[str, Histogram] = field(default_factory=dict)
     commits: Histogram = field(default_factory=dict)
 
@@ -158,6 +172,8 @@ def _note(seen: Sighting, name: str, labels: Mapping[str, str], value: float) ->
     elif name == _RESTORE:
         if value > 0:
             _add(seen.restoring, int(labels["partition"]), value)
+    elif name == STEP:
+        seen.step_seconds = value
     elif name == _STANDBY:
         seen.standby_lag += value
     elif name == _LATENCY:

@@ -30,6 +30,9 @@ __all__ = [
 LAG_KNOWN_S: Final = 1.0
 """The objective is a second; more is worth a word."""
 
+HANGS_S: Final = 10.0
+"""A turn takes milliseconds, and some seconds where a commit is waited for."""
+
 LAG_BAD_S: Final = 60.0
 """As the alert CcstreamLagGrowing has it."""
 
@@ -51,6 +54,7 @@ class WorkerRow(Struct, frozen=True, kw_only=True):
     lag_seconds: float
     restore_remaining: int
     standby_lag: int
+    step_seconds: float
     events_per_second: float | None
     commit_p99_seconds: float | None
 
@@ -173,6 +177,7 @@ def _worker(one: Sighting, old: Sighting | None, seconds: float | None) -> Worke
         lag_seconds=round(max(one.lag_seconds.values(), default=0.0), 1),
         restore_remaining=round(sum(one.restoring.values())),
         standby_lag=round(one.standby_lag),
+        step_seconds=round(one.step_seconds, 1),
         events_per_second=rate,
         commit_p99_seconds=None
         if old is None
@@ -276,6 +281,9 @@ def _concerns(
         if worker.state != SERVING:
             text = f"Worker {worker.name} is not serving: {worker.state}."
             yield Concern(level="warn", text=text, runbook="CcstreamWorkerRestarts")
+        if worker.step_seconds > HANGS_S:
+            text = f"Worker {worker.name} hangs: at one step for {worker.step_seconds:,.0f} s."
+            yield Concern(level="bad", text=text, runbook="CcstreamWorkerHangs")
     for state, what, runbook in (
         ("unserved", "served by no worker that answers", "CcstreamWorkerDown"),
         ("paused", "spread over workers of two versions, and waiting", "CcstreamPartitionPaused"),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from threading import Lock
@@ -32,6 +32,7 @@ from prometheus_client.utils import floatToGoString
 from ccstream import __version__
 from ccstream.domain import reasons
 from ccstream.ops.metric_spec import DURATION_BUCKETS, SYNC_LATENCY_BUCKETS, MetricSpec
+from ccstream.ops.metrics_engine import ENGINE_METRICS
 from ccstream.ops.metrics_gateway import GATEWAY_METRICS
 from ccstream.ops.metrics_heartbeat import HEARTBEAT_METRICS
 from ccstream.ops.metrics_process import registry_of_the_process
@@ -191,27 +192,7 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             labels=("kind",),
             help="Mail sent from entity to entity, by kind.",
         ),
-        MetricSpec(
-            name="ccstream_timers_due",
-            kind="gauge",
-            unit="entities",
-            help="Entities with wall-clock timers that are due and have not fired yet; of a "
-            "partition at most 10,000 are counted.",
-        ),
-        MetricSpec(
-            name="ccstream_timers_late_seconds",
-            kind="gauge",
-            unit="seconds",
-            help="How long the one of them has been due that has been due the longest.",
-        ),
-        MetricSpec(
-            name="ccstream_timers_fired_total",
-            kind="counter",
-            unit="timers",
-            labels=("table", "outcome"),
-            help="Timers that fired, by whose they were and what became of it: fired, rejected, "
-            "dropped (nothing of the kind is configured any more).",
-        ),
+        *ENGINE_METRICS,
         MetricSpec(
             name="ccstream_build_info",
             kind="gauge",
@@ -257,6 +238,7 @@ class Metrics(Collector):
         self._channels = None if channels is None else frozenset(channels)
         self._lock = Lock()
         self._known: set[tuple[str, Labels]] = set()
+        self._watched: dict[str, Callable[[], float]] = {}
         self._values: dict[str, dict[Labels, float]] = {
             name: {} for name, spec in METRICS.items() if spec.kind != "histogram"
         }
@@ -292,6 +274,13 @@ class Metrics(Collector):
         key = self._key(name, labels)
         with self._lock:
             self._values[name][key] = value
+
+    def watch(self, name: str, look: Callable[[], float]) -> None:
+        """Have a gauge without labels looked at whenever somebody asks: what its owner cannot
+        tell because it hangs is seen from outside.
+        """
+        self._key(name, ())
+        self._watched[name] = look
 
     def remove(self, name: str, labels: Sequence[str]) -> None:
         """Forget a series: a partition that went to another worker has no lag here."""
@@ -354,6 +343,8 @@ class Metrics(Collector):
         return key
 
     def collect(self) -> Iterator[Metric]:
+        for name, look in self._watched.items():
+            self.set(name, (), look())
         with self._lock:
             values = {name: dict(series) for name, series in self._values.items()}
             histograms = {

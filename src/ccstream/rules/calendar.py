@@ -8,8 +8,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from holidays import country_holidays
-
 __all__ = ["LocalTime", "has_holidays", "holiday", "local_time", "years_later", "zone"]
 
 YEARS_CACHED: Final = 256
@@ -69,6 +67,9 @@ def has_holidays(country: str, region: str | None) -> bool:
 
 @lru_cache(YEARS_CACHED)
 def _holidays(country: str, region: str | None, year: int) -> Mapping[date, str]:
+    # Here, since workers, which ask for none, would begin a quarter of a second later for it.
+    from holidays import country_holidays
+
     return dict(country_holidays(country, subdiv=region, years=year))
 
 

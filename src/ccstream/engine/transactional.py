@@ -30,6 +30,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from confluent_kafka import Producer
@@ -58,6 +59,9 @@ class TransactionalDelivery:
         producers: tuple[Producer, Producer] | None = None,
         committer: Committer | None = None,
     ) -> None:
+        # Side by side, since librdkafka asks for a coordinator half a second after a producer is
+        # made; a simulation has them one after the other.
+        self._started_at_once = 2 if producers is None else 1
         if producers is None:
             first, second = transactional_ids
             producers = (
@@ -90,8 +94,9 @@ class TransactionalDelivery:
         return len(self._open) + len(self._other) + self.waiting
 
     def start(self) -> None:
-        self._open.initialise()
-        self._other.initialise()
+        with ThreadPoolExecutor(self._started_at_once, "ccstream-start") as both:
+            for done in [both.submit(one.initialise) for one in (self._open, self._other)]:
+                done.result()
 
     def send(
         self,

@@ -15,6 +15,8 @@ from ccstream.ops.metric_spec import SYNC_LATENCY_BUCKETS
 from ccstream.ops.metrics import METRICS
 
 TESTS = ("alerts_test.yml", "alerts_slow_test.yml")
+RECORDED = "alerts_recorded_test.yml"
+"""From a run, by `tests.ops.record_alerts`."""
 OBJECTIVE_SECONDS = 1.0
 OF_PROMETHEUS = {"up", "process_start_time_seconds"}
 NAME = re.compile(r"\b(?:up|process_\w+|ccstream_\w+)\b(?=[{\[)\s]|$)")
@@ -50,7 +52,7 @@ def promtool(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @needs_promtool
-@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize("name", [*TESTS, RECORDED])
 def test_promtool_takes_the_rules_and_their_tests_pass(folder: Path, name: str) -> None:
     done = promtool("test", "rules", folder / name)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -66,8 +68,9 @@ def test_alerts_that_never_fire_fail_the_tests(
             if "alert" in rule:
                 rule["expr"] = "vector(0) > 1"
     (tmp_path / "alerts.yml").write_text(yaml.safe_dump(loaded), encoding="utf-8")
-    for name in TESTS:
+    for name in (*TESTS, RECORDED):
         shutil.copy(folder / name, tmp_path)
+    assert promtool("test", "rules", tmp_path / RECORDED).returncode
     done = [promtool("test", "rules", tmp_path / name) for name in TESTS]
     said = "".join(one.stdout + one.stderr for one in done)
     assert not [one["alert"] for one in alerts if f"alertname: {one['alert']}," not in said]

@@ -1,4 +1,5 @@
-# ccstream as an image: the worker, or any other command of `ccstream`.
+# ccstream as an image: the worker, or any other command of `ccstream`. It writes to nothing of its
+# own, so that it runs with a read-only root and a /tmp in memory.
 FROM python:3.13-slim AS build
 
 RUN pip install --no-cache-dir uv==0.13.9
@@ -22,13 +23,21 @@ RUN HATCH_BUILD_HOOKS_ENABLE=1 uv sync --locked --no-dev --extra registry --no-e
 FROM python:3.13-slim
 
 # A user of its own, by number, so that a platform can see that it is not root.
-RUN useradd --uid 10001 --create-home --home-dir /var/lib/ccstream --shell /usr/sbin/nologin ccstream
+# In its folder `gateway` compose keeps the gateway's keys, a volume that takes this owner.
+RUN useradd --uid 10001 --create-home --home-dir /var/lib/ccstream --shell /usr/sbin/nologin ccstream \
+    && chmod 0755 /var/lib/ccstream \
+    && install -d -o ccstream -g ccstream -m 0755 /var/lib/ccstream/gateway
 COPY --from=build /opt/ccstream /opt/ccstream
 ENV PATH=/opt/ccstream/bin:$PATH \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HEALTH_URL=http://127.0.0.1:6066/livez
 USER 10001:10001
 WORKDIR /var/lib/ccstream
 
-EXPOSE 6066
+EXPOSE 6066 8080
+# Of a worker or heartbeat; a gateway has another HEALTH_URL. What ends by itself needs none.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(os.environ['HEALTH_URL'], timeout=3)"]
 ENTRYPOINT ["ccstream"]
 CMD ["worker"]

@@ -7,6 +7,8 @@ settings, the command line and each other.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,14 @@ import yaml
 
 from ccstream.cli.program import build
 from ccstream.devkit.kafka_jars import KAFKA_VERSION
+from ccstream.gateway.keys import Keys
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import topics
 from tests.support.command_lines import unknown_part
 from tests.support.containers import container_environment
 
 WEB_PORT = Settings.model_fields["web"].get_default(call_default_factory=True).port
+GATEWAY_PORT = Settings.model_fields["gateway"].get_default(call_default_factory=True).port
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +47,13 @@ def settings_of(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_p
     def load(service: str) -> Settings:
         monkeypatch.chdir(tmp_path)
         for name, value in services[service]["environment"].items():
-            monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name, value.replace(GATEWAY_FOLDER, str(tmp_path)))
         return Settings.load()
 
     return load
+
+
+GATEWAY_FOLDER = "/var/lib/ccstream/gateway"
 
 
 def own(services: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +61,7 @@ def own(services: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_it_starts_what_the_readme_promises(services: dict[str, Any]) -> None:
-    ours = {"topics", "worker", "heartbeat"}
+    ours = {"topics", "worker", "gateway-keys", "gateway", "heartbeat"}
     assert set(services) == ours | {"kafka", "registry", "prometheus", "grafana"}
 
 
@@ -114,8 +121,9 @@ def test_the_topics_fit_on_the_nodes_there_are(services: dict[str, Any], setting
 
 def test_our_services_run_commands_that_exist(services: dict[str, Any]) -> None:
     command_line = typer.main.get_command(build(None, load_all=True))
-    for service in own(services).values():
-        assert unknown_part(command_line, service["command"]) is None
+    for name, service in own(services).items():
+        if name != "gateway-keys":
+            assert unknown_part(command_line, service["command"]) is None
     assert services["topics"]["command"] == ["topics", "apply"]
 
 
@@ -125,8 +133,63 @@ def test_nothing_starts_before_what_it_needs(services: dict[str, Any]) -> None:
     assert worker["registry"]["condition"] == "service_healthy"
     for name in ("topics", "registry"):
         assert services[name]["depends_on"]["kafka"]["condition"] == "service_healthy"
-    for name in ("kafka", "registry", "worker"):
+    gateway = services["gateway"]["depends_on"]
+    for name in ("topics", "gateway-keys"):
+        assert gateway[name]["condition"] == "service_completed_successfully"
+    for name in ("kafka", "registry", "worker", "gateway"):
         assert services[name]["healthcheck"]["test"]
+
+
+def make_keys(services: dict[str, Any], folder: Path) -> None:
+    """Runs the service that makes the gateway's keys, in a folder instead of its volume."""
+    service = services["gateway-keys"]
+    (script,) = service["command"]
+    here = str(Path(sys.executable).parent)
+    subprocess.run(
+        [*service["entrypoint"], script.replace(GATEWAY_FOLDER, str(folder))],
+        env={"PATH": f"{here}:/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+        timeout=50,
+    )
+
+
+def test_the_gateways_keys_are_made_once_and_only_prometheus_own_is_for_others(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    make_keys(services, tmp_path)
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert made.keys() == {"signing-key", "keys.json", "key", "metrics-key"}
+    for name in made:
+        others = (tmp_path / name).stat().st_mode & 0o077
+        assert others == (0o044 if name == "metrics-key" else 0), name
+    make_keys(services, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == made
+
+
+def test_the_gateway_lets_in_whoever_has_the_key_that_was_made(
+    services: dict[str, Any], settings_of: Any, tmp_path: Path
+) -> None:
+    make_keys(services, tmp_path)
+    settings = settings_of("gateway")
+    assert settings.gateway.host == "0.0.0.0"
+    assert settings.gateway.auth == "required"
+    assert f":{settings.gateway.port}/readyz" in services["gateway"]["healthcheck"]["test"][-1]
+    keys = Keys(settings.gateway.keys_file)
+    trial = keys.identify((tmp_path / "key").read_text().strip())
+    metrics = keys.identify((tmp_path / "metrics-key").read_text().strip())
+    assert trial is not None
+    assert metrics is not None
+    assert {grant.action for grant in trial.grants} == {"publish", "read"}
+    assert {grant.action for grant in metrics.grants} == {"operate"}
+
+
+def test_our_services_write_to_nothing_but_their_volumes(services: dict[str, Any]) -> None:
+    for service in own(services).values():
+        assert service["read_only"] is True
+        assert service["tmpfs"] == ["/tmp"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
 
 
 def test_the_workers_health_is_asked_where_it_answers(
@@ -144,7 +207,7 @@ def test_ports_are_open_to_this_machine_only(services: dict[str, Any]) -> None:
             assert port.startswith("127.0.0.1:"), port
 
 
-def test_prometheus_scrapes_workers_and_heartbeats_and_knows_the_alerts(
+def test_prometheus_scrapes_workers_gateways_and_heartbeats_and_knows_the_alerts(
     root: Path, services: dict[str, Any]
 ) -> None:
     path = "deploy/prometheus/prometheus.yml"
@@ -154,10 +217,18 @@ def test_prometheus_scrapes_workers_and_heartbeats_and_knows_the_alerts(
     for file in config["rule_files"]:
         assert mounted[f"./deploy/prometheus/{file}"] == f"/etc/prometheus/{file}"
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-    for name, service in {"ccstream": "worker", "ccstream-heartbeat": "heartbeat"}.items():
+    for name, (service, port) in {
+        "ccstream": ("worker", WEB_PORT),
+        "ccstream-heartbeat": ("heartbeat", WEB_PORT),
+        "ccstream-gateway": ("gateway", GATEWAY_PORT),
+    }.items():
         assert jobs[name]["metrics_path"] == "/metrics"
         assert jobs[name]["dns_sd_configs"][0]["names"] == [service]
-        assert jobs[name]["dns_sd_configs"][0]["port"] == WEB_PORT
+        assert jobs[name]["dns_sd_configs"][0]["port"] == port
+    key = jobs["ccstream-gateway"]["authorization"]["credentials_file"]
+    assert key == f"{mounted['gateway']}/metrics-key"
+    waits_for = services["prometheus"]["depends_on"]["gateway-keys"]
+    assert waits_for["condition"] == "service_completed_successfully"
 
 
 def test_grafana_finds_prometheus_and_every_dashboard(root: Path, services: dict[str, Any]) -> None:
@@ -177,7 +248,9 @@ def test_grafana_finds_prometheus_and_every_dashboard(root: Path, services: dict
 def test_the_image_runs_the_worker_as_nobody_in_particular(dockerfile: str) -> None:
     assert 'ENTRYPOINT ["ccstream"]' in dockerfile
     assert 'CMD ["worker"]' in dockerfile
-    assert f"EXPOSE {WEB_PORT}\n" in dockerfile
+    assert f"EXPOSE {WEB_PORT} {GATEWAY_PORT}\n" in dockerfile
+    assert f"HEALTH_URL=http://127.0.0.1:{WEB_PORT}/livez\n" in dockerfile
+    assert "os.environ['HEALTH_URL']" in dockerfile.partition("HEALTHCHECK")[2]
     (user,) = re.findall(r"^USER (\d+):\d+$", dockerfile, re.MULTILINE)
     assert int(user) >= 10_000
 

@@ -155,8 +155,8 @@ def test_both_files_end_as_one_set_of_profiles_and_again_change_nothing(
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_twenty_thousand_rows_end_as_one_set_of_profiles(stage: Stage, tmp_path: Path) -> None:
-    fold, truth, *_ = both(stage, tmp_path, 20_000)
+def test_five_thousand_rows_end_as_one_set_of_profiles(stage: Stage, tmp_path: Path) -> None:
+    fold, truth, *_ = both(stage, tmp_path, 5_000)
     end_as_one_set(fold, truth)
 
 

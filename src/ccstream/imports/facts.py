@@ -7,7 +7,6 @@ value never is.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -158,7 +157,7 @@ class Reader:
         return Facts(
             row.number,
             key,
-            _digest(cells),
+            row.digest,
             time_ms,
             account,
             own,
@@ -291,13 +290,3 @@ def _or_none(make: Callable[[str], str]) -> Callable[[str], str | None]:
             return None
 
     return made
-
-
-def _digest(cells: Mapping[str, str]) -> str:
-    """Of the contents, whatever the order of the columns."""
-    hasher = hashlib.blake2b(digest_size=16)
-    for name in sorted(cells):
-        for part in (name, cells[name]):
-            raw = part.encode()
-            hasher.update(len(raw).to_bytes(4) + raw)
-    return hasher.hexdigest()

@@ -130,8 +130,11 @@ def read_into(
         report.rows += 1
         if report.rows % TOLD_ROWS == 0:
             progress(report.rows)
+        if row.cells is not None and staging.has(row.cells[mapping.row.key], row.digest):
+            report.repeated += 1  # what is wrong with it was told the first time
+            continue
         facts = reader.read(row, told)
-        if facts is not None and not staging.add(facts):
-            report.repeated += 1
+        if facts is not None:
+            staging.add(facts)
     progress(report.rows)
     return report

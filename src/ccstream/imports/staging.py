@@ -108,15 +108,12 @@ class Staging:
     ) -> None:
         self._base.close()
 
-    def add(self, facts: Facts) -> bool:
-        """Keep a row; False if the same row, by key and contents, is there already."""
-        done = self._base.execute(
-            "INSERT OR IGNORE INTO rows (time_ms, number, key, digest, facts) "
-            "VALUES (?, ?, ?, ?, ?)",
+    def add(self, facts: Facts) -> None:
+        """Keep a row that is not there yet."""
+        self._base.execute(
+            "INSERT INTO rows (time_ms, number, key, digest, facts) VALUES (?, ?, ?, ?, ?)",
             (facts.time_ms, facts.number, facts.key, facts.digest, self._encode(facts)),
         )
-        if not done.rowcount:
-            return False
         self.rows += 1
         if facts.account is None:
             self._base.executemany(
@@ -126,7 +123,11 @@ class Staging:
             self._base.executemany(
                 _CLAIM, [(one, facts.account, facts.time_ms) for one in facts.identifiers]
             )
-        return True
+
+    def has(self, key: str, digest: str) -> bool:
+        """Whether the row of this key and contents is there."""
+        found = self._base.execute("SELECT 1 FROM rows WHERE key = ? AND digest = ?", (key, digest))
+        return found.fetchone() is not None
 
     def names(self, identifier: str) -> bool:
         """Whether any row has the identifier."""

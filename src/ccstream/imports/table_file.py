@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from ccstream.errors import CustomerFileError, DevkitError
@@ -23,6 +24,8 @@ FIELD_CHARS_MAX: Final = 131_072
 
 COLUMNS_SHOWN_MAX: Final = 30
 
+_encode: Final = msgspec.msgpack.Encoder().encode
+
 
 class TableRow(Struct, frozen=True):
     """``number`` is the line where the row ends in a CSV file, or its place in Parquet, from 1.
@@ -32,6 +35,13 @@ class TableRow(Struct, frozen=True):
 
     number: int
     cells: Mapping[str, str] | None
+
+    @property
+    def digest(self) -> str:
+        """Of the contents, whatever the order of the columns."""
+        cells = self.cells or {}
+        parts = [part for name in sorted(cells) for part in (name, cells[name])]
+        return hashlib.blake2b(_encode(parts), digest_size=16).hexdigest()
 
 
 def read_rows(path: Path, mapping: ImportMap) -> Iterator[TableRow]:

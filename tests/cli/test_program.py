@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from ccstream import errors
+from ccstream.cli import program
 from ccstream.cli.exits import MEANINGS, ExitCode, code_of
 from ccstream.cli.program import COMMANDS
 from tests.cli.conftest import Ended
@@ -224,3 +225,13 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     _, complaint = process.communicate(timeout=30)
     assert complaint == b""
     assert process.returncode != -signal.SIGPIPE
+
+
+def test_ctrl_c_in_a_callback_of_a_library_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise SystemError(
+            "consume returned a result with an exception set"
+        ) from KeyboardInterrupt()
+
+    monkeypatch.setattr(program, "build", lambda _called: interrupted)
+    assert program.run(["tail"]) == ExitCode.INTERRUPTED

@@ -130,6 +130,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _say(called, str(problem))
         return code_of(problem)
     except Exception as problem:  # noqa: BLE001 - the last boundary, where a bug is told
+        if isinstance(problem.__cause__, KeyboardInterrupt):
+            # It came in a callback of librdkafka's, and Python made a SystemError of it.
+            return ExitCode.INTERRUPTED
         if "--traceback" in given:
             traceback.print_exc()
         else:

@@ -14,7 +14,8 @@ TREE = [
     if isinstance(kind, type) and issubclass(kind, errors.CcstreamError)
 ]
 NEVER_A_WORKERS = (
-    # each is one event's fate, or of the SDK's outbox; from a worker it is a mistake of ours
+    # each is of an event, of the SDK or of a command; from a worker it is a mistake of ours
+    errors.CustomerFileError,
     errors.InvalidEventError,
     errors.OutboxError,
     errors.UndecodableError,

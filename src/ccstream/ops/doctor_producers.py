@@ -122,10 +122,12 @@ def _read(
         while unread and time.monotonic() < deadline:
             for message in consumer.consume(RECORDS_MAX * len(starts), 0.2):
                 topic, number, offset = message.topic(), message.partition(), message.offset()
-                assert topic is not None
-                assert number is not None
-                assert offset is not None
                 error = message.error()
+                if topic is None or number is None or offset is None:
+                    # Of no partition, as what librdkafka has to say of a group.
+                    if error is not None:
+                        _raise_if_refused(error, "the inputs")
+                    continue
                 if error is None and offset < ends[topic, number]:
                     yield message
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
 from ccstream.devkit.live_page import LivePage
 from tests.browser.demo import visit
+from tests.browser.looks import looks_well
 from tests.support.source import ROOT
 
 pytestmark = [
@@ -115,21 +115,7 @@ async def test_it_fits_is_accessible_and_has_its_picture_taken(
         await made.all_show(kettle=1, cup=1, tin=1)
         await expect(made.till.element.locator("#till-consent")).to_have_text("Yes, e-mail agreed")
         await page.mouse.move(0, 0)
-        beyond = await page.evaluate(
-            """() => [...document.querySelectorAll("body *")]
-                .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5)
-                .map((one) => one.outerHTML.slice(0, 120))"""
-        )
-        assert not beyond
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        found = await Axe().run(page)
-        serious = [
-            (one["id"], [node["html"][:120] for node in one["nodes"]])
-            for one in found.response["violations"]
-            if one["impact"] in {"serious", "critical"}
-        ]
-        assert not serious
-        await page.screenshot(path=pictures / f"demo-{width}.png", full_page=True)
+        await looks_well(page, pictures / f"demo-{width}.png")
         if width == max(WIDTHS) and os.environ.get("CCSTREAM_TEST_PICTURES"):  # for the README
             await page.screenshot(path=ROOT / "docs" / "demo.png", full_page=True)
 

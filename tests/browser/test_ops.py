@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from ccstream.devkit.live_page import LivePage
 from tests.browser.demo import opened
+from tests.browser.looks import looks_well
 from tests.gateway.test_operations import OneWorker, workers
 from tests.support.source import ROOT
 
@@ -90,21 +90,7 @@ async def test_it_fits_is_accessible_and_says_what_is_wrong(
     await expect(page.locator("#rejected")).to_contain_text("too_late")
     await expect(page.locator("#latency")).to_contain_text("300 ms")
     await expect(page.locator("#slowest")).to_have_text("300 ms")
-    beyond = await page.evaluate(
-        """() => [...document.querySelectorAll("body *")]
-            .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5)
-            .map((one) => one.outerHTML.slice(0, 120))"""
-    )
-    assert not beyond
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    found = await Axe().run(page)
-    serious = [
-        (one["id"], [node["html"][:120] for node in one["nodes"]])
-        for one in found.response["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-    assert not serious
-    await page.screenshot(path=pictures / f"ops-{width}.png", full_page=True)
+    await looks_well(page, pictures / f"ops-{width}.png")
     if width == max(WIDTHS) and os.environ.get("CCSTREAM_TEST_PICTURES"):  # for the docs
         await page.screenshot(path=ROOT / "docs" / "ops.png", full_page=True)
     assert await page.evaluate("window.failed") is None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from ccstream.devkit.live_page import LivePage
 from tests.browser.demo import opened, visit
+from tests.browser.looks import looks_well
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -113,15 +112,3 @@ async def test_the_pages_fit_are_accessible_and_have_their_pictures_taken(
     await expect(page.get_by_role("heading", level=1)).to_have_text("This link does not work")
     await looks_well(page, pictures / f"gone-{width}.png")
     await page.context.close()
-
-
-async def looks_well(page: Page, picture: Path) -> None:
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    found: Any = await Axe().run(page)
-    serious = [
-        (one["id"], [node["html"][:120] for node in one["nodes"]])
-        for one in found.response["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-    assert not serious
-    await page.screenshot(path=picture, full_page=True)

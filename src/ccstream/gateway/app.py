@@ -21,6 +21,7 @@ from ccstream.gateway.credentials import credentials_of
 from ccstream.gateway.endpoints import Endpoint, Part, Services, route_of
 from ccstream.gateway.frame import Frame, is_loopback
 from ccstream.gateway.ingest import Ingest
+from ccstream.gateway.intake import Intake
 from ccstream.gateway.limits import Limiter
 from ccstream.gateway.openapi import Documents
 from ccstream.gateway.operations import Operations
@@ -74,6 +75,7 @@ def make_services(
         authenticator=authenticator or _authenticator(settings, limiter, signer),
         limiter=limiter,
         signer=signer,
+        intake=Intake(settings),
         tracing=make_tracing(settings, "gateway"),
     )
 
@@ -111,6 +113,8 @@ def make_app(
         async with AsyncExitStack() as stack:
             if services.tracing is not None:
                 stack.push_async_callback(asyncio.to_thread, services.tracing.close)
+            await services.intake.open()
+            stack.push_async_callback(services.intake.close)
             for part in parts:
                 await stack.enter_async_context(part.lifespan())
             yield

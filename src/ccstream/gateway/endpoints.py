@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ccstream.gateway.auth import Access, Authenticator, authorise
+from ccstream.gateway.intake import Intake
 from ccstream.gateway.limits import Limiter
 from ccstream.gateway.signing import Signer
 from ccstream.ops.metrics import Metrics
@@ -62,6 +63,7 @@ class Services:
     authenticator: Authenticator
     limiter: Limiter
     signer: Signer
+    intake: Intake
     tracing: Tracing | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the gateway is told to stop: streams end, and clients go to another one."""

@@ -15,8 +15,8 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 import orjson
@@ -31,7 +31,6 @@ from ccstream.gateway.auth import Identity, identity_of
 from ccstream.gateway.bodies import read_body
 from ccstream.gateway.endpoints import Endpoint, Services
 from ccstream.gateway.ingest_api import OPERATION
-from ccstream.gateway.intake import Intake
 from ccstream.gateway.positions import position_text
 from ccstream.gateway.problems import FieldError, ProblemError
 from ccstream.wire.validate import ID_CHARS_MAX
@@ -78,7 +77,7 @@ class Ingest:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._settings = services.settings.gateway
-        self._intake = Intake(services.settings)
+        self._intake = services.intake
         self._known = frozenset(self._intake.channels)
 
     def endpoints(self) -> Sequence[Endpoint]:
@@ -92,13 +91,8 @@ class Ingest:
             ),
         )
 
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        await self._intake.open()
-        try:
-            yield
-        finally:
-            await self._intake.close()
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     def ready(self) -> str | None:
         return self._intake.away

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -30,7 +30,6 @@ from ccstream.gateway.auth import authorise
 from ccstream.gateway.bodies import json_of, read_body
 from ccstream.gateway.endpoints import Endpoint, Services
 from ccstream.gateway.hub import Hub
-from ccstream.gateway.intake import Intake
 from ccstream.gateway.pages.page_files import file_endpoint, page
 from ccstream.gateway.pages.preference_page import STYLE_PATH, PreferencePages
 from ccstream.gateway.preference_form import said, shown, withdrawal
@@ -66,7 +65,7 @@ class Preferences:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._signer = services.signer
-        self._intake = Intake(services.settings)
+        self._intake = services.intake
         self._pages = PreferencePages()
 
     def endpoints(self) -> Sequence[Endpoint]:
@@ -92,16 +91,11 @@ class Preferences:
             Endpoint(method="POST", path=whole, access="public", handler=self._save),
         )
 
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        await self._intake.open()
-        try:
-            yield
-        finally:
-            await self._intake.close()
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     def ready(self) -> str | None:
-        return self._intake.away
+        return None  # whether events can be stored is for the part that takes them to say
 
     async def _make(self, request: Request) -> Response:
         body = json_of(await read_body(request, self._services.settings.gateway))

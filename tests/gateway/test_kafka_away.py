@@ -26,7 +26,8 @@ def broker() -> EmbeddedKafka:
 async def app(broker: EmbeddedKafka) -> AsyncIterator[Any]:
     settings = Settings.load(
         kafka__bootstrap=broker.bootstrap,
-        gateway={"ack_timeout_ms": 500, "drain_ms": 1_000},
+        # Longer than the half-second after which librdkafka asks again for a producer's id.
+        gateway={"ack_timeout_ms": 3_000, "drain_ms": 1_000},
     )
     async with running(make_app(settings, makers=(Ingest,))) as one:
         await until_ready(one)

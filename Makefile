@@ -21,6 +21,8 @@ check:  ## lint, format, types, layers, schemas, generated files
 	@scripts/check $(ARGS)
 generate:  ## write the files that are made from the code
 	@scripts/generate $(ARGS)
+audit:  ## a bill of materials, and what is known against what it lists
+	@scripts/audit $(ARGS)
 deploy-tools:  ## helm, kubeconform and Strimzi's definitions, for the tests of the chart
 	@scripts/deploy-tools $(ARGS)
 bench:  ## measure, beside Kafka Streams, Quix Streams and Faust, some 20 minutes
@@ -30,4 +32,4 @@ bench-full:  ## measure what takes hours, resumable file by file
 play:  ## a year of public retail data, on a real Kafka
 	@scripts/play $(ARGS)
 
-.PHONY: help setup demo test test-all chaos compile check generate deploy-tools bench bench-full play
+.PHONY: help setup demo test test-all chaos compile check generate audit deploy-tools bench bench-full play

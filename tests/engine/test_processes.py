@@ -32,6 +32,7 @@ class Worker:
         self.name = name
         self.child = Child(running_for)
         self._ready = ready
+        self.asked: list[tuple[bytes, str]] = []
         metrics = Metrics()
         metrics.set("ccstream_lag_records", ("t", "0"), lag)
         metrics.add("ccstream_commit_failures_total", (), 2)
@@ -45,6 +46,12 @@ class Worker:
             return 200, self._metrics
         status = 200 if path == "/livez" else self._ready
         return status, json.dumps({"ok": status == 200, "state": "as it is"}).encode()
+
+    def put(self, body: bytes, signature: str) -> tuple[int, bytes] | None:
+        if self._ready is None:
+            return None
+        self.asked.append((body, signature))
+        return 200, self.name.encode()
 
 
 def fleet(*workers: Worker) -> Fleet:
@@ -111,3 +118,12 @@ def test_a_member_that_does_not_run_is_not_asked() -> None:
     member = Member(0, [sys.executable, "-c", ""])
     assert member.ask("/livez") is None
     member.close()
+
+
+def test_a_question_goes_to_the_process_that_its_path_names_with_its_signature() -> None:
+    workers = Worker("0", 200), Worker("1", 200), Worker("2", None)
+    several = fleet(*workers)
+    assert several.pass_on("/query/1", b"who", "signed") == (200, b"1")
+    assert [one.asked for one in workers] == [[], [(b"who", "signed")], []]
+    for path in ("/query/2", "/query/3", "/query", "/query/"):
+        assert several.pass_on(path, b"who", "signed") == (503, b"")

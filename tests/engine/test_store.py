@@ -239,3 +239,33 @@ def test_the_rows_of_an_entity_are_found_by_its_key_wherever_they_are(
         assert table.keys_of("a") == ["a#0", "a#2"]
         assert table.keys_of("b") == table.keys_of("c") == []
         assert table.keys_of("ab") == ["ab#1"]
+
+
+def test_what_is_committed_is_shown_until_the_next_commit_has_ended(
+    table: Table, restored: Callable[[], None], committed: Callable[[], None]
+) -> None:
+    def shown(key: str) -> object:
+        row = table.look(key, live=False)
+        return None if row is None else table.decode(row).state
+
+    table.restore("kept", b"1:a")
+    table.restore("gone", b"1:b")
+    restored()
+    table.put("kept", Entry("c", 2))
+    table.put("gone", Entry(None, 3))
+    table.put("new", Entry("d", 4))
+    for _ in range(2):
+        assert [shown(key) for key in ("kept", "gone", "new")] == ["a", "b", None]
+        list(table.drain())
+    committed()
+    table.settled()
+    assert [shown(key) for key in ("kept", "gone", "new")] == ["c", None, "d"]
+
+
+def test_a_row_that_was_looked_at_is_not_changed_by_what_comes_later(table: Table) -> None:
+    entry = Entry("a", 1)
+    table.put("k", entry)
+    seen = table.look("k", live=True)
+    assert seen is not None
+    entry.version = 9
+    assert table.decode(seen).version == 1

@@ -53,12 +53,13 @@ def test_a_worker_has_its_own_applications_group_and_transactions_only() -> None
     ]
 
 
-def test_a_gateway_is_every_channel_and_a_subscriber_and_follows_the_aliases() -> None:
+def test_a_gateway_is_every_channel_and_a_subscriber_and_follows_aliases_and_owners() -> None:
     both = {*rights("channel", SETTINGS), *rights("subscriber", SETTINGS)}
     aliases = set(rights("gateway", SETTINGS)) - both
     assert both < set(rights("gateway", SETTINGS))
-    assert [(one.name, one.operations) for one in aliases] == [
-        ("shop-aliases-changelog", ("Read",))
+    assert [(one.name, one.operations) for one in sorted(aliases)] == [
+        ("ccstream.owners.v1", ("Read",)),
+        ("shop-aliases-changelog", ("Read",)),
     ]
 
 

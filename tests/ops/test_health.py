@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from ccstream.errors import SettingsError
-from ccstream.ops.health import REQUESTS_AT_ONCE_MAX, Health
+from ccstream.ops.health import (
+    QUESTIONS_AT_ONCE_MAX,
+    REQUESTS_AT_ONCE_MAX,
+    SIGNATURE,
+    Health,
+)
 from ccstream.ops.metrics import Metrics
 
 
@@ -141,3 +148,74 @@ def test_it_stops_at_once_and_frees_its_port(worker: Worker) -> None:
     assert time.monotonic() - begun < 1
     with socket.create_server(("127.0.0.1", port or 0)):
         pass
+
+
+def test_a_question_is_passed_on_with_its_signature_and_others_are_not(worker: Worker) -> None:
+    def ask(path: str, body: bytes, signature: str) -> tuple[int, bytes]:
+        if body == b"raise":
+            raise RuntimeError("customer:4711 is odd")
+        return 200, f"{path} {signature} ".encode() + body
+
+    registry = worker.metrics.registry
+    with Health(
+        worker.is_live,
+        worker.is_ready,
+        registry,
+        "127.0.0.1",
+        0,
+        ask=ask,
+        question_bytes_max=10,
+    ) as one:
+
+        def post(path: str, body: bytes) -> tuple[int, bytes]:
+            connection = HTTPConnection(urlsplit(one.url).netloc, timeout=5)
+            try:
+                connection.request("POST", path, body, {SIGNATURE: "signed"})
+                answer = connection.getresponse()
+                return answer.status, answer.read()
+            finally:
+                connection.close()
+
+        assert post("/query/3", b"who") == (200, b"/query/3 signed who")
+        assert post("/query", b"raise") == (500, b"")
+        assert post("/query", b"x" * 11) == (413, b"")
+        assert post("/metrics", b"") == (404, b"")
+
+
+def test_more_questions_than_there_are_places_are_refused_and_probes_are_answered(
+    worker: Worker,
+) -> None:
+    released = threading.Event()
+
+    def ask(_path: str, _body: bytes, _signature: str) -> tuple[int, bytes]:
+        released.wait(10)
+        return 200, b""
+
+    one = Health(worker.is_live, worker.is_ready, worker.metrics.registry, "127.0.0.1", 0, ask=ask)
+    with one, ThreadPoolExecutor(QUESTIONS_AT_ONCE_MAX) as many:
+        waiting = [many.submit(one.asked, "/query", b"", "") for _ in range(QUESTIONS_AT_ONCE_MAX)]
+        try:
+            deadline = time.monotonic() + 5
+            while one.asked("/query", b"", "")[0] != 503:
+                assert time.monotonic() < deadline
+            assert get(one, "/livez")[0] == 200
+        finally:
+            released.set()
+        assert [future.result(5)[0] for future in waiting] == [200] * QUESTIONS_AT_ONCE_MAX
+
+
+@pytest.mark.parametrize(
+    ("host", "advertised", "reached"),
+    [
+        ("127.0.0.1", None, "127.0.0.1"),
+        ("127.0.0.1", "worker-0.shop", "worker-0.shop"),
+        ("127.0.0.1", "fd00::1", "[fd00::1]"),
+        ("0.0.0.0", None, socket.gethostname()),
+    ],
+)
+def test_where_others_reach_it_is_as_advertised_or_no_address_that_means_every(
+    worker: Worker, host: str, advertised: str | None, reached: str
+) -> None:
+    with Health(worker.is_live, worker.is_ready, worker.metrics.registry, host, 0) as one:
+        port = urlsplit(one.url).port
+        assert one.reached_at(advertised) == f"http://{reached}:{port}"

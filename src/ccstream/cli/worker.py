@@ -58,6 +58,7 @@ def worker(
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
     process: Annotated[int | None, typer.Option(hidden=True)] = None,
     web_socket: Annotated[int | None, typer.Option(hidden=True)] = None,
+    query_url: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> int:
     """Run a worker: read the channels' events, keep the tables, publish what changed.
 
@@ -113,7 +114,7 @@ def worker(
     from ccstream.engine.worker import run
 
     share_one_heap()
-    return run(settings, web_socket)
+    return run(settings, web_socket, query_url)
 
 
 def _of_process(settings: Settings, number: int) -> Settings:

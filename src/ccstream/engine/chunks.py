@@ -8,8 +8,10 @@ folding goes on meanwhile.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+from confluent_kafka import Message
 from msgspec import Struct
 
 from ccstream.engine.assignment import Assignment
@@ -125,7 +127,12 @@ class ChunkLoop:
         self._uncommitted = 0
         self._rate = 0.0
         self._turned_at = clock.monotonic()
+        self._begun: dict[int, list[int]] = {}
         self.partitions: dict[int, Partition] = {}
+        self.committed: dict[int, list[int]] = {}
+        """What is committed of each input topic, by partition number."""
+        self.gate = threading.Lock()
+        """Held while rows are being changed: between two turns whoever has it sees them whole."""
 
     @property
     def committing(self) -> bool:
@@ -141,7 +148,9 @@ class ChunkLoop:
                 for index, topic in enumerate(self._layout.input_topics_by_number)
             ]
         )
-        self.partitions = partitions
+        with self.gate:
+            self.partitions = partitions
+            self.committed = {n: list(p.folded) for n, p in partitions.items()}
         self._committed = {n: list(p.folded) for n, p in partitions.items()}
         self._committed_at = self._clock.monotonic()  # by the take-over, all of it
         self._stores.begin(partitions)
@@ -156,13 +165,14 @@ class ChunkLoop:
             DeliveryError: it took longer than ``timeout`` seconds.
         """
         deadline = self._clock.monotonic() + timeout
-        self._ended(self._delivery.settle(timeout))
-        if self._changed():
-            self._commit(assignment)
-            self._ended(self._delivery.settle(max(0.0, deadline - self._clock.monotonic())))
+        with self.gate:
+            self._ended(self._delivery.settle(timeout))
+            if self._changed():
+                self._commit(assignment)
+                self._ended(self._delivery.settle(max(0.0, deadline - self._clock.monotonic())))
+            released, self.partitions = self.partitions, {}
         self._stores.note_current()
         self._plane.unassign()
-        released, self.partitions = self.partitions, {}
         self._gauges.released(released)
         return released
 
@@ -170,6 +180,11 @@ class ChunkLoop:
         """One round: at most one chunk and at most one commit begun."""
         # librdkafka's stub allows None for what a record always has
         messages: Any = self._plane.poll(self._patience())
+        with self.gate:
+            self._turn(assignment, messages)
+        self._linger(len(messages))
+
+    def _turn(self, assignment: Assignment, messages: Any) -> None:
         self._ended(self._delivery.poll())
         if messages:
             self._gauges.check_alive()
@@ -210,7 +225,6 @@ class ChunkLoop:
         self._gauges.turn(self._plane, self.partitions, self._delivery)
         self._stores.turn()
         self._collector.turn()
-        self._linger(len(messages))
 
     def _fire(self) -> None:
         due = self._due_timers.due(self.partitions.values(), behind=self._behind)
@@ -273,6 +287,7 @@ class ChunkLoop:
                 topic = self._layout.input_topics_by_number[index]
                 offsets.append(SourceOffset(topic, number, partition.folded[index] + 1))
             changed[number] = self._committed[number] = list(partition.folded)
+        self._begun = changed
         snapshot = Snapshot(assignment, tuple(rows), tuple(offsets))
         self._delivery.commit(snapshot, self._stores.commit(changed))
         self._committed_at = self._clock.monotonic()
@@ -283,6 +298,11 @@ class ChunkLoop:
         if seconds is not None:
             self._gauges.committed(seconds)
             self._stores.committed()
+            for number in self._begun:
+                for table in self.partitions[number].tables.values():
+                    table.settled()
+            self.committed.update(self._begun)
+            self._begun = {}
 
     def _linger(self, records: int) -> None:
         now = self._clock.monotonic()

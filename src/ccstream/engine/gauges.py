@@ -61,13 +61,17 @@ class Gauges:
         self._serving_since = 0
         self._reached: dict[tuple[str, int], int] = {}
 
+    def alive(self) -> bool:
+        """Whether the group has not taken this worker for dead yet."""
+        return self._clock.monotonic() - self._last_heartbeat() <= self._session_timeout
+
     def check_alive(self) -> None:
         """Refuse to fold on after the group must have taken this worker for dead.
 
         Raises:
             FencedError: the last good heartbeat is older than the session timeout.
         """
-        if self._clock.monotonic() - self._last_heartbeat() > self._session_timeout:
+        if not self.alive():
             raise FencedError(
                 f"no heartbeat got through for {self._session_timeout:.0f} s; the group has given "
                 "the partitions to others"

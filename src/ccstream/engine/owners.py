@@ -17,6 +17,7 @@ from confluent_kafka import Message
 from msgspec import Struct, structs
 
 from ccstream.engine.delivery import ChangelogRecord
+from ccstream.engine.partition import Partition
 from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.catalogue import OWNERS_TOPIC
 from ccstream.wire.codec import Codec
@@ -24,9 +25,11 @@ from ccstream.wire.codec import Codec
 __all__ = [
     "OWNERS_PARTITION",
     "Owner",
+    "Reached",
     "ids_of",
     "latest_owners",
     "new_state_id",
+    "owner_of",
     "owner_record",
     "this_process",
 ]
@@ -48,11 +51,45 @@ class Owner(Struct, frozen=True):
     transactional_ids: tuple[str, ...]
     member: str
     acquired_at: int
+    address: str = ""
+    query_key: bytes = b""
+
+
+class Reached(Struct, frozen=True):
+    """Where this process answers questions about its rows, and the key that signs them.
+
+    Whoever may read the owners' topic may ask: what is answered is on the sync topics, too.
+    """
+
+    address: str = ""
+    query_key: bytes = b""
 
 
 def new_state_id() -> bytes:
     """8 random bytes."""
     return os.urandom(8)
+
+
+def owner_of(
+    partition: Partition,
+    app_id: str,
+    transactional_ids: tuple[str, ...],
+    reached: Reached,
+    acquired_at: int,
+) -> Owner:
+    """The row that says that this process owns a partition number."""
+    return Owner(
+        app_id=app_id,
+        partition=partition.number,
+        partitions=partition.scope.partitions,
+        state_id=partition.scope.state_id,
+        epoch=partition.epoch,
+        transactional_ids=transactional_ids,
+        member=this_process(),
+        acquired_at=acquired_at,
+        address=reached.address,
+        query_key=reached.query_key,
+    )
 
 
 def this_process() -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -24,8 +25,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from ccstream.engine.supervisor import Child, supervise
-from ccstream.ops.health import Health
+from ccstream.ops.health import QUESTION, SIGNATURE, Health
 from ccstream.ops.settings import WebSettings
+from ccstream.wire.query import QUESTION_BYTES_MAX
 
 __all__ = ["PROCESSES_MAX", "Fleet", "Member", "run_processes"]
 
@@ -55,11 +57,24 @@ class Member:
 
     def ask(self, path: str) -> tuple[int, bytes] | None:
         """Status and body of its answer; None if there is none."""
+        return self._request("GET", path)
+
+    def put(self, body: bytes, signature: str) -> tuple[int, bytes] | None:
+        """The same for a question about rows."""
+        return self._request("POST", QUESTION, body, {SIGNATURE: signature})
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[int, bytes] | None:
         if self.child.running_for is None:
             return None
         connection = http.client.HTTPConnection(_LOOPBACK, self.port, timeout=_ANSWER_SECONDS)
         try:
-            connection.request("GET", path)
+            connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
@@ -108,6 +123,13 @@ class Fleet(Collector):
         """Whether each worker is ready."""
         return self._all("/readyz", lambda _, status: status == HTTPStatus.OK)
 
+    def pass_on(self, path: str, body: bytes, signature: str) -> tuple[int, bytes]:
+        """A question goes to the worker whose number ends the path, with what shows who asks."""
+        name = path.rpartition("/")[2]
+        member = next((member for member in self._members if member.name == name), None)
+        answer = None if member is None else member.put(body, signature)
+        return (HTTPStatus.SERVICE_UNAVAILABLE, b"") if answer is None else answer
+
     def close(self) -> None:
         self._asking.shutdown(wait=False, cancel_futures=True)
 
@@ -150,7 +172,19 @@ def run_processes(command: Sequence[str], count: int, web: WebSettings) -> int:
         stack.callback(fleet.close)
         registry = CollectorRegistry()
         registry.register(fleet)
-        stack.enter_context(Health(fleet.live, fleet.ready, registry, web.host, web.port))
+        health = Health(
+            fleet.live,
+            fleet.ready,
+            registry,
+            web.host,
+            web.port,
+            ask=fleet.pass_on,
+            question_bytes_max=QUESTION_BYTES_MAX,
+        )
+        stack.enter_context(health)
+        url = health.reached_at(web.advertised_host) + QUESTION
+        for member in members:
+            member.child.tell("--query-url", f"{url}/{member.name}")
         return supervise([member.child for member in members])
 
 

@@ -9,6 +9,9 @@ The encoded rows are in memory, or in a :class:`Backing`. Then memory holds, bes
 rows, those alone that were drained and are not a fact yet: they are *unwritten*, and stay until
 the backing has them. There the oldest use counts, for to read a row again costs more.
 
+Whoever asks for rows as they are committed is shown those of before the last drain, until
+:meth:`Table.settled`.
+
 One table belongs to one partition and one thread writes it.
 """
 
@@ -47,6 +50,7 @@ class Table:
     __slots__ = (
         "_absent",
         "_backing",
+        "_before",
         "_codec",
         "_decoded",
         "_dirty",
@@ -68,6 +72,7 @@ class Table:
         self._dirty: dict[str, None] = {}
         self._absent: set[str] = set()  # looked for since the last drain; with a backing only
         self._owned: dict[str, set[str]] | None = None  # once asked for; without a backing only
+        self._before: dict[str, bytes | None] = {}  # of the drained ones; without a backing only
 
     def get(self, key: str) -> Entry | None:
         """The row of ``key``, or None."""
@@ -100,6 +105,42 @@ class Table:
             encoded = self._backing.get(key)
         return self._codec.decode_row(encoded) if encoded else None
 
+    def look(self, key: str, *, live: bool) -> Entry | bytes | None:
+        """The row as it is, or as it is committed, for who is to :meth:`decode` it later: nothing
+        is cached, and nothing of it changes any more.
+        """
+        if not live:
+            if self._backing is not None:
+                return self._backing.get(key)
+            return self._before[key] if key in self._before else self._encoded.get(key)
+        entry = self._decoded.get(key)
+        if entry is not None:
+            return Entry(entry.state, entry.version) if entry.state is not None else None
+        encoded = self._encoded.get(key)
+        if encoded is None and self._backing is not None:
+            encoded = self._backing.get(key)
+        return encoded or None
+
+    def look_of(self, entity: str, *, live: bool) -> dict[str, Entry | bytes | None]:
+        """The same for all rows of ``entity`` where it has several, in order of their keys."""
+        keys = set(self.keys_of(entity))
+        if not live:
+            # Deletions that are no facts yet are committed rows.
+            prefix = entity + "#"
+            for known in (self._before, self._encoded if self._backing is not None else {}):
+                keys.update(key for key in known if key.startswith(prefix))
+            keys.update(key for key in self._dirty if key.startswith(prefix))
+        return {key: self.look(key, live=live) for key in sorted(keys)}
+
+    def decode(self, row: Entry | bytes) -> Entry:
+        """A row that :meth:`look` found."""
+        return self._codec.decode_row(row) if isinstance(row, bytes) else row
+
+    def settled(self) -> None:
+        """The commit of what was drained last is a fact."""
+        if self._before:
+            self._before = {}
+
     def put(self, key: str, entry: Entry) -> None:
         """Store a changed row; it is dirty until the next :meth:`drain`.
 
@@ -119,11 +160,16 @@ class Table:
         rows: list[tuple[str, bytes | None]] = []
         encode = self._codec.encode_row
         decoded, encoded = self._decoded, self._encoded
+        in_memory = self._backing is None
+        before: dict[str, bytes | None] = {}
+        self._before = before
         if self._backing is not None:
             self._backing.rows += self._dirty_growth()
             self._absent.clear()
         for key in self._dirty:
             entry = decoded[key]
+            if in_memory:
+                before[key] = encoded.get(key)
             if entry.state is None:
                 if self._backing is None:
                     encoded.pop(key, None)

@@ -71,6 +71,10 @@ class Child:
             return None
         return time.monotonic() - self._started_at
 
+    def tell(self, *options: str) -> None:
+        """Give it these options as well, from its next start on."""
+        self._command += options
+
     def turn(self) -> int | None:
         """Start it if it is time to; its exit status if it has just ended."""
         now = time.monotonic()

@@ -26,11 +26,12 @@ from ccstream.engine.layout import Layout, of_number
 from ccstream.engine.owners import (
     OWNERS_PARTITION,
     Owner,
+    Reached,
     ids_of,
     latest_owners,
     new_state_id,
+    owner_of,
     owner_record,
-    this_process,
 )
 from ccstream.engine.partition import Partition
 from ccstream.engine.restore import ChangelogRange, RestoreProgress
@@ -78,6 +79,7 @@ class TakeOver:
         progress: Callable[[RestoreProgress], None],
         stores: Stores | None = None,
         standbys: Standbys | None = None,
+        reached: Reached = Reached(),  # noqa: B008 - immutable
     ) -> None:
         self._layout = layout
         self._cluster = cluster
@@ -86,6 +88,7 @@ class TakeOver:
         self._progress = progress
         self._stores = stores
         self._standbys = standbys
+        self._reached_at = reached
         self._followed: dict[int, Mapping[str, int]] = {}
 
     def acquire(
@@ -367,10 +370,12 @@ class TakeOver:
         cancelled: Callable[[], bool],
     ) -> None:
         rows = []
+        ids, now_ms = self._delivery.transactional_ids, self._clock.now_ms()
         for number, partition in partitions.items():
             owner = owners.get(number)
             partition.begin_epoch(max(partition.epoch, owner.epoch if owner else 0) + 1)
-            rows.append(owner_record(self._owner(partition)))
+            ours = owner_of(partition, self._layout.app_id, ids, self._reached_at, now_ms)
+            rows.append(owner_record(ours))
         moved = tuple(SourceOffset(topic, n, offset) for (topic, n), offset in offsets.items())
         for left in reversed(range(_JOINING_ATTEMPTS)):
             self._delivery.commit(Snapshot(assignment, tuple(rows), moved))
@@ -386,15 +391,3 @@ class TakeOver:
         for partition in partitions.values():
             if partition.store is not None:
                 partition.store.write_current(self._clock.now_ms(), partition.epoch)
-
-    def _owner(self, partition: Partition) -> Owner:
-        return Owner(
-            app_id=self._layout.app_id,
-            partition=partition.number,
-            partitions=self._layout.partitions,
-            state_id=partition.scope.state_id,
-            epoch=partition.epoch,
-            transactional_ids=self._delivery.transactional_ids,
-            member=this_process(),
-            acquired_at=self._clock.now_ms(),
-        )

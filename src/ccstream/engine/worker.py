@@ -16,8 +16,6 @@ from typing import Any
 
 import structlog
 
-from ccstream.domain.window import WindowLimits
-from ccstream.engine.aggregates import Rules, make_plans
 from ccstream.engine.app import EngineApp, make_app
 from ccstream.engine.assignment import check_group_metadata_layout
 from ccstream.engine.chunks import ChunkLoop, Pace
@@ -26,12 +24,13 @@ from ccstream.engine.cluster import Cluster
 from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.delivery import Delivery, Snapshot
 from ccstream.engine.engine import Activity, Engine
-from ccstream.engine.fold import Folder
+from ccstream.engine.folding import make_answers, make_folder
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
 from ccstream.engine.local_state import make_standbys, make_stores, make_tables
-from ccstream.engine.outlet import Outlet
+from ccstream.engine.owners import Reached
 from ccstream.engine.plain import PlainDelivery
+from ccstream.engine.questions import Questions
 from ccstream.engine.restore import RestoreProgress
 from ccstream.engine.status import ExitStatus, status_of
 from ccstream.engine.stores import Stores
@@ -40,8 +39,7 @@ from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.engine.transport import group_error
 from ccstream.engine.watchdog import Sight, Watchdog
 from ccstream.errors import BrokerUnavailableError, CcstreamError, DeliveryError
-from ccstream.ops.codecs import codec_of
-from ccstream.ops.health import Health
+from ccstream.ops.health import QUESTION, Health
 from ccstream.ops.kafka_config import admin_config, consumer_config, producer_config
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.metrics_engine import STEP
@@ -52,15 +50,11 @@ from ccstream.wire.catalogue import (
     OUTPUT_TOPICS,
     OWNERS_TOPIC,
     TABLES,
-    channel_of,
     topic_numbers,
 )
-from ccstream.wire.signals import signal_encoder
-from ccstream.wire.sync import sync_codecs
+from ccstream.wire.query import QUESTION_BYTES_MAX
 
 __all__ = ["Worker", "run"]
-
-_DAY_MS = 24 * 3_600_000
 
 _STOP_TIMEOUT = 4.0
 """Seconds for a clean stop; what is folded by then is committed, the rest is read again."""
@@ -78,10 +72,15 @@ class Worker:
         settings: everything configured.
         metrics: where to count; its own by default.
         web_socket: the descriptor of a socket to serve metrics and health on, if not as configured.
+        query_url: where gateways ask it, if somebody passes their questions on.
     """
 
     def __init__(
-        self, settings: Settings, metrics: Metrics | None = None, web_socket: int | None = None
+        self,
+        settings: Settings,
+        metrics: Metrics | None = None,
+        web_socket: int | None = None,
+        query_url: str | None = None,
     ) -> None:
         self.settings = settings
         numbers = topic_numbers(settings.channels_extra)
@@ -94,6 +93,8 @@ class Worker:
         self._stores: Stores | None = None
         self.app: EngineApp | None = None
         self.engine: Engine | None = None
+        self._questions = Questions()
+        self._query_url = query_url or ""
         self.health = Health(
             self._live,
             self._ready,
@@ -101,6 +102,8 @@ class Worker:
             settings.web.host,
             settings.web.port,
             web_socket,
+            self._questions.ask,
+            QUESTION_BYTES_MAX,
         )
 
     async def run(self, stop: asyncio.Event) -> ExitStatus:
@@ -108,6 +111,8 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         url = self.health.start()
+        web = self.settings.web
+        self._query_url = self._query_url or self.health.reached_at(web.advertised_host) + QUESTION
         try:
             return await self._work(stop, url)
         except CcstreamError as error:
@@ -262,6 +267,7 @@ class Worker:
             gauges.restoring,
             self._stores,
             standbys,
+            Reached(self._query_url, self._questions.key),
         )
         plane = DataPlane(
             consumer_config(
@@ -269,28 +275,13 @@ class Worker:
             ),
             settings.chunk.records_max,
         )
-        rules = Rules.of(settings)
-        codec = codec_of(settings)
-        folder = Folder(
-            decode=codec.decode_event,
-            topics=self._inputs,
-            channels=tuple(channel_of(topic) for topic in self._inputs),
-            plans=make_plans(rules, sync_codecs(codec.prefix)),
-            outlet=Outlet(
-                delivery,
-                settings.app_id,
-                settings.kafka.max_message_bytes,
-                signal_encoder(codec.prefix),
-            ),
-            window_limits=WindowLimits(
-                settings.window.ids_max, settings.window.horizon_days * _DAY_MS
-            ),
-            append_time=self._transactional,
-        )
+        folder = make_folder(settings, self._inputs, delivery, append_time=self._transactional)
         pace, tracing = Pace.of(settings), make_tracing(settings, "worker")
+        chunks = ChunkLoop(plane, folder, delivery, self._layout, gauges, pace, clock, tracing)
+        self._questions.answers = make_answers(settings, self._inputs, chunks, gauges.alive)
         return Engine(
             takeover,
-            ChunkLoop(plane, folder, delivery, self._layout, gauges, pace, clock, tracing),
+            chunks,
             release_timeout=group.rebalance_timeout_ms / 2000,
             on_failure=self._failed,
             standbys=standbys,
@@ -382,7 +373,7 @@ class Worker:
         }
 
 
-def run(settings: Settings, web_socket: int | None = None) -> int:
+def run(settings: Settings, web_socket: int | None = None, query_url: str | None = None) -> int:
     """Run a worker until SIGTERM or SIGINT; the exit status. See :class:`Worker`."""
 
     async def main() -> int:
@@ -390,6 +381,6 @@ def run(settings: Settings, web_socket: int | None = None) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        return await Worker(settings, web_socket=web_socket).run(stop)
+        return await Worker(settings, None, web_socket, query_url).run(stop)
 
     return asyncio.run(main())

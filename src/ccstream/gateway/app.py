@@ -29,6 +29,7 @@ from ccstream.gateway.pages.demo import DemoPage
 from ccstream.gateway.preferences import Preferences
 from ccstream.gateway.probes import Probes
 from ccstream.gateway.problems import handlers
+from ccstream.gateway.queries import Queries
 from ccstream.gateway.signing import Signer
 from ccstream.gateway.stream import Streams
 from ccstream.gateway.tickets import Tickets
@@ -43,6 +44,7 @@ PARTS: Final[tuple[Callable[[Services], Part], ...]] = (
     Ingest,
     Tickets,
     Streams,
+    Queries,
     Operations,
     DemoPage,
     Preferences,
@@ -52,7 +54,7 @@ PARTS: Final[tuple[Callable[[Services], Part], ...]] = (
 OPEN_KEY: Final = "a gateway that lets everybody do everything has nothing to sign for"
 """Signs where ``gateway.auth`` is none, so that cursors outlive a restart there too."""
 
-EXPOSED_HEADERS: Final = ("Retry-After",)
+EXPOSED_HEADERS: Final = ("ETag", "Retry-After")
 PREFLIGHT_S: Final = 600
 
 

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ccstream.client.outbox import Outgoing
+from ccstream.domain.events import Event
 from ccstream.errors import InvalidEventError
 from ccstream.gateway import cloudevents
 from ccstream.gateway.auth import Identity, identity_of
@@ -52,8 +53,7 @@ _OTHER: Final = "other"
 class _Accepted(Struct, frozen=True):
     """An event that is good, and the record that it becomes."""
 
-    event_id: str
-    channel: str
+    event: Event
     record: Outgoing
 
 
@@ -150,7 +150,7 @@ class Ingest:
             record = self._intake.writer(channel).write(fact, trace)
         except InvalidEventError as problem:
             raise cloudevents.rule_broken(type(fact), problem) from None
-        return _Accepted(fact.event_id, channel, record)
+        return _Accepted(fact, record)
 
     async def _store(self, checked: Sequence[_Accepted | ProblemError]) -> list[dict[str, Any]]:
         """What is answered for each: status, and id and position, or the problem."""
@@ -165,13 +165,15 @@ class Ingest:
                 continue
             position = next(positions)
             if position is None:
-                counts[one.channel, "unavailable"] += 1
+                counts[one.event.channel, "unavailable"] += 1
                 problem = _unavailable("Kafka did not store it in time")
-                answers.append({"status": problem.status, "id": one.event_id, "problem": problem})
+                answers.append(
+                    {"status": problem.status, "id": one.event.event_id, "problem": problem}
+                )
                 continue
-            counts[one.channel, "accepted"] += 1
-            token = position_text(self._services.signer, position)
-            answers.append({"status": 202, "id": one.event_id, "position": token})
+            counts[one.event.channel, "accepted"] += 1
+            token = position_text(self._services.signer, position, one.event)
+            answers.append({"status": 202, "id": one.event.event_id, "position": token})
         self._services.metrics.add_many("ccstream_gateway_events_total", counts)
         return answers
 

@@ -21,7 +21,7 @@ from ccstream.wire.catalogue import SYNC_TOPICS
 from ccstream.wire.codec import Codec
 from ccstream.wire.partition import partition_for
 
-__all__ = ["AGGREGATES", "ALL_TABLES", "Profiles"]
+__all__ = ["AGGREGATES", "ALL_TABLES", "ORDERS_SHOWN_MAX", "Profiles"]
 
 AGGREGATES: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -21,7 +21,7 @@ from msgspec import Struct
 from ccstream.errors import SettingsError
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
-from ccstream.wire.catalogue import changelog_topic, channel_of
+from ccstream.wire.catalogue import OWNERS_TOPIC, changelog_topic, channel_of
 from ccstream.wire.topics import TopicSpec
 
 __all__ = ["ROLES", "Resource", "Right", "as_commands", "rights"]
@@ -113,13 +113,16 @@ def _worker(
 def _gateway(
     specs: Iterable[TopicSpec], settings: Settings, _channels: Sequence[str]
 ) -> list[Right]:
-    """Every channel and a subscriber, that follows aliases where they are decided."""
+    """Every channel and a subscriber, that follows aliases where they are decided and finds the
+    owners of rows, with the keys to ask them.
+    """
     specs = tuple(specs)
     aliases = changelog_topic(settings.app_id, "aliases")
     return [
         *_channel(specs, settings, ()),
         *_subscriber(specs, settings, ()),
         _topic(aliases, "Read"),
+        _topic(OWNERS_TOPIC, "Read"),
     ]
 
 

@@ -3,7 +3,8 @@
 It has a thread of its own, so that it answers while the event loop restores, folds or
 hangs: that is when it is asked. *Live* means that the process should go on; an
 orchestrator restarts one that is not. *Ready* means that its partitions are served. Both
-answer 200 or 503, and say why as JSON.
+answer 200 or 503, and say why as JSON. Questions of gateways (``POST /query``) are passed on to
+whoever is to answer them, so many at a time that there is always room for a probe.
 """
 
 from __future__ import annotations
@@ -26,16 +27,31 @@ from ccstream import __version__
 from ccstream.errors import SettingsError
 from ccstream.ops.logs import logger
 
-__all__ = ["Check", "Health"]
+__all__ = ["QUESTION", "SIGNATURE", "Ask", "Check", "Health"]
 
 Check = Callable[[], tuple[bool, Mapping[str, Any]]]
 """Whether all is well, and the details; called from the server's threads."""
 
+Ask = Callable[[str, bytes, str], tuple[int, bytes]]
+"""Path, body and signature of a question to status and body of its answer; likewise."""
+
+SIGNATURE: Final = "Ccstream-Signature"
+"""The header of a question that shows who asks."""
+
 REQUEST_SECONDS_MAX: Final = 5
 """A client that opens a connection and says nothing is let go after this."""
 
-REQUESTS_AT_ONCE_MAX: Final = 16
-"""Prometheus, two probes and somebody who looks; more is a mistake or an attack."""
+QUESTIONS_AT_ONCE_MAX: Final = 16
+"""More of them would only wait for each other; gateways ask again."""
+
+REQUESTS_AT_ONCE_MAX: Final = 16 + 2 * QUESTIONS_AT_ONCE_MAX
+"""Prometheus, two probes, somebody who looks, and questions, also those that there is no room for;
+more is a mistake or an attack."""
+
+EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
+
+QUESTION: Final = "/query"
+BINARY: Final = "application/octet-stream"
 
 log = logger(__name__)
 
@@ -50,6 +66,8 @@ class Health:
         host: address to listen on.
         port: port, or 0 for a free one.
         listening: the descriptor of a socket that listens already, in place of both.
+        ask: answers questions, if anybody does.
+        question_bytes_max: of a question's body.
     """
 
     def __init__(
@@ -60,7 +78,12 @@ class Health:
         host: str,
         port: int,
         listening: int | None = None,
+        ask: Ask | None = None,
+        question_bytes_max: int = 0,
     ) -> None:
+        self._ask = ask
+        self._asking = BoundedSemaphore(QUESTIONS_AT_ONCE_MAX)
+        self.question_bytes_max = question_bytes_max
         self._checks = {"/livez": live, "/readyz": ready}
         self._registry = registry
         self._host = host
@@ -74,6 +97,13 @@ class Health:
         """Where it listens: with the port that was chosen, if it was 0."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
+
+    def reached_at(self, advertised_host: str | None) -> str:
+        """The address for other machines, once it listens."""
+        host = advertised_host or self._host
+        if host in EVERY_ADDRESS:
+            host = socket.gethostname()
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     def start(self) -> str:
         """Listen, and return :attr:`url`.
@@ -115,6 +145,20 @@ class Health:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def asked(self, path: str, body: bytes, signature: str) -> tuple[int, bytes]:
+        """Status and body for a question, which says of itself who asks it."""
+        if self._ask is None or not path.startswith(QUESTION):
+            return HTTPStatus.NOT_FOUND, b""
+        if not self._asking.acquire(blocking=False):
+            return HTTPStatus.SERVICE_UNAVAILABLE, b""
+        try:
+            return self._ask(path, body, signature)
+        except Exception:  # the last boundary: one question fails, the worker goes on
+            log.exception("a question could not be answered")
+            return HTTPStatus.INTERNAL_SERVER_ERROR, b""
+        finally:
+            self._asking.release()
 
     def answer(self, path: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
         """Status, content type and body for a path."""
@@ -176,7 +220,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        status, content_type, body = self.server.health.answer(path, self.headers.get("Accept", ""))
+        self._send(*self.server.health.answer(path, self.headers.get("Accept", "")))
+
+    def do_POST(self) -> None:
+        health = self.server.health
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > health.question_bytes_max:
+            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BINARY, b"")
+            return
+        body = self.rfile.read(int(length))
+        status, answer = health.asked(self.path, body, self.headers.get(SIGNATURE, ""))
+        self._send(status, BINARY, answer)
+
+    def _send(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

@@ -35,8 +35,9 @@ PLACE: Final = {
 }
 """That of the image; what is installed elsewhere differs by a package or two."""
 
-BY_CLASSIFIER: Final = {
+BY_NAME: Final = {
     "Apache Software License": "Apache-2.0",
+    "3-Clause BSD License": "BSD-3-Clause",
     "BSD License": "BSD",
     "ISC License (ISCL)": "ISC",
     "MIT License": "MIT",
@@ -45,7 +46,7 @@ BY_CLASSIFIER: Final = {
     "Repoze Public License": "BSD (Repoze)",
     "The Unlicense (Unlicense)": "Unlicense",
 }
-"""What packages say that have no SPDX expression yet. Which BSD it is only their text tells."""
+"""What packages say, in a classifier or as it is, that have no SPDX expression yet. Which BSD it is only their text tells."""
 
 ALLOWED: Final = frozenset(
     {
@@ -125,11 +126,12 @@ def _locked(lock: dict[str, Any]) -> set[tuple[str, str]]:
 def _licence(found: Any) -> str:
     if found["License-Expression"]:
         return str(found["License-Expression"])
-    if found["License"] in ALLOWED:
-        return str(found["License"])
+    named = str(found["License"])
+    if BY_NAME.get(named, named) in ALLOWED:
+        return BY_NAME.get(named, named)
     prefix = "License :: "
     classifiers = [one for one in found.get_all("Classifier") or () if one.startswith(prefix)]
-    terms = [BY_CLASSIFIER.get(one.rpartition(" :: ")[2]) for one in classifiers]
+    terms = [BY_NAME.get(one.rpartition(" :: ")[2]) for one in classifiers]
     known = sorted({one for one in terms if one is not None})
     return " OR ".join(known) or (found["License"] or "unknown").partition("\n")[0]
 

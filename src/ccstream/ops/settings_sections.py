@@ -188,13 +188,20 @@ class GroupSettings(Section):
 
 
 class WebSettings(Section):
-    """The worker's own HTTP server: `/metrics`, `/livez`, `/readyz`."""
+    """The worker's own HTTP server: `/metrics`, `/livez`, `/readyz`, and gateways' questions."""
 
     host: str = Field(
         default="127.0.0.1", min_length=1, max_length=255, description="Address to listen on."
     )
     port: int = Field(
         default=6066, ge=0, le=65_535, description="Port; 0 takes a free one and logs it."
+    )
+    advertised_host: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._:-]{1,255}$",
+        description="The name or address by which gateways reach this worker, to ask for rows; "
+        "`host` if not set, or this machine's name where that is every address. In Kubernetes "
+        "the pod's IP.",
     )
 
 

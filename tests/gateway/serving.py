@@ -24,6 +24,7 @@ class Serving:
 
     def __init__(self, port: int, app: Any) -> None:
         self.port = port
+        self.app = app
         self.services = app.state.services
         self.streams: Streams = next(one for one in app.state.parts if isinstance(one, Streams))
 

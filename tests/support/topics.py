@@ -6,7 +6,7 @@ import time
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from ccstream.wire.catalogue import OWNERS_TOPIC, SYNC_TOPICS, changelog_topic
+from ccstream.wire.catalogue import AUDIT_TOPIC, OWNERS_TOPIC, SYNC_TOPICS, changelog_topic
 
 __all__ = ["make_pushed_topics", "make_topic"]
 
@@ -39,5 +39,10 @@ def make_topic(bootstrap: str, name: str, partitions: int = 8, **config: str) ->
 
 def make_pushed_topics(bootstrap: str, app_id: str = "ccstream") -> None:
     """Make the topics that a gateway follows, on an embedded broker, where no worker has."""
-    for name in (*SYNC_TOPICS.values(), changelog_topic(app_id, "aliases"), OWNERS_TOPIC):
+    for name in (
+        *SYNC_TOPICS.values(),
+        changelog_topic(app_id, "aliases"),
+        OWNERS_TOPIC,
+        AUDIT_TOPIC,
+    ):
         make_topic(bootstrap, name)

@@ -9,17 +9,28 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import Struct
+
 from ccstream.client.log_reader import LogRecord
 from ccstream.errors import UndecodableError
 from ccstream.ops.logs import logger
 from ccstream.wire.codec import Codec
 
-__all__ = ["Aliases"]
+__all__ = ["Aliases", "Link"]
 
 log = logger(__name__)
 
 HOPS_MAX: Final = 8
 """Aliases of aliases that are followed; as many hops as a letter makes."""
+
+
+class Link(Struct, frozen=True):
+    """An identifier, the account it belongs to since when (ms), and the event that said so."""
+
+    key: str
+    root: str
+    since: int
+    event_id: str
 
 
 class Aliases:
@@ -28,6 +39,7 @@ class Aliases:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._roots: dict[str, str] = {}
+        self._of_root: dict[str, dict[str, Link]] = {}
 
     def __len__(self) -> int:
         return len(self._roots)
@@ -35,14 +47,27 @@ class Aliases:
     def take(self, record: LogRecord) -> str | None:
         """Take a row in; the key that leads elsewhere now, None if none does."""
         key = (record.key or b"").decode(errors="replace")
-        root = self._root_in(record.value)
-        if root == self._roots.get(key):
+        link = self._link_in(key, record.value)
+        root, before = None if link is None else link.root, self._roots.get(key)
+        if before is not None:
+            linked = self._of_root[before]
+            del linked[key]
+            if not linked:
+                del self._of_root[before]
+        if link is not None:
+            self._of_root.setdefault(link.root, {})[key] = link
+        if root == before:
             return None
         if root is None:
             del self._roots[key]
         else:
             self._roots[key] = root
         return key
+
+    def links(self, profile: str) -> list[Link]:
+        """What leads to a profile, the latest first."""
+        found = self._of_root.get(profile, {}).values()
+        return sorted(found, key=lambda link: (link.since, link.key), reverse=True)
 
     def profile(self, key: str) -> str:
         """The profile that a key leads to; itself if it is no alias."""
@@ -53,12 +78,15 @@ class Aliases:
             key = root
         return key
 
-    def _root_in(self, value: bytes | None) -> str | None:
+    def _link_in(self, key: str, value: bytes | None) -> Link | None:
         if value is None:
             return None
         try:
-            root: object = self._codec.decode(value)[1].get("root")
+            fields = self._codec.decode(value)[1]
         except UndecodableError as error:
             log.warning("a row of the aliases cannot be read", reason=error.reason)
             return None
-        return root if isinstance(root, str) and root else None
+        root = fields.get("root")
+        if not isinstance(root, str) or not root:
+            return None
+        return Link(key, root, fields.get("since", 0), fields.get("event_id", ""))

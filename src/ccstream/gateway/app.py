@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from ccstream.errors import SettingsError
+from ccstream.gateway.agents import Agents
 from ccstream.gateway.auth import Authenticator, Everybody
 from ccstream.gateway.credentials import credentials_of
 from ccstream.gateway.endpoints import Endpoint, Part, Services, route_of
@@ -25,6 +26,7 @@ from ccstream.gateway.intake import Intake
 from ccstream.gateway.limits import Limiter
 from ccstream.gateway.openapi import Documents
 from ccstream.gateway.operations import Operations
+from ccstream.gateway.pages.agent import AgentPage
 from ccstream.gateway.pages.demo import DemoPage
 from ccstream.gateway.preferences import Preferences
 from ccstream.gateway.probes import Probes
@@ -85,8 +87,12 @@ def make_services(
 def make_parts(
     services: Services, makers: Sequence[Callable[[Services], Part]] = PARTS
 ) -> list[Part]:
-    """All parts, the probes first."""
+    """All parts, the probes first; the agents' where there is what it is made from."""
     others = [make(services) for make in makers]
+    streams = next((part for part in others if isinstance(part, Streams)), None)
+    queries = next((part for part in others if isinstance(part, Queries)), None)
+    if streams is not None and queries is not None:
+        others += [Agents(services, streams, queries), AgentPage()]
     parts = [Probes(services, others), *others]
     return [*parts, Documents(endpoints(parts))]
 

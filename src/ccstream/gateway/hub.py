@@ -24,7 +24,7 @@ from ccstream.client.records import Gap
 from ccstream.client.view_feed import CaughtUp, ViewFeed
 from ccstream.errors import CcstreamError, SettingsError
 from ccstream.gateway import messages
-from ccstream.gateway.aliases import Aliases
+from ccstream.gateway.aliases import Aliases, Link
 from ccstream.gateway.cursor import Cursor, Cursors
 from ccstream.gateway.problems import ProblemError
 from ccstream.gateway.profiles import AGGREGATES, ALL_TABLES, Profiles
@@ -120,6 +120,10 @@ class Hub:
     def profile_of(self, key: str) -> str:
         """The profile that a key leads to, by what is committed."""
         return self._aliases.profile(key)
+
+    def links(self, profile: str) -> list[Link]:
+        """The identifiers that lead to a profile, by what is committed."""
+        return self._aliases.links(profile)
 
     async def subscribe(
         self, key: str, tables: tuple[int, ...], cursor: Cursor | None

@@ -33,7 +33,7 @@ from ccstream.wire.headers import time_text
 from ccstream.wire.query import Answer, Question, Written
 from ccstream.wire.validate import is_entity_key
 
-__all__ = ["AFTER", "Known", "Queries"]
+__all__ = ["AFTER", "Known", "Queries", "as_of", "entity_key"]
 
 AFTER: Final = "ccstream-after"
 

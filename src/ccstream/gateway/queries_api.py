@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["operation_of"]
+__all__ = ["AS_OF", "operation_of"]
 
 _NULLABLE: Final = {"type": ["object", "null"]}
 _ENTRIES: Final = {"type": "array", "items": {"type": "object"}}

@@ -48,6 +48,9 @@ RETRY_MS: Final = 1_000
 STREAMS_OF_CUSTOMER_MAX: Final = 20
 """Open at a time by one customer's token: a device or tab each."""
 
+CHANGED: Final = b"event: changed\ndata: {}\n\n"
+KEEP_ALIVE: Final = b":\n\n"
+
 NUMBERS: Final = {aggregate: number for number, aggregate in enumerate(AGGREGATES)}
 
 
@@ -104,10 +107,7 @@ class Streams:
         cursor = self._cursors.read(key, text) if text else None
         if request.method == "HEAD":
             return Response(media_type=MEDIA_TYPE)
-        if self._services.closing.is_set():
-            raise ProblemError(
-                "unavailable", "The gateway is being stopped.", headers={"Retry-After": "1"}
-            )
+        self._refuse_when_closing()
         identity = identity_of(request)
         customer = identity.id if identity.customer is not None else None
         if customer is not None and self._of_customer[customer] >= STREAMS_OF_CUSTOMER_MAX:
@@ -118,6 +118,20 @@ class Streams:
             )
         subscription = await self.hub.subscribe(key, tables, cursor)
         return _EventStream(self.hub, subscription, self._of_customer, customer)
+
+    async def changes(self, request: Request, key: str) -> Response:
+        """A stream that tells of each change without saying what it is."""
+        if request.method == "HEAD":
+            return Response(media_type=MEDIA_TYPE)
+        self._refuse_when_closing()
+        subscription = await self.hub.subscribe(key, ALL_TABLES, None)
+        return _ChangeStream(self.hub, subscription, self._of_customer, None)
+
+    def _refuse_when_closing(self) -> None:
+        if self._services.closing.is_set():
+            raise ProblemError(
+                "unavailable", "The gateway is being stopped.", headers={"Retry-After": "1"}
+            )
 
 
 class _EventStream(Response):
@@ -160,10 +174,20 @@ class _EventStream(Response):
         retry_ms = round(RETRY_MS * random.uniform(1, 3))
         await _send_body(send, b"retry: %d\n\n" % retry_ms)
         while (taken := await self._subscription.take(KEEP_ALIVE_S)) is not None:
-            await _send_body(send, taken or self._hub.keep_alive(self._subscription))
+            await _send_body(send, self._told(taken))
             if loop.time() > until:
                 self._subscription.end("aged")
         await _send_body(send, b"", more=False)
+
+    def _told(self, taken: bytes) -> bytes:
+        return taken or self._hub.keep_alive(self._subscription)
+
+
+class _ChangeStream(_EventStream):
+    """Tells that something has changed."""
+
+    def _told(self, taken: bytes) -> bytes:
+        return CHANGED if taken else KEEP_ALIVE
 
 
 async def _send_body(send: Send, body: bytes, *, more: bool = True) -> None:

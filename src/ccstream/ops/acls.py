@@ -21,7 +21,7 @@ from msgspec import Struct
 from ccstream.errors import SettingsError
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
-from ccstream.wire.catalogue import OWNERS_TOPIC, changelog_topic, channel_of
+from ccstream.wire.catalogue import AUDIT_TOPIC, OWNERS_TOPIC, changelog_topic, channel_of
 from ccstream.wire.topics import TopicSpec
 
 __all__ = ["ROLES", "Resource", "Right", "as_commands", "rights"]
@@ -90,6 +90,7 @@ _WORKERS_TOPICS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "owners": ("Read", "Write"),
         # how long deletions stay decides whether a local store still fits
         "changelog": ("Read", "Write", "DescribeConfigs"),
+        "audit": (),  # the gateways' own
     }
 )
 
@@ -98,7 +99,11 @@ def _worker(
     specs: Iterable[TopicSpec], settings: Settings, _channels: Sequence[str]
 ) -> list[Right]:
     return [
-        *(_topic(spec.name, *_WORKERS_TOPICS[spec.kind]) for spec in specs),
+        *(
+            _topic(spec.name, *operations)
+            for spec in specs
+            if (operations := _WORKERS_TOPICS[spec.kind])
+        ),
         Right(resource="group", name=settings.app_id, operations=("Read",)),
         # each worker has two of its own, and fences those of whom it takes over from
         Right(
@@ -114,7 +119,7 @@ def _gateway(
     specs: Iterable[TopicSpec], settings: Settings, _channels: Sequence[str]
 ) -> list[Right]:
     """Every channel and a subscriber, that follows aliases where they are decided and finds the
-    owners of rows, with the keys to ask them.
+    owners of rows, with the keys to ask them, and notes who looked at whom.
     """
     specs = tuple(specs)
     aliases = changelog_topic(settings.app_id, "aliases")
@@ -123,6 +128,7 @@ def _gateway(
         *_subscriber(specs, settings, ()),
         _topic(aliases, "Read"),
         _topic(OWNERS_TOPIC, "Read"),
+        _topic(AUDIT_TOPIC, "Write"),
     ]
 
 

@@ -46,7 +46,7 @@ BY_NAME: Final = {
     "Repoze Public License": "BSD (Repoze)",
     "The Unlicense (Unlicense)": "Unlicense",
 }
-"""What packages say, in a classifier or as it is, that have no SPDX expression yet. Which BSD it is only their text tells."""
+"""What packages say that have no SPDX expression yet. Which BSD it is only their text tells."""
 
 ALLOWED: Final = frozenset(
     {

@@ -24,6 +24,7 @@ from ccstream.wire.topics import (
 
 __all__ = [
     "AGGREGATES",
+    "AUDIT_TOPIC",
     "CHANNELS",
     "CONSENT_RECORDS",
     "CONTEXTS",
@@ -179,6 +180,9 @@ HEARTBEAT_NAMESPACE = "heartbeat:"
 MAIL_TOPIC = "ccstream.mail.v1"
 REJECTED_TOPIC = "ccstream.rejected.v1"
 OWNERS_TOPIC = "ccstream.owners.v1"
+
+AUDIT_TOPIC = "ccstream.audit.v1"
+"""Who of the service staff looked at whom; gateways write it."""
 
 SIGNALS = "signals"
 """What readers call that which is published on the topic of signals; it is no table."""
@@ -344,6 +348,8 @@ def topics(
     specs.append(spec(REJECTED_TOPIC, "rejected", rejected, f"{SYSTEM}.Rejected"))
     owners = "Who owns each partition number."
     specs.append(spec(OWNERS_TOPIC, "owners", owners, f"{SYSTEM}.Owner"))
+    looks = "Who of the service staff looked at which customer."
+    specs.append(spec(AUDIT_TOPIC, "audit", looks, f"{SYSTEM}.ProfileRead"))
     for table in TABLES:
         changelog = changelog_topic(app_id, table)
         rows = f"The rows of the table {table}."

@@ -21,7 +21,7 @@ __all__ = [
     "TopicSpec",
 ]
 
-TopicKind = Literal["input", "mail", "sync", "signals", "changelog", "rejected", "owners"]
+TopicKind = Literal["input", "mail", "sync", "signals", "changelog", "rejected", "owners", "audit"]
 
 _HOUR_MS: Final = 60 * 60 * 1000
 _DAY_MS: Final = 24 * _HOUR_MS
@@ -120,6 +120,10 @@ SETTINGS: Mapping[TopicKind, tuple[Setting, ...]] = {
     ),
     "owners": (
         *_compact(0, "only the last owner of a partition matters"),
+        _append_time(),
+    ),
+    "audit": (
+        *_delete(365 * _DAY_MS, "who looked at a customer is asked for within a year"),
         _append_time(),
     ),
 }

@@ -17,14 +17,11 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 from benchmarks.load import Load
 from benchmarks.results import newest
 from ccstream.domain.moment import Scope
-from ccstream.domain.window import WindowLimits
-from ccstream.engine.aggregates import Rules, make_plans
-from ccstream.engine.fold import Folder
-from ccstream.engine.outlet import Outlet
+from ccstream.engine.folding import make_folder
 from ccstream.engine.partition import NOTHING_FOLDED, Partition
 from ccstream.engine.store import Table
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import TABLES, channel_of, topic_numbers
+from ccstream.wire.catalogue import TABLES, topic_numbers
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import event_headers
 from ccstream.wire.partition import partition_for
@@ -105,15 +102,7 @@ def weigh(lines: int) -> dict[str, int]:
     topics = tuple(topic_numbers())
     scales: Any = _Scales()
     codec = Codec()
-    folder = Folder(
-        decode=codec.decode_event,
-        topics=topics,
-        channels=tuple(map(channel_of, topics)),
-        plans=make_plans(Rules.of(settings)),
-        outlet=Outlet(scales, settings.app_id, settings.kafka.max_message_bytes),
-        window_limits=WindowLimits(),
-        append_time=True,
-    )
+    folder = make_folder(settings, topics, scales, append_time=True)
     events = list(Load(begins_ms=BEGINS_MS, skus=10_000).carts_of(1, lines, "customer"))
     key = events[0].subject.encode()
     tables = {name: Table(name, ROW_CODECS[name], 64) for name in TABLES}

@@ -83,14 +83,11 @@ class _Nowhere:
 def measure(events: int) -> dict[str, float]:
     """Fold the load in this process."""
     from ccstream.domain.moment import Scope
-    from ccstream.domain.window import WindowLimits
-    from ccstream.engine.aggregates import Rules, make_plans
-    from ccstream.engine.fold import Folder
-    from ccstream.engine.outlet import Outlet
+    from ccstream.engine.folding import make_folder
     from ccstream.engine.partition import NOTHING_FOLDED, Partition
     from ccstream.engine.store import Table
     from ccstream.ops.settings import Settings
-    from ccstream.wire.catalogue import TABLES, channel_of, topic_numbers
+    from ccstream.wire.catalogue import TABLES, topic_numbers
     from ccstream.wire.codec import Codec
     from ccstream.wire.partition import partition_for
     from ccstream.wire.rows import ROW_CODECS
@@ -99,15 +96,7 @@ def measure(events: int) -> dict[str, float]:
     topics = tuple(topic_numbers())
     delivery: Any = _Nowhere()
     codec = Codec()
-    folder = Folder(
-        decode=codec.decode_event,
-        topics=topics,
-        channels=tuple(map(channel_of, topics)),
-        plans=make_plans(Rules.of(settings)),
-        outlet=Outlet(delivery, settings.app_id, settings.kafka.max_message_bytes),
-        window_limits=WindowLimits(),
-        append_time=True,
-    )
+    folder = make_folder(settings, topics, delivery, append_time=True)
     rows_max = int(CACHE_ROWS) // PARTITIONS
     partitions = []
     for number in range(PARTITIONS):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from confluent_kafka import Message
 from msgspec import Struct
 
 from ccstream.engine.assignment import Assignment

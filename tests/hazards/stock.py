@@ -1,6 +1,6 @@
 """What stock Faust does in the tests of docs/hazards.md; run by hand, on a Kafka of its own.
 
-    python -m tests.hazards.stock
+    python -m tests.hazards.stock [NAME ...]
 
 Prints one line a hazard. The app is that of tests/integration/test_agents_failures.py, as a
 ``faust.App`` instead of a ``SyncApp``, with Faust's defaults.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import faust
@@ -22,27 +22,19 @@ from ccstream.devkit.kafka_jars import KAFKA_VERSION
 from ccstream.ops.settings import Settings
 from ccstream.wire.partition import partition_for
 from tests.client.sync_records import cart, encoded
+from tests.hazards import plain
+from tests.hazards.plain import PATIENCE_S, within
 from tests.integration.agents import NOTER, AgentApp, agent_app
 from tests.integration.harness import PARTITIONS, make_topics, settings_for
 from tests.support.produce import Sent, produce
 from tests.support.topics import make_topic
 
-PATIENCE_S = 60.0
 SYNC = "sync.carts.v1"
 
 
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def within(look: Callable[[], bool], seconds: float = PATIENCE_S) -> bool:
-    deadline = time.monotonic() + seconds
-    while not look():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def put(settings: Settings, subject: str, sku: str) -> None:
@@ -141,10 +133,14 @@ def defaults(settings: Settings) -> str:
     )
 
 
-SCENARIOS = (defaults, raises, send_fails, no_record_at_the_end, unreadable, aborted)
+SCENARIOS = (
+    *(defaults, raises, send_fails, no_record_at_the_end, unreadable, aborted),
+    *plain.SCENARIOS,
+)
 
 
-def main() -> None:
+def main(names: Sequence[str]) -> None:
+    wanted = [one for one in SCENARIOS if one.__name__ in names]
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in ("faust-streaming", "aiokafka")
     )
@@ -152,7 +148,7 @@ def main() -> None:
     with LocalKafka() as kafka:
         settings = settings_for(kafka.bootstrap, "app")
         make_topics(settings)
-        for scenario in SCENARIOS:
+        for scenario in wanted or SCENARIOS:
             try:
                 said = scenario(settings)
             except AssertionError as error:
@@ -161,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

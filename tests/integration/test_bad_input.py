@@ -86,6 +86,8 @@ def what_workers_write(event: CartItemAdded) -> Sent:
         "transactional_ids": [],
         "member": "",
         "acquired_at": 0,
+        "address": "",
+        "query_key": b"",
     }
     return sent(event, value=codec.encode("Owner", owner))
 

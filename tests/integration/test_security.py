@@ -180,7 +180,7 @@ def test_each_role_may_write_and_read_what_it_needs_and_nothing_else(
     }
     may_read = {
         "web": set(),
-        "gateway": {CARTS},
+        "gateway": {CARTS, kinds["owners"]},
         "app": {CARTS},
         "worker": {WEB_TOPIC, STORE_TOPIC, CARTS, *others},
     }

@@ -1,0 +1,206 @@
+"""What a plain ``faust.App`` does about the hazards of groups, commits and recovery."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from ccstream.ops.settings import Settings
+from tests.support.produce import Sent, produce
+from tests.support.source import ROOT
+from tests.support.topics import make_topic
+
+PATIENCE_S = 60.0
+WINDOW_S = 3
+SHORT_SESSION = {"broker_session_timeout": 10, "broker_heartbeat_interval": 2}
+"""Faust's own is a minute, for which a successor of one that was killed would wait."""
+
+
+def within(look: Callable[[], Any], seconds: float = PATIENCE_S) -> bool:
+    deadline = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+class PlainApp:
+    """One running app, and what it has said so far."""
+
+    def __init__(self, settings: Settings, name: str, **environment: str) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._log = Path(self._folder.name) / "log"
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.hazards.plain_app", "--datadir", self._folder.name),
+                *("worker", "--loglevel=info", "--without-web"),
+            ],
+            cwd=ROOT,
+            stdout=self._log.open("w"),
+            stderr=subprocess.STDOUT,
+            env=os.environ
+            | {"PLAIN_NAME": name, "PLAIN_BOOTSTRAP": settings.kafka.bootstrap}
+            | {"PLAIN_WINDOW_S": str(WINDOW_S)}
+            | environment,
+        )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def said(self, what: str) -> list[list[Any]]:
+        lines = (line.partition(f"plain: {what} ")[2] for line in self.log.splitlines())
+        return [json.loads(line) for line in lines if line]
+
+    def has(self, seen: bool) -> None:
+        assert seen, self.log[-1500:]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+        self._folder.cleanup()
+
+
+@contextmanager
+def plain_app(settings: Settings, name: str, **environment: str) -> Iterator[PlainApp]:
+    app = PlainApp(settings, name, **environment)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def put(settings: Settings, name: str, count: int) -> None:
+    records = [Sent(f"{name}-in", f'"{number}"'.encode(), b"x") for number in range(count)]
+    produce(settings.kafka.bootstrap, records)
+
+
+def topics(settings: Settings, name: str, partitions: int = 2) -> None:
+    for direction in ("in", "out"):
+        make_topic(settings.kafka.bootstrap, f"{name}-{direction}", partitions)
+
+
+def emptied(settings: Settings) -> str:
+    """A changelog of which nothing is left."""
+    name, bootstrap = "emptied", settings.kafka.bootstrap
+    changelog = f"{name}-counts-changelog"
+    topics(settings, name)
+    make_topic(bootstrap, changelog, 2, cleanup_policy="compact,delete")
+    produce(bootstrap, [Sent(changelog, f'"{n}"'.encode(), b"1") for n in range(20)])
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    all_of = [TopicPartition(changelog, number, -1) for number in range(2)]
+    for future in admin.delete_records(all_of).values():
+        future.result(20)
+    with plain_app(settings, name) as app:
+        ended = within(lambda: "Recovery complete" in app.log)
+        put(settings, name, 4)
+        folds = within(lambda: len(app.said("folded")) == 4, 20)
+    return f"recovery ended: {ended}; folds: {folds}"
+
+
+def expiry_forgotten(settings: Settings) -> str:
+    """A windowed table's rows that came back by a recovery."""
+    name = "windows"
+    topics(settings, name)
+    quick = json.dumps({"table_cleanup_interval": 1.0} | SHORT_SESSION)
+    with plain_app(settings, name, PLAIN_SETTINGS=quick) as app:
+        put(settings, name, 5)
+        app.has(within(lambda: len(app.said("folded")) == 5))
+        gone = within(lambda: app.said("windows")[-1:] == [[0]], 20)
+        put(settings, name, 5)
+        app.has(within(lambda: len(app.said("folded")) == 10))
+        time.sleep(0.5)
+        app.process.kill()
+        app.process.wait(10)
+    with plain_app(settings, name, PLAIN_SETTINGS=quick) as app:
+        app.has(within(lambda: app.said("windows")))
+        time.sleep(WINDOW_S * 5)
+        left = app.said("windows")[-1][0]
+    return f"expire while it runs: {gone}; of those restored {left} are there 5 windows later"
+
+
+def hook_at_stop(settings: Settings) -> str:
+    name = "stop"
+    topics(settings, name)
+    with plain_app(settings, name) as app:
+        put(settings, name, 2)
+        app.has(within(lambda: len(app.said("folded")) == 2))
+        before = len(app.said("revoked"))
+        app.process.send_signal(signal.SIGTERM)
+        app.process.wait(40)
+        calls = len(app.said("revoked")) - before
+        return f"the hook for revoked partitions was called {calls} times"
+
+
+def assigned_nothing(settings: Settings) -> str:
+    """Two members, one partition: what the idle one hears when it gets the partition."""
+    name = "nothing"
+    topics(settings, name, 1)
+    with (
+        plain_app(settings, name, PLAIN_PARTITIONS="1") as one,
+        plain_app(settings, name, PLAIN_PARTITIONS="1") as other,
+    ):
+        one.has(within(lambda: one.said("assigned") and other.said("assigned")))
+        time.sleep(10)  # the group settles
+        idle, busy = (one, other) if not active(one) else (other, one)
+        before = len(idle.said("revoked")), len(idle.said("assigned"))
+        busy.process.send_signal(signal.SIGTERM)
+        idle.has(within(lambda: len(idle.said("assigned")) > before[1], 40))
+        calls = len(idle.said("revoked")) - before[0]
+        return f"its hook for revoked partitions was called {calls} times before it got them"
+
+
+def active(app: PlainApp) -> bool:
+    return any(topic.endswith("-in") for topic, _ in app.said("held")[-1][0])
+
+
+def standbys_held(settings: Settings) -> str:
+    """Whether a member's assignment tells what it serves from what it stands by for."""
+    name = "held"
+    topics(settings, name)
+    with plain_app(settings, name) as one, plain_app(settings, name) as other:
+        put(settings, name, 4)
+        one.has(within(lambda: one.said("assigned") and other.said("assigned")))
+        time.sleep(10)
+        held, actives = one.said("held")[-1]
+        changelogs = [found for found in held if found[0] == f"{name}-counts-changelog"]
+        served = [found for found in actives if found[0] == f"{name}-in"]
+        return f"serves {len(served)} partition, holds {len(changelogs)} of its table's changelog"
+
+
+def twins(settings: Settings) -> str:
+    name, seconds = "twins", 30
+    topics(settings, name)
+    both = {"PLAIN_SETTINGS": '{"consumer_group_instance_id": "one"}'}
+    with plain_app(settings, name, **both) as one:
+        one.has(within(lambda: one.said("assigned")))
+        with plain_app(settings, name, **both) as other:
+            other.has(within(lambda: other.said("assigned")))
+            time.sleep(seconds)
+            running = sum(app.process.poll() is None for app in (one, other))
+            times = len(one.said("assigned")) + len(other.said("assigned"))
+        return f"{running} of 2 running {seconds} s later, assigned {times} times in all"
+
+
+SCENARIOS = (
+    emptied,
+    expiry_forgotten,
+    hook_at_stop,
+    assigned_nothing,
+    standbys_held,
+    twins,
+)

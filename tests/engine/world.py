@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ccstream.domain.events import CartItemAdded, Event
+from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.limits import LINES_MAX
 from ccstream.domain.moment import Scope
 from ccstream.domain.profile import Policies
@@ -115,7 +116,7 @@ def added(**fields: Any) -> CartItemAdded:
 
 
 class World:
-    """Partition 0, a folder, and what came of it."""
+    """One partition, a folder, and what came of it."""
 
     def __init__(
         self,
@@ -124,6 +125,8 @@ class World:
         *,
         append_time: bool = True,
         decode: Callable[[bytes], Event] = CODEC.decode_event,
+        identifiers: IdentifierRules = DEFAULT_RULES,
+        number: int = 0,
     ) -> None:
         self.delivery = RecordingDelivery()
         self.clock = FakeClock()
@@ -135,9 +138,10 @@ class World:
             outlet=Outlet(self.delivery, "app", message_bytes_max),
             window_limits=WindowLimits(),
             append_time=append_time,
+            identifiers=identifiers,
         )
         tables = {name: Table(name, ROW_CODECS[name], 100) for name in TABLES}
-        self.partition = Partition(Scope(STATE_ID, 0, PARTITIONS), tables, [-1] * len(INPUTS))
+        self.partition = Partition(Scope(STATE_ID, number, PARTITIONS), tables, [-1] * len(INPUTS))
         self.partition.begin_epoch(7)
         self._offsets = [0] * len(INPUTS)
 
@@ -167,7 +171,9 @@ class World:
         begun = len(self.delivery.sent)
         offset = self._offsets[topic]
         self._offsets[topic] += 1
-        record = LogRecord((INPUTS[topic], 0), offset, at, key, value, headers, None)
+        record = LogRecord(
+            (INPUTS[topic], self.partition.number), offset, at, key, value, headers, None
+        )
         self.folder.fold(self.partition, topic, record)
         return self.delivery.sent[begun:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from collections.abc import Iterator
@@ -154,3 +155,36 @@ async def test_a_worker_shows_what_it_is_told_to_of_baskets_that_meet(
             )
             for key in ("customer:1", "visitor:1"):
                 await shows(view, key, wanted)
+
+
+@each_broker
+async def test_a_card_and_an_address_are_one_customer_s_before_and_after_the_account_is_known(
+    pipeline: Pipeline,
+) -> None:
+    bootstrap = pipeline.settings.kafka.bootstrap
+    account, card = new_subject(0), new_subject(1, "loyalty")
+    address = f"email:{secrets.token_hex(32)}"
+    async with (
+        SyncView(bootstrap=bootstrap) as view,
+        ChannelPublisher(bootstrap=bootstrap, channel="web", source="shop-1", view=view) as web,
+        ChannelPublisher(bootstrap=bootstrap, channel="store", source="till-3", view=view) as till,
+    ):
+        await till.publish(till.event(CartItemAdded, card, sku="hat", quantity=1))
+        await web.publish(web.event(CartItemAdded, address, sku="cup", quantity=1))
+        await shows(view, card, {"hat": 1})
+        await shows(view, address, {"cup": 1})
+        await till.publish(
+            till.event(IdentifiersLinked, card, identifiers=(address,), reason="told")
+        )
+        for key in (card, address):
+            await shows(view, key, {"cup": 1, "hat": 1})
+        assert view.account(card) == address
+        await web.publish(web.event(CartItemAdded, account, sku="tea", quantity=2))
+        await web.publish(web.event(IdentifiersLinked, address, identifiers=(account,)))
+        for key in (card, address, account):
+            await shows(view, key, {"cup": 1, "hat": 1, "tea": 2})
+        await till.publish(till.event(CartItemAdded, card, sku="sock", quantity=1))
+        await shows(view, account, {"cup": 1, "hat": 1, "tea": 2, "sock": 1})
+        await till.publish(till.event(IdentifierUnlinked, card))
+        await shows(view, card, {})
+        assert view.account(address) == account

@@ -30,6 +30,7 @@ from ccstream.domain.consent import (
 from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, QuietHours
 from ccstream.domain.identity import Alias, Tenure
 from ccstream.domain.lines import assemble, stamp
+from ccstream.domain.links import Apart, Fact, Link, Links, Unlink, Waiting
 from ccstream.domain.merge import lines_view
 from ccstream.domain.order import Order
 from ccstream.domain.profile import Profile, ProfileDelta, Statement
@@ -390,6 +391,42 @@ consents = st.builds(
 )
 
 
+# links
+
+_links = st.builds(Link, texts, longs, texts, texts, st.sampled_from(["verified", "observed"]))
+_unlinks = st.builds(Unlink, texts, longs, texts, st.none() | texts.filter(bool))
+links = st.builds(
+    Links,
+    texts,
+    texts,
+    st.integers(0, 9_999),
+    st.frozensets(st.one_of(_links, _unlinks, st.builds(Apart, texts, texts, texts)), max_size=4),
+    few(st.builds(Waiting, texts, st.integers(1, 99)), max_size=3).map(tuple),
+)
+
+
+def _fact_datum(fact: Fact) -> dict[str, Any]:
+    return {
+        "kind": type(fact).__name__.lower(),
+        "event_id": fact.event_id,
+        "at": 0 if isinstance(fact, Apart) else fact.at,
+        "one": fact.one,
+        "other": fact.other or "",
+        "strength": fact.strength if isinstance(fact, Link) else "",
+    }
+
+
+def _links_datum(state: Links) -> dict[str, Any]:
+    facts = [_fact_datum(fact) for fact in state.facts]
+    return {
+        "coordinator": state.coordinator,
+        "root": state.root,
+        "by_facts": state.by_facts,
+        "facts": sorted(facts, key=lambda one: [str(value) for value in one.values()]),
+        "waiting": plain(state.waiting),
+    }
+
+
 # all
 
 STATES: dict[str, st.SearchStrategy[Any]] = {
@@ -401,6 +438,7 @@ STATES: dict[str, st.SearchStrategy[Any]] = {
     "windows": windows,
     "consents": consents,
     "timers": timers,
+    "links": links,
 }
 """Any state of each table."""
 
@@ -411,6 +449,7 @@ _ROWS: dict[str, Any] = {
     "touches": _touches_datum,
     "profiles": _profile_datum,
     "windows": _window_datum,
+    "links": _links_datum,
 }
 
 _SYNCED: dict[str, Any] = {

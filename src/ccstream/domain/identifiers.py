@@ -20,6 +20,9 @@ from typing import Final, Literal
 
 from msgspec import Struct, field
 
+from ccstream.domain.limits import IDENTIFIERS_MAX
+from ccstream.domain.links import Strength
+
 __all__ = ["DEFAULT_RULES", "Classes", "IdentifierClass", "IdentifierRules"]
 
 IdentifierClass = Literal["account", "personal", "device", "shared"]
@@ -36,17 +39,30 @@ class IdentifierRules(Struct, frozen=True):
 
     ``other`` is the class of namespaces that ``classes`` does not name. ``blocked`` are values, in
     lower case. ``accounts_max`` is how many accounts an identifier of a class may have belonged to,
-    as far as that is remembered.
+    as far as that is remembered. ``strengths`` says how sure a link is, by the reason that its
+    event states; of others it is ``other_strength``. ``identifiers_max`` is how many a profile may
+    have.
     """
 
     classes: Classes
     other: IdentifierClass = "personal"
     blocked: frozenset[str] = frozenset()
     accounts_max: Mapping[IdentifierClass, int] = field(default_factory=dict)
+    strengths: Mapping[str, Strength] = field(default_factory=dict)
+    other_strength: Strength = "observed"
+    identifiers_max: int = IDENTIFIERS_MAX
 
     def class_of(self, key: str) -> IdentifierClass:
         """The class of an identifier, ``namespace:value``."""
         return self.classes.get(key.partition(":")[0], self.other)
+
+    def strength_of(self, reason: str) -> Strength:
+        """How sure a link is that this reason is stated for."""
+        return self.strengths.get(reason, self.other_strength)
+
+    def is_account(self, key: str) -> bool:
+        """Whether a key is an account's."""
+        return self.class_of(key) == "account"
 
     def is_blocked(self, key: str) -> bool:
         """Whether its value says nothing about who somebody is."""
@@ -54,5 +70,5 @@ class IdentifierRules(Struct, frozen=True):
         return value in self.blocked or not value.strip(_FILLING)
 
 
-DEFAULT_RULES: Final = IdentifierRules(MappingProxyType({"customer": "account"}))
-"""Accounts, and what is linked to them."""
+DEFAULT_RULES: Final = IdentifierRules(MappingProxyType({"customer": "account"}), "device")
+"""Accounts, and what is held by them."""

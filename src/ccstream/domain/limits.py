@@ -9,8 +9,12 @@ __all__ = [
     "CONSENTS_MAX",
     "DETAIL_CHARS_MAX",
     "DOTS_MAX",
+    "FACTS_MAX",
+    "GATHERED_FACTS_MAX",
+    "IDENTIFIERS_MAX",
     "LINES_MAX",
     "LINE_QUANTITY_MAX",
+    "LINKS_MAX",
     "NOES_MAX",
     "PENDING_AGE_MS_MAX",
     "PENDING_MAX",
@@ -92,6 +96,19 @@ and for a proxy between."""
 TENURES_MAX: Final = 32
 """Log-ins and log-outs that a subject is remembered by. They say whose an event is that arrives
 late, and what arrives after that many later ones is out of the ordinary."""
+
+IDENTIFIERS_MAX: Final = 50
+"""Accounts, cards, addresses and numbers of one profile. A household has ten; more is a value that
+many people state, and each new link costs a letter to each of them."""
+
+LINKS_MAX: Final = 200
+"""Links that the coordinator of a profile remembers; repeated ones are not counted."""
+
+FACTS_MAX: Final = 400
+"""The same with unlinks and pairs kept apart, which must count when links no longer do."""
+
+GATHERED_FACTS_MAX: Final = 1_600
+"""Facts of profiles that meet at the same moment; more would not surely fit into a record."""
 
 # touch
 

@@ -54,8 +54,13 @@ __all__ = [
     "Strength",
     "Told",
     "Unlink",
+    "Waiting",
     "forest",
+    "is_undone",
+    "names_of",
+    "rank_of",
     "step",
+    "undone_by",
 ]
 
 Strength = Literal["verified", "asserted", "observed"]
@@ -110,16 +115,25 @@ class Forest(Struct, frozen=True):
     conflicts: tuple[Conflict, ...]
 
 
+class Waiting(Struct, frozen=True, gc=False):
+    """Room for as many identifiers as come with ``key``."""
+
+    key: str
+    identifiers: int
+
+
 class Links(Struct, frozen=True):
     """What an identifier knows: whom it points to, its root, and by how many facts.
 
-    ``facts`` are a coordinator's.
+    ``facts`` are a coordinator's. So is ``waiting``, the room that it keeps for identifiers that
+    are about to join it (see ``linking.py``).
     """
 
     coordinator: str
     root: str
     by_facts: int = 0
     facts: frozenset[Fact] = frozenset()
+    waiting: tuple[Waiting, ...] = ()
 
 
 class Told(Struct, frozen=True):
@@ -149,27 +163,25 @@ Letter = Told | Assigned | Meet | Gathered
 
 def forest(facts: Iterable[Fact], is_account: IsAccount) -> Forest:
     """The maximum spanning forest of these facts; see the module."""
+    facts = tuple(facts)
     links: list[Link] = []
-    unlinks: dict[frozenset[str], tuple[int, str]] = {}
+    unlinks = undone_by(facts)
     apart: dict[str, set[str]] = {}
     members: dict[str, list[str]] = {}
     for fact in facts:
-        for name in _names(fact):
+        for name in names_of(fact):
             members.setdefault(name, [name])
         if isinstance(fact, Link):
             links.append(fact)
-        elif isinstance(fact, Unlink):
-            pair = frozenset(_names(fact))
-            unlinks[pair] = max(unlinks.get(pair, (-1, "")), (fact.at, fact.event_id))
-        else:
+        elif isinstance(fact, Apart):
             apart.setdefault(fact.one, set()).add(fact.other)
             apart.setdefault(fact.other, set()).add(fact.one)
     root = {name: name for name in members}
     conflicts: list[Conflict] = []
-    links.sort(key=lambda link: (_RANKS[link.strength], link.at, link.event_id, *_names(link)))
+    links.sort(key=lambda link: (_RANKS[link.strength], link.at, link.event_id, *names_of(link)))
     for link in links:
         one, other = root[link.one], root[link.other]
-        if one == other or _is_undone(link, unlinks):
+        if one == other or is_undone(link, unlinks):
             continue
         if (is_account(one) and is_account(other)) or _never(
             members[one], set(members[other]), apart
@@ -245,14 +257,31 @@ def _met(me: str, now: Links, other: str) -> tuple[Links, tuple[Letter, ...]]:
     if other == larger:
         return now, (Meet(larger, me),)
     handed = (Gathered(smaller, now.facts),) if now.facts else ()
-    return replace(now, coordinator=smaller, facts=frozenset()), handed
+    return replace(now, coordinator=smaller, facts=frozenset(), waiting=()), handed
 
 
-def _names(fact: Fact) -> tuple[str, ...]:
+def names_of(fact: Fact) -> tuple[str, ...]:
+    """The identifiers that a fact names."""
     return (fact.one,) if fact.other is None else (fact.one, fact.other)
 
 
-def _is_undone(link: Link, unlinks: dict[frozenset[str], tuple[int, str]]) -> bool:
+def rank_of(link: Link) -> int:
+    """How strong it is, 0 for the strongest."""
+    return _RANKS[link.strength]
+
+
+def undone_by(facts: Iterable[Fact]) -> dict[frozenset[str], tuple[int, str]]:
+    """The last unlink of each pair, and of each identifier with any."""
+    unlinks: dict[frozenset[str], tuple[int, str]] = {}
+    for fact in facts:
+        if isinstance(fact, Unlink):
+            pair = frozenset(names_of(fact))
+            unlinks[pair] = max(unlinks.get(pair, (-1, "")), (fact.at, fact.event_id))
+    return unlinks
+
+
+def is_undone(link: Link, unlinks: dict[frozenset[str], tuple[int, str]]) -> bool:
+    """Whether one of these unlinks, as `undone_by` has them, undoes the link."""
     said = (link.at, link.event_id)
     pairs = ({link.one, link.other}, {link.one}, {link.other})
     return any(unlinks.get(frozenset(pair), (-1, "")) > said for pair in pairs)

@@ -36,6 +36,8 @@ __all__ = [
     "TOO_MANY_ACCOUNTS",
     "TOO_MANY_CONSENTS",
     "TOO_MANY_HOPS",
+    "TOO_MANY_IDENTIFIERS",
+    "TOO_MANY_LINKS",
     "TOO_MANY_TIMERS",
     "TOO_MANY_TRAITS",
     "TRUNCATED",
@@ -121,3 +123,7 @@ IDENTIFIER_BLOCKED = "identifier_blocked"
 """A log-in of, or to, an identifier that says nothing: ``null``, zeros, ``anonymous``."""
 TOO_MANY_ACCOUNTS = "too_many_accounts"
 """A log-in of an identifier that has belonged to as many accounts as one of its class may."""
+TOO_MANY_IDENTIFIERS = "too_many_identifiers"
+"""A link that would give a profile more identifiers than one may have."""
+TOO_MANY_LINKS = "too_many_links"
+"""A link, or unlink, of a profile that has as many as are remembered."""

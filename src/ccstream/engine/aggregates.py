@@ -23,9 +23,10 @@ from ccstream.wire.entry import Entry
 from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.sync import SYNC_CODECS, SyncCodec
 
-__all__ = ["ALIASES", "ORDERS", "WINDOWS", "Aggregate", "Rules", "make_plans"]
+__all__ = ["ALIASES", "LINKS", "ORDERS", "WINDOWS", "Aggregate", "Rules", "make_plans"]
 
 ALIASES: Final = "aliases"
+LINKS: Final = "links"
 ORDERS: Final = "orders"
 WINDOWS: Final = "windows"
 

@@ -26,6 +26,7 @@ class ChunkStatistics:
         self.misrouted: Counts = {}
         self.mail: Counts = {}
         self.timers: Counts = {}
+        self.links: Counts = {}
         self.times: dict[tuple[str, type[Event]], list[int]] = {}
 
     def applied(self, channel: str, kind: type[Event], occurred_at: int) -> None:

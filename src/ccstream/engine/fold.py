@@ -27,6 +27,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 from ccstream.domain import reasons
 from ccstream.domain.effects import CancelTimer, Publish, Reject, SetTimer
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.identity import holder_at
 from ccstream.domain.moment import Moment
 from ccstream.domain.window import WindowLimits, admit, admit_by_hand
@@ -34,12 +35,13 @@ from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.handover import HandOvers
+from ccstream.engine.linking import Linking
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Record, Source, is_by_hand
 from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import FORWARD, HOPS_MAX, decode_mail
+from ccstream.wire.mail import FORWARD, HOPS_MAX, LINK, decode_mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.validate import validate, validate_origin
 
@@ -64,6 +66,7 @@ class Folder:
             refuse it first.
         outlet: where what is caused goes.
         window_limits: bounds of the duplicate windows.
+        identifiers: the rules about identifiers.
         append_time: refuse records that carry their producer's time (not all brokers have
             another: the embedded one has not).
     """
@@ -78,6 +81,7 @@ class Folder:
         outlet: Outlet,
         window_limits: WindowLimits,
         append_time: bool,
+        identifiers: IdentifierRules = DEFAULT_RULES,
     ) -> None:
         self._decode = decode
         self._topics = topics
@@ -88,6 +92,7 @@ class Folder:
         self._append_time = append_time
         self._firing = Firing({a.table: a for plan in plans.values() for a in plan}, outlet)
         self._hand_overs = HandOvers(plans, outlet, window_limits, self._firing)
+        self._linking = Linking(plans, outlet, self._hand_overs, identifiers)
         self.statistics = ChunkStatistics(len(topics))
 
     @property
@@ -169,6 +174,9 @@ class Folder:
         source.key = event.subject.encode()
         source.value = mail.value
         source.hops = mail.hops
+        if mail.kind == LINK:
+            self._linking.open(partition, mail, event, source, self.statistics)
+            return
         if mail.kind != FORWARD:
             self._hand_overs.open(
                 partition, topic, mail, event, source, offset, appended_at, self.statistics
@@ -227,6 +235,11 @@ class Folder:
             unfit = self._hand_overs.refusal(entity, event, source) if is_link else None
             if unfit is not None:
                 self._refuse(partition, entity, event, source, unfit)
+                return
+            if is_link and self._linking.takes(entity):
+                unfit = self._linking.fold(partition, entity, event, source, taken, self.statistics)
+                if unfit is not None:
+                    self._refuse(partition, entity, event, source, unfit)
                 return
             at = Moment(now, topic, offset, partition.scope, partition.folded, source.appended_at)
             self._apply(partition, entity, event, source, at, taken)

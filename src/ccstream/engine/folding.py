@@ -26,12 +26,12 @@ def make_folder(
     settings: Settings, inputs: tuple[str, ...], delivery: Delivery, *, append_time: bool
 ) -> Folder:
     """What folds records of these inputs; see :class:`Folder`."""
-    codec = codec_of(settings)
+    rules, codec = Rules.of(settings), codec_of(settings)
     return Folder(
         decode=codec.decode_event,
         topics=inputs,
         channels=tuple(channel_of(topic) for topic in inputs),
-        plans=make_plans(Rules.of(settings), sync_codecs(codec.prefix)),
+        plans=make_plans(rules, sync_codecs(codec.prefix)),
         outlet=Outlet(
             delivery,
             settings.app_id,
@@ -40,6 +40,7 @@ def make_folder(
         ),
         window_limits=_window_limits(settings),
         append_time=append_time,
+        identifiers=rules.identifiers,
     )
 
 

@@ -90,6 +90,7 @@ class Gauges:
         metrics.add_many("ccstream_events_total", statistics.outcomes)
         metrics.add_many("ccstream_misrouted_total", statistics.misrouted)
         metrics.add_many("ccstream_mail_total", statistics.mail)
+        metrics.add_many("ccstream_links_total", statistics.links)
         now = self._clock.now_ms()
         for (channel, kind), times in statistics.times.items():
             latencies = [now - time for time in times]

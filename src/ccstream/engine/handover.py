@@ -36,7 +36,7 @@ from ccstream.engine.partition import Partition
 from ccstream.engine.source import Source
 from ccstream.errors import StateError
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import ACKNOWLEDGE, HAND_OVER, Mail
+from ccstream.wire.mail import ACKNOWLEDGE, HAND_OVER, HOPS_MAX, Mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS
 
@@ -105,11 +105,20 @@ class HandOvers:
         was = NOBODY if before is None else before.root
         changes = after is not None and after.root != was
         if changes and was:
-            for aggregate, key in list(self._rows(partition, entity)):
-                self._delete(partition, entity, aggregate, key, source)
+            self.delete_rows(partition, entity, source)
             return
         if changes and after is not None:
-            self._hand_over(partition, entity, after, source, statistics)
+            since = began(after)
+            self.hand_over(partition, entity, after.root, source, statistics, since=since)
+        self.publish_rows(partition, entity, event, source)
+
+    def delete_rows(self, partition: Partition, entity: str, source: Source) -> None:
+        """Delete what an entity has of its own, with tombstones."""
+        for aggregate, key in list(self._rows(partition, entity)):
+            self._delete(partition, entity, aggregate, key, source)
+
+    def publish_rows(self, partition: Partition, entity: str, event: Event, source: Source) -> None:
+        """Publish what an entity has of its own, as it is."""
         cause = source.cause(event, "no_effect")
         for aggregate, key in self._rows(partition, entity):
             self._outlet.publish_as_is(aggregate, partition, entity, key, cause, source.trace)
@@ -150,6 +159,10 @@ class HandOvers:
                 statistics,
             )
             return
+        alias = partition.tables[ALIASES].get(mail.to)
+        if alias is not None and alias.state.root != NOBODY:
+            self._send_on(partition, mail, event, source, alias.state.root, statistics)
+            return
         windows = partition.tables[WINDOWS]
         known = windows.get(mail.to)
         window = None if known is None else known.state
@@ -158,6 +171,8 @@ class HandOvers:
             for heard in window.sources.values():
                 now = max(now, heard.last_seen)
         letter_id = f"{event.channel}/{event.source}/{event.event_id}/{mail.table}/{mail.key}"
+        if mail.holder:
+            letter_id = f"{mail.mail_id}/{mail.holder}"
         verdict, admitted = admit_letter(window, letter_id, now, self._window_limits)
         fresh = verdict == "fresh"
         if mail.table == WINDOWS:
@@ -184,14 +199,30 @@ class HandOvers:
             elif table.get(entity) is not None:
                 yield aggregate, entity
 
-    def _hand_over(
+    def hand_over(
         self,
         partition: Partition,
         entity: str,
-        alias: Alias,
+        root: str,
         source: Source,
         statistics: ChunkStatistics,
+        *,
+        since: int = 0,
+        holder: str = "",
+        number: str = "",
     ) -> None:
+        """Send all that an entity has of its own to its root.
+
+        Args:
+            partition: the entity's.
+            entity: whose rows go.
+            root: who takes them over.
+            source: the event that it comes of.
+            statistics: where to count.
+            since: when they were begun.
+            holder: the entity, unless it is the subject of the event.
+            number: what makes these letters others than those of the same event and holder.
+        """
         letters: list[tuple[str, str, bytes | None]] = []
         absent = {a.table for a in self._aggregates.values() if a.marks_absence}
         for aggregate, key in self._rows(partition, entity):
@@ -203,12 +234,10 @@ class HandOvers:
         window = partition.tables[WINDOWS].get(entity)
         if window is not None:
             letters.append((WINDOWS, entity, ROW_CODECS[WINDOWS].encode_row(window)))
-        home = partition_for(alias.root.encode(), partition.scope.partitions)
-        since = began(alias)
+        home = partition_for(root.encode(), partition.scope.partitions)
         for index, (table, key, row) in enumerate(letters):
-            self._outlet.mail(
-                home, source, alias.root, HAND_OVER, f"/{index}", table, key, row, since
-            )
+            suffix = f"{number}/{index}"
+            self._outlet.mail(home, source, root, HAND_OVER, suffix, table, key, row, since, holder)
             count(statistics.mail, HAND_OVER)
 
     def _merge(
@@ -224,7 +253,8 @@ class HandOvers:
         """Take a row in, unless that was done before, and publish what is there now."""
         aggregate = self._aggregates[mail.table]
         table = partition.tables[mail.table]
-        key = mail.to + mail.key.removeprefix(event.subject)
+        holder = mail.holder or event.subject
+        key = mail.to + mail.key.removeprefix(holder)
         entry = table.get(key)
         before = state = entry.state if entry is not None else None
         delta = None
@@ -234,9 +264,9 @@ class HandOvers:
                 ROW_CODECS[mail.table].decode_row(mail.row).state if mail.row is not None else None
             )
             marker = Absorbed(
-                f"{event.event_id}/{event.subject}",
+                f"{event.event_id}/{holder}",
                 event.occurred_at,
-                event.subject,
+                holder,
                 since=mail.since,
             )
             assert aggregate.merge is not None
@@ -288,10 +318,11 @@ class HandOvers:
         source: Source,
         statistics: ChunkStatistics,
     ) -> None:
-        home = partition_for(event.subject.encode(), partition.scope.partitions)
+        holder = mail.holder or event.subject
+        home = partition_for(holder.encode(), partition.scope.partitions)
         number = mail.mail_id.rpartition("/")[2]
         self._outlet.mail(
-            home, source, event.subject, ACKNOWLEDGE, f"/{number}/taken", mail.table, mail.key
+            home, source, holder, ACKNOWLEDGE, f"/{number}/taken", mail.table, mail.key
         )
         count(statistics.mail, ACKNOWLEDGE)
 
@@ -306,6 +337,25 @@ class HandOvers:
             self._outlet.publish_as_is(aggregate, partition, mail.to, mail.key, cause, source.trace)
         else:
             self._delete(partition, mail.to, aggregate, mail.key, source)
+
+    def _send_on(
+        self,
+        partition: Partition,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        root: str,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """A row for one that has been absorbed itself is its root's."""
+        if mail.hops >= HOPS_MAX:
+            refusal = Reject(reasons.TOO_MANY_HOPS, f"sent on {mail.hops} times already")
+            self._reject(partition, mail, event, source, refusal, statistics)
+            return
+        self._outlet.send_on(
+            partition_for(root.encode(), partition.scope.partitions), source, mail, root
+        )
+        count(statistics.mail, HAND_OVER)
 
     def _delete(
         self, partition: Partition, entity: str, aggregate: Aggregate, key: str, source: Source

@@ -111,6 +111,10 @@ class Outlet:
             return True
         return size <= self._bytes_max and len(aggregate.encode_row(entry)) <= self._bytes_max
 
+    def fits_row(self, row: bytes) -> bool:
+        """Whether a row is small enough for a record."""
+        return len(row) <= self._bytes_max
+
     def fits_letter(self, value: bytes) -> bool:
         """Whether a letter can carry an event: one that its input topic took by the rules."""
         return len(value) <= self._message_bytes_max
@@ -188,6 +192,7 @@ class Outlet:
         key: str = "",
         row: bytes | None = None,
         since: int = 0,
+        holder: str = "",
     ) -> None:
         """Send a letter about an event to the partition of its addressee.
 
@@ -201,6 +206,7 @@ class Outlet:
             key: the row's.
             row: its bytes, None if there is none.
             since: when it was begun.
+            holder: whose it was, empty for the event's subject.
         """
         mail = Mail(
             mail_id=f"{source.topic}/{source.partition}/{source.offset}/{source.hops}{suffix}",
@@ -216,7 +222,15 @@ class Outlet:
             key=key,
             row=row,
             since=since,
+            holder=holder,
         )
+        self._post(home, source, mail)
+
+    def send_on(self, home: int, source: Source, mail: Mail, to: str) -> None:
+        """Send a letter on to somebody else."""
+        self._post(home, source, replace(mail, to=to, hops=mail.hops + 1))
+
+    def _post(self, home: int, source: Source, mail: Mail) -> None:
         headers: Headers = []
         if source.trace is not None:
             headers.append((TRACEPARENT, source.trace))

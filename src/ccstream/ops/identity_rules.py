@@ -15,7 +15,8 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct, field
 
 from ccstream.domain.identifiers import IdentifierClass, IdentifierRules
-from ccstream.domain.limits import TENURES_MAX
+from ccstream.domain.limits import IDENTIFIERS_MAX, TENURES_MAX
+from ccstream.domain.links import Strength
 from ccstream.errors import RulesError
 from ccstream.rules.toml_file import read_toml
 
@@ -27,11 +28,18 @@ RULES_BYTES_MAX: Final = 1_000_000
 _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9_]*")
 _COPY_OURS: Final = "begin with a copy of ccstream/ops/identity.toml"
 
+_Identifiers = Annotated[int, Meta(ge=2, le=IDENTIFIERS_MAX)]
 _Count = Annotated[int, Meta(ge=1, le=TENURES_MAX)]
 
 
 class _Blocked(Struct, forbid_unknown_fields=True):
     values: frozenset[str] = frozenset()
+
+
+class _Links(Struct, forbid_unknown_fields=True):
+    identifiers_max: _Identifiers = IDENTIFIERS_MAX
+    other: Strength = "observed"
+    strengths: dict[Strength, tuple[str, ...]] = field(default_factory=dict)
 
 
 class _File(Struct, forbid_unknown_fields=True):
@@ -40,6 +48,7 @@ class _File(Struct, forbid_unknown_fields=True):
     other: Literal["personal", "device", "shared"] = "personal"
     blocked: _Blocked = field(default_factory=_Blocked)
     accounts_max: dict[IdentifierClass, _Count] = field(default_factory=dict)
+    links: _Links = field(default_factory=_Links)
 
 
 def load_identifier_rules(path: Path | None) -> IdentifierRules:
@@ -91,9 +100,18 @@ def read_identifier_rules(content: bytes, name: str) -> IdentifierRules:
         raise RulesError(f"{name}: accounts_max.{kind}: only personal and device have accounts")
     if "account" not in classes.values():
         raise RulesError(f"{name}: classes.account: names no namespace; nothing could be linked")
+    strengths: dict[str, Strength] = {}
+    for strength, reasons in said.links.strengths.items():
+        for reason in reasons:
+            if reason in strengths:
+                raise RulesError(f"{name}: links.strengths.{strength}: {reason} is there twice")
+            strengths[reason] = strength
     return IdentifierRules(
         MappingProxyType(classes),
         said.other,
         frozenset(value.lower() for value in said.blocked.values),
         MappingProxyType({**said.accounts_max}),
+        MappingProxyType(strengths),
+        said.links.other,
+        said.links.identifiers_max,
     )

@@ -194,6 +194,15 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
         ),
         *ENGINE_METRICS,
         MetricSpec(
+            name="ccstream_links_total",
+            kind="counter",
+            unit="identifiers",
+            labels=("outcome",),
+            help="Accounts, cards and addresses that were linked: merged (now an alias), moved (to "
+            "another root), split (on its own again), conflict (a link that would join two "
+            "accounts).",
+        ),
+        MetricSpec(
             name="ccstream_build_info",
             kind="gauge",
             unit="info",

@@ -145,6 +145,7 @@ TABLES = (
     "windows",
     "consents",
     "timers",
+    "links",
 )
 
 AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
@@ -242,6 +243,7 @@ ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "windows": "ccstream.state.v1.WindowRow",
         "consents": "ccstream.state.v1.ConsentRow",
         "timers": "ccstream.state.v1.TimerRow",
+        "links": "ccstream.state.v1.LinkRow",
     }
 )
 """The full name of the record in each table's changelog."""

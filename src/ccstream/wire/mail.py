@@ -13,6 +13,7 @@ __all__ = [
     "FORWARD",
     "HAND_OVER",
     "HOPS_MAX",
+    "LINK",
     "Mail",
     "decode_mail",
     "encode_mail",
@@ -26,6 +27,9 @@ HAND_OVER: Final = "hand_over"
 
 ACKNOWLEDGE: Final = "acknowledge"
 """The kind that tells the subject of a log-in that the account has taken that row."""
+
+LINK: Final = "link"
+"""The kind about links between identifiers: what its key names, said by its row (`link_rows`)."""
 
 HOPS_MAX: Final = 8
 """An event needs one hop, two after a merge; more is a circle that should not exist."""
@@ -47,6 +51,7 @@ class Mail(Struct, frozen=True, kw_only=True, gc=False):
     key: str = ""
     row: bytes | None = None
     since: int = 0
+    holder: str = ""
 
 
 _codec = RecordCodec("Mail", Mail)

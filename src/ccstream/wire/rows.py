@@ -12,6 +12,7 @@ from ccstream.domain.timers import Timer, Timers
 from ccstream.wire.cart_rows import CartRows
 from ccstream.wire.catalogue import CONSENT_RECORDS
 from ccstream.wire.entry import Entry, RowCodec
+from ccstream.wire.link_rows import LinkRows
 from ccstream.wire.plain_rows import ProfileRows, StateRows
 from ccstream.wire.schemas import SchemaInfo, schema
 from ccstream.wire.touch_rows import TouchRows
@@ -33,6 +34,7 @@ _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "windows": ("WindowRow", WindowRows),
     "consents": ("ConsentRow", lambda info: StateRows(info, Consents, CONSENT_RECORDS)),
     "timers": ("TimerRow", lambda info: StateRows(info, Timers, _TIMER)),
+    "links": ("LinkRow", LinkRows),
 }
 
 ROW_SCHEMAS: Final[Mapping[str, str]] = {table: name for table, (name, _) in _MAKERS.items()}

@@ -1,0 +1,254 @@
+"""Which links a profile lets in, before ``links.py`` works out what they come to.
+
+A link between two personal identifiers, or of one to an account, is *proposed*, first to the
+coordinator of its subject, then to that of the other identifier, and becomes a fact only if there
+is room on both sides: for a merge cannot be taken back as cheaply as it is made, and one key that
+ten thousand others are linked to must neither grow nor cost more with each of them. What is refused
+is rejected aloud. While a proposal is under way room is kept for what it will bring (`Waiting`).
+
+Not a fact is
+
+* a link that says, of a pair, no more than one that holds: as strong or weaker, and later; or one
+  that an unlink undoes anyway;
+* an unlink earlier than another one of the same pair;
+* a pair that is to stay apart and does already.
+
+So the bounds, and the repetitions, depend on the order of arrival; nothing else does. An unlink
+that arrives after a repetition of the link which it is earlier than undoes both.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ccstream.domain import links, reasons
+from ccstream.domain.effects import Reject
+from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.identifiers import IdentifierRules
+from ccstream.domain.limits import FACTS_MAX, GATHERED_FACTS_MAX, LINKS_MAX
+from ccstream.domain.links import (
+    Apart,
+    Conflict,
+    Fact,
+    Gathered,
+    Letter,
+    Link,
+    Links,
+    Told,
+    Unlink,
+    Waiting,
+    forest,
+    is_undone,
+    names_of,
+    rank_of,
+    undone_by,
+)
+
+__all__ = ["Outcome", "Post", "Proposed", "Refused", "facts_of", "is_linkable", "take"]
+
+
+class Proposed(Struct, frozen=True):
+    """A link; at the side of ``link.other`` if identifiers ``beside`` it come with it."""
+
+    to: str
+    link: Link
+    beside: int = 0
+
+
+class Refused(Struct, frozen=True):
+    """No room at the other side for a link."""
+
+    to: str
+    link: Link
+
+
+Post = Letter | Proposed | Refused
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a letter: what is known now, letters, links newly skipped, and a refusal."""
+
+    links: Links
+    letters: tuple[Post, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    refusal: Reject | None = None
+
+
+def is_linkable(key: str, rules: IdentifierRules) -> bool:
+    """Whether an identifier is linked by facts: an account or a personal one."""
+    return rules.class_of(key) in ("account", "personal")
+
+
+def facts_of(
+    event: IdentifiersLinked | IdentifierUnlinked, rules: IdentifierRules
+) -> tuple[Fact, ...] | Reject:
+    """What an event of an account or a personal identifier says, or why it cannot say that.
+
+    Devices and shared identifiers that it names speak for themselves.
+    """
+    subject, said = event.subject, (event.event_id, event.occurred_at)
+    if isinstance(event, IdentifierUnlinked):
+        if rules.is_account(subject):
+            return Reject(reasons.LINK_TO_ITSELF, "an account belongs to nobody else")
+        return (Unlink(*said, subject, None),)
+    others = sorted(
+        key for key in {*event.identifiers} if key != subject and is_linkable(key, rules)
+    )
+    if not others:
+        return Reject(reasons.LINK_TO_ITSELF, "no other identifier is an account or personal")
+    accounts = sum(map(rules.is_account, others))
+    if accounts and rules.is_account(subject):
+        return Reject(reasons.ACCOUNTS_NEVER_LINK, "an account cannot be linked to another")
+    if accounts > 1:
+        return Reject(reasons.LINK_TO_SEVERAL_ACCOUNTS, f"{accounts} accounts are named")
+    if any(map(rules.is_blocked, (subject, *others))):
+        return Reject(reasons.IDENTIFIER_BLOCKED, "an identifier has a value that says nothing")
+    if len(others) >= rules.identifiers_max:
+        return _too_many(rules)
+    strength = rules.strength_of(event.reason)
+    return tuple(Link(*said, subject, other, strength) for other in others)
+
+
+def take(state: Links | None, letter: Post, rules: IdentifierRules) -> Outcome:
+    """Read one letter.
+
+    Args:
+        state: what the addressee knows, None if nothing.
+        letter: the letter; a fact or proposal of one's own is a letter to oneself.
+        rules: the configured rules about identifiers.
+    """
+    me = letter.to
+    now = state or Links(me, me)
+    is_coordinator = now.coordinator == me
+    match letter:
+        case Proposed(_, link, beside):
+            if not is_coordinator:
+                return Outcome(now, (Proposed(now.coordinator, link, beside),))
+            return _proposed(me, now, link, beside, rules)
+        case Refused(_, link):
+            if not is_coordinator:
+                return Outcome(now, (Refused(now.coordinator, link),))
+            waiting = tuple(room for room in now.waiting if room.key != link.other)
+            return Outcome(replace(now, waiting=waiting))
+        case Told(_, fact) if is_coordinator:
+            return _told(me, now, fact, rules)
+        case Gathered(_, facts) if is_coordinator:
+            return _gathered(now, letter, facts, rules)
+    return Outcome(*links.step(now, letter, rules.is_account))
+
+
+def _proposed(me: str, now: Links, link: Link, beside: int, rules: IdentifierRules) -> Outcome:
+    """A link at the coordinator of its subject, or of its other identifier."""
+    refusal = _too_many_accounts(link, now.facts, rules)
+    if refusal is not None:
+        return Outcome(now, (Refused(link.one, link),) if beside else (), (), refusal)
+    named = _named(me, now.facts)
+    mine, theirs = (link.other, link.one) if beside else (link.one, link.other)
+    named.add(mine)
+    if theirs in named or _is_repeated(link, now.facts):
+        return _told(me, now, link, rules)
+    if _count(now.facts) >= LINKS_MAX:
+        refusal = _too_many_links()
+    elif len(named) + _reserved(now, named) + max(beside, 1) > rules.identifiers_max:
+        refusal = _too_many(rules)
+    elif not beside:
+        room = Waiting(theirs, 1)
+        waiting = now.waiting if room in now.waiting else (*now.waiting, room)
+        return Outcome(replace(now, waiting=waiting), (Proposed(theirs, link, len(named)),))
+    else:
+        if beside > 1:
+            rest = tuple(room for room in now.waiting if room.key != theirs)
+            now = replace(now, waiting=(*rest, Waiting(theirs, beside)))
+        return _told(me, now, link, rules)
+    return Outcome(now, (Refused(theirs, link),) if beside else (), (), refusal)
+
+
+def _told(me: str, now: Links, fact: Fact, rules: IdentifierRules) -> Outcome:
+    if fact in now.facts or _is_repeated(fact, now.facts):
+        return Outcome(now)
+    full = len(now.facts) >= FACTS_MAX
+    if full or (isinstance(fact, Link) and _count(now.facts) >= LINKS_MAX):
+        return Outcome(now, (), (), _too_many_links())
+    return _learned(now, Told(me, fact), rules)
+
+
+def _gathered(
+    now: Links, letter: Gathered, facts: frozenset[Fact], rules: IdentifierRules
+) -> Outcome:
+    if len(now.facts | facts) > GATHERED_FACTS_MAX:
+        return Outcome(now, (), (), _too_many_links())
+    arrived = {name for fact in facts for name in names_of(fact)}
+    waiting = tuple(room for room in now.waiting if room.key not in arrived)
+    return _learned(replace(now, waiting=waiting), letter, rules)
+
+
+def _learned(now: Links, letter: Told | Gathered, rules: IdentifierRules) -> Outcome:
+    """Facts go in; of the links that are skipped those are told that were not before."""
+    after, letters, conflicts = links.step(now, letter, rules.is_account)
+    known = {one.event_id for one in forest(now.facts, rules.is_account).conflicts}
+    return Outcome(after, letters, tuple(one for one in conflicts if one.event_id not in known))
+
+
+def _is_repeated(fact: Fact, facts: frozenset[Fact]) -> bool:
+    """Whether it says nothing that these do not say."""
+    pair = {*names_of(fact)}
+    same = [one for one in facts if type(one) is type(fact) and {*names_of(one)} == pair]
+    if isinstance(fact, Apart):
+        return bool(same)
+    said = (fact.at, fact.event_id)
+    if isinstance(fact, Unlink):
+        return any((one.at, one.event_id) >= said for one in same if isinstance(one, Unlink))
+    undone = undone_by(facts)
+    return is_undone(fact, undone) or any(
+        rank_of(one) <= rank_of(fact)
+        and (one.at, one.event_id) <= said
+        and not is_undone(one, undone)
+        for one in same
+        if isinstance(one, Link)
+    )
+
+
+def _too_many_accounts(link: Link, facts: frozenset[Fact], rules: IdentifierRules) -> Reject | None:
+    """Why an identifier is not linked to one more account, as far as is known here."""
+    account, key = link.one, link.other
+    if rules.is_account(key):
+        account, key = key, account
+    if not rules.is_account(account):
+        return None
+    kind = rules.class_of(key)
+    most = rules.accounts_max.get(kind)
+    if most is None:
+        return None
+    accounts = {account}
+    for fact in facts:
+        if isinstance(fact, Link) and key in (pair := names_of(fact)):
+            accounts.update(filter(rules.is_account, pair))
+    if len(accounts) <= most:
+        return None
+    return Reject(
+        reasons.TOO_MANY_ACCOUNTS,
+        f"it has been linked to {most} accounts, the most for a {kind} identifier",
+    )
+
+
+def _named(me: str, facts: frozenset[Fact]) -> set[str]:
+    return {me, *(name for fact in facts for name in names_of(fact))}
+
+
+def _reserved(now: Links, named: set[str]) -> int:
+    """Room kept for others; those of whom the first is here already count without it."""
+    return sum(room.identifiers - (room.key in named) for room in now.waiting)
+
+
+def _count(facts: frozenset[Fact]) -> int:
+    return sum(isinstance(fact, Link) for fact in facts)
+
+
+def _too_many(rules: IdentifierRules) -> Reject:
+    detail = f"a profile has at most {rules.identifiers_max} identifiers"
+    return Reject(reasons.TOO_MANY_IDENTIFIERS, detail)
+
+
+def _too_many_links() -> Reject:
+    return Reject(reasons.TOO_MANY_LINKS, "the profile has as many links as are remembered")

@@ -1,0 +1,232 @@
+"""Links between accounts and personal identifiers, as the engine carries them out.
+
+What an event says of them, and what letters say, is worked out by `ccstream.domain.linking` and
+`ccstream.domain.links`; here it is read, kept in the table ``links``, and sent. Where an
+identifier's root becomes another one its row in ``aliases`` follows, and is published:
+
+=====================  =========================================================================
+from itself to a root  all that it has is handed over, as at a log-in (`handover.py`)
+from root to root      what it had is the former root's, and goes where that goes
+back to itself         it begins with nothing; rows on their way are deleted, as at a log-out
+=====================  =========================================================================
+
+An alias of this kind has one tenure: events of any time go where the identifier belongs now.
+
+Whatever could have changed an alias, in this history or in one that was lost, publishes it and the
+rows that are left, as they are. A letter that comes twice, or again after a crash, changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ccstream.domain import reasons
+from ccstream.domain.effects import Reject
+from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.identifiers import IdentifierRules
+from ccstream.domain.identity import NOBODY, Alias, Tenure
+from ccstream.domain.linking import Post, Proposed, facts_of, is_linkable, take
+from ccstream.domain.links import Fact, Gathered, Link, Links, Told, Unlink
+from ccstream.engine.aggregates import ALIASES, LINKS, WINDOWS, Aggregate
+from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.handover import HandOvers
+from ccstream.engine.outlet import Outlet
+from ccstream.engine.partition import Partition
+from ccstream.engine.source import Source
+from ccstream.wire.entry import Entry
+from ccstream.wire.link_rows import post_from, post_kind, post_row
+from ccstream.wire.mail import LINK, Mail
+from ccstream.wire.partition import partition_for
+from ccstream.wire.rows import ROW_CODECS
+
+__all__ = ["Linking"]
+
+_SUPPOSED: Final = "verified"
+"""How sure links are that an earlier version kept as log-ins: it knew no others."""
+
+
+class Linking:
+    """What of a fold is about links between identifiers.
+
+    Args:
+        plans: for every event type the aggregates that it addresses.
+        outlet: where letters go.
+        hand_overs: hands rows over.
+        rules: what kind an identifier is, how sure a link, and how many there may be.
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[type[Event], tuple[Aggregate, ...]],
+        outlet: Outlet,
+        hand_overs: HandOvers,
+        rules: IdentifierRules,
+    ) -> None:
+        self._plans = plans
+        self._outlet = outlet
+        self._hand_overs = hand_overs
+        self._rules = rules
+
+    def takes(self, entity: str) -> bool:
+        """Whether links of this entity are facts of a profile; a device's are log-ins."""
+        return is_linkable(entity, self._rules)
+
+    def fold(
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: Source,
+        taken: Entry,
+        statistics: ChunkStatistics,
+    ) -> Reject | None:
+        """Fold what the subject of an event says of itself; why it cannot be, if it cannot.
+
+        ``taken`` is its duplicate window with the event.
+        """
+        assert isinstance(event, IdentifiersLinked | IdentifierUnlinked)
+        facts = facts_of(event, self._rules)
+        if isinstance(facts, Reject):
+            return facts
+        posts: list[Post] = [
+            Proposed(entity, fact) if isinstance(fact, Link) else Told(entity, fact)
+            for fact in facts
+        ]
+        changed, refusal = self._read(partition, entity, posts, event, source, statistics)
+        if refusal is None:
+            partition.tables[WINDOWS].put(entity, taken)
+            statistics.applied(event.channel, type(event), event.occurred_at)
+            statistics.ended(event.channel, "applied" if changed else "no_effect")
+        return refusal
+
+    def open(
+        self,
+        partition: Partition,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """Read a letter about links.
+
+        Its hops begin anew: letters about links come to an end by themselves, and what is counted
+        is how often a row is sent on.
+        """
+        row = ROW_CODECS[LINKS].decode_row(mail.row or b"")
+        post = post_from(mail.key, mail.to, row.state)
+        source.hops = 0
+        refusal: Reject | None
+        if post is None:
+            refusal = Reject(reasons.UNEXPECTED_RECORD, "a letter about links not known here")
+        else:
+            _, refusal = self._read(partition, mail.to, [post], event, source, statistics)
+        if refusal is not None:
+            self._outlet.reject(
+                partition.number, source, refusal.reason, refusal.detail, event=event, to=mail.to
+            )
+            count(statistics.rejected, refusal.reason)
+
+    def _read(
+        self,
+        partition: Partition,
+        entity: str,
+        posts: Iterable[Post],
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> tuple[bool, Reject | None]:
+        """Read letters, and those that the entity writes to itself; whether anything came of it."""
+        table = partition.tables[LINKS]
+        entry = table.get(entity)
+        before: Links | None = None if entry is None else entry.state
+        unread = deque(posts)
+        if entry is None and (logged := self._logged(partition, entity)):
+            unread.appendleft(Gathered(entity, logged))
+        state, written, refusal = before, list[Post](), None
+        conflicts = 0
+        while unread:
+            outcome = take(state, unread.popleft(), self._rules)
+            state = outcome.links
+            refusal = refusal or outcome.refusal
+            conflicts += len(outcome.conflicts)
+            for post in outcome.letters:
+                (unread if post.to == entity else written).append(post)
+        assert state is not None
+        if state != before:
+            after = Entry(state, partition.next_version())
+            if not self._outlet.fits_row(ROW_CODECS[LINKS].encode_row(after)):
+                return False, Reject(reasons.TOO_BIG, "the profile's links do not fit into a row")
+            table.put(entity, after)
+        self._send(partition, written, source, statistics)
+        for _ in range(conflicts):
+            count(statistics.links, "conflict")
+        moved = self._move(partition, entity, state, event, source, statistics)
+        return moved or state != before or bool(written), refusal
+
+    def _send(
+        self,
+        partition: Partition,
+        posts: Iterable[Post],
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> None:
+        encode = ROW_CODECS[LINKS].encode_row
+        for index, post in enumerate(posts):
+            home = partition_for(post.to.encode(), partition.scope.partitions)
+            kind, row = post_kind(post), encode(Entry(post_row(post), 0))
+            suffix = f"/{kind}/{index}"
+            self._outlet.mail(home, source, post.to, LINK, suffix, LINKS, kind, row)
+            count(statistics.mail, LINK)
+
+    def _move(
+        self,
+        partition: Partition,
+        entity: str,
+        links: Links,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> bool:
+        """Make the entity the alias of its root, if it is not yet; publish it in any case."""
+        aliases = partition.tables[ALIASES]
+        entry = aliases.get(entity)
+        was = NOBODY if entry is None else entry.state.root
+        root = NOBODY if links.root == entity else links.root
+        if root != was:
+            version = 0 if entry is None else entry.version
+            aliases.put(entity, Entry(Alias(root, event.occurred_at, event.event_id), version))
+        cause = source.cause(event, "applied" if root != was else "no_effect")
+        (published,) = self._plans[IdentifiersLinked]
+        self._outlet.publish_as_is(published, partition, entity, entity, cause, source.trace)
+        if root == was:
+            self._hand_overs.publish_rows(partition, entity, event, source)
+            return False
+        if was == NOBODY:
+            number = f"/{links.by_facts}"
+            self._hand_overs.hand_over(
+                partition, entity, root, source, statistics, holder=entity, number=number
+            )
+            count(statistics.links, "merged")
+        else:
+            count(statistics.links, "split" if root == NOBODY else "moved")
+        if root == NOBODY:
+            self._hand_overs.delete_rows(partition, entity, source)
+        else:
+            self._hand_overs.publish_rows(partition, entity, event, source)
+        return True
+
+    def _logged(self, partition: Partition, entity: str) -> frozenset[Fact]:
+        """What an identifier is known by that was linked before there were such facts."""
+        entry = partition.tables[ALIASES].get(entity)
+        if entry is None:
+            return frozenset()
+        alias: Alias = entry.state
+        latest = Tenure(alias.root, alias.since, alias.event_id)
+        return frozenset(
+            Link(tenure.event_id, tenure.since, entity, tenure.root, _SUPPOSED)
+            if tenure.root
+            else Unlink(tenure.event_id, tenure.since, entity, None)
+            for tenure in (*alias.earlier, latest)
+        )

@@ -1,0 +1,164 @@
+"""Rows of the table links, and the letters about links, which are written as such rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ccstream.domain.linking import Post, Proposed, Refused
+from ccstream.domain.links import (
+    Apart,
+    Assigned,
+    Fact,
+    Gathered,
+    Link,
+    Links,
+    Meet,
+    Told,
+    Unlink,
+    Waiting,
+)
+from ccstream.wire.entry import Entry, RowReader
+from ccstream.wire.framing import single_object_prefix
+from ccstream.wire.reader import compile_reader
+from ccstream.wire.schemas import SchemaInfo
+from ccstream.wire.varint import Malformed
+from ccstream.wire.writer import compile_writer
+
+__all__ = ["POST_KINDS", "LinkRows", "post_from", "post_kind", "post_row"]
+
+POST_KINDS: Final[dict[type[Post], str]] = {
+    Told: "told",
+    Assigned: "assigned",
+    Meet: "meet",
+    Gathered: "gathered",
+    Proposed: "proposed",
+    Refused: "refused",
+}
+"""What each kind of letter is called on the wire."""
+
+
+class _Fact(Struct):
+    kind: str
+    event_id: str
+    at: int
+    one: str
+    other: str
+    strength: str
+
+
+class _LinkRow(Struct):
+    version: int
+    coordinator: str
+    root: str
+    by_facts: int
+    facts: tuple[_Fact, ...]
+    waiting: tuple[Waiting, ...]
+
+
+class LinkRows:
+    """See `RowCodec`.
+
+    Args:
+        info: the schema LinkRow.
+    """
+
+    def __init__(self, info: SchemaInfo) -> None:
+        self._write = compile_writer(info.parsed, single_object_prefix(info))
+        self.decode_row = RowReader(info, compile_reader(info.parsed, _CLASSES))
+
+    def encode_row(self, entry: Entry) -> bytes:
+        """See `RowCodec.encode_row`."""
+        links: Links = entry.state
+        facts = tuple(sorted(map(_flat, links.facts), key=_order))
+        return self._write(
+            _LinkRow(
+                entry.version, links.coordinator, links.root, links.by_facts, facts, links.waiting
+            )
+        )
+
+
+def post_kind(post: Post) -> str:
+    """What a letter is called on the wire."""
+    return POST_KINDS[type(post)]
+
+
+def post_row(post: Post) -> Links:
+    """What a letter says, beside its kind and addressee."""
+    match post:
+        case Told(_, fact):
+            return Links("", "", 0, frozenset((fact,)))
+        case Gathered(_, facts):
+            return Links("", "", 0, facts)
+        case Meet(_, other):
+            return Links(other, "")
+        case Assigned(_, root, by_facts, coordinator):
+            return Links(coordinator, root, by_facts)
+        case Proposed(_, link, beside):
+            return Links("", "", beside, frozenset((link,)))
+        case Refused(_, link):
+            return Links("", "", 0, frozenset((link,)))
+
+
+def post_from(kind: str, to: str, row: Links) -> Post | None:
+    """The letter of this kind; None if it is not known here."""
+    match kind:
+        case "gathered":
+            return Gathered(to, row.facts)
+        case "meet":
+            return Meet(to, row.coordinator)
+        case "assigned":
+            return Assigned(to, row.root, row.by_facts, row.coordinator)
+    fact = next(iter(row.facts), None)
+    if kind == "told" and fact is not None:
+        return Told(to, fact)
+    if isinstance(fact, Link):
+        if kind == "proposed":
+            return Proposed(to, fact, row.by_facts)
+        if kind == "refused":
+            return Refused(to, fact)
+    return None
+
+
+def _flat(fact: Fact) -> _Fact:
+    match fact:
+        case Link(event_id, at, one, other, strength):
+            return _Fact("link", event_id, at, one, other, strength)
+        case Unlink(event_id, at, one, from_whom):
+            return _Fact("unlink", event_id, at, one, from_whom or "", "")
+        case Apart(event_id, one, other):
+            return _Fact("apart", event_id, 0, one, other, "")
+
+
+def _fact(kind: str, event_id: str, at: int, one: str, other: str, strength: Any) -> Fact:
+    if kind == "link":
+        return Link(event_id, at, one, other, strength)
+    if kind == "unlink":
+        return Unlink(event_id, at, one, other or None)
+    if kind == "apart":
+        return Apart(event_id, one, other)
+    raise Malformed("a fact of a kind not known here")
+
+
+def _entry(
+    version: int,
+    coordinator: str,
+    root: str,
+    by_facts: int,
+    facts: tuple[Fact, ...],
+    waiting: tuple[Waiting, ...],
+) -> Entry:
+    return Entry(Links(coordinator, root, by_facts, frozenset(facts), tuple(waiting)), version)
+
+
+def _order(fact: _Fact) -> tuple[str, ...]:
+    return fact.kind, fact.event_id, str(fact.at), fact.one, fact.other, fact.strength
+
+
+_CLASSES: Final[dict[str, Callable[..., Any]]] = {
+    "ccstream.state.v1.LinkFact": _fact,
+    "ccstream.state.v1.LinkWaiting": Waiting,
+    "ccstream.state.v1.LinkRow": _entry,
+}

@@ -1,0 +1,304 @@
+"""Cards, addresses and accounts that turn out to be one customer's, wherever each of them lives."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from itertools import count
+from typing import Any
+
+import pytest
+
+from ccstream.domain import reasons
+from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.identity import Alias
+from ccstream.ops.identity_rules import load_identifier_rules
+from ccstream.wire.entry import Entry
+from ccstream.wire.partition import partition_for
+from tests.engine.world import INPUTS, NOW, PARTITIONS, Sent, World, added, shown
+from tests.properties import reference_links as plain
+
+RULES = load_identifier_rules(None)
+MAIL = INPUTS.index("ccstream.mail.v1")
+CARTS, ALIASES = "sync.carts.v1", "sync.aliases.v1"
+
+
+def key_at(partition: int, namespace: str) -> str:
+    """A key whose home this partition is; an address is a hash."""
+    values = (f"{n:064x}" if namespace == "email" else str(n) for n in count(1))
+    keys = (f"{namespace}:{value}" for value in values)
+    return next(key for key in keys if partition_for(key.encode(), PARTITIONS) == partition)
+
+
+ACCOUNT, OTHER = key_at(0, "customer"), key_at(2, "customer")
+CARD, ADDRESS = key_at(1, "loyalty"), key_at(2, "email")
+STRENGTHS = {"log_in": "verified", "card_scanned": "asserted", "seen": "observed"}
+
+
+class Town:
+    """All partitions, and the mail between them: in order only from one to another."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.worlds = [World(identifiers=RULES, number=number) for number in range(PARTITIONS)]
+        self._mail: dict[tuple[int, int], deque[Sent]] = {}
+        self._read = [0] * PARTITIONS
+        self._dice = random.Random(seed)
+        self._numbers = count()
+        self.delivered: Counter[str] = Counter()
+
+    def home(self, key: str) -> World:
+        return self.worlds[partition_for(key.encode(), PARTITIONS)]
+
+    def fold(self, *events: Event) -> None:
+        for event in events:
+            self.home(event.subject).fold(event)
+
+    def deliver(self, letters: int = 1_000_000) -> None:
+        """Fold letters, until there are none or so many have been."""
+        for _ in range(letters):
+            self._collect()
+            waiting = [way for way, queue in self._mail.items() if queue]
+            if not waiting:
+                return
+            way = self._dice.choice(waiting)
+            letter = self._mail[way].popleft()
+            self.worlds[way[1]].fold_bytes(letter.key.encode(), letter.value, topic=MAIL)
+            self.delivered["all"] += 1
+
+    def _collect(self) -> None:
+        for number, world in enumerate(self.worlds):
+            sent = world.delivery.sent
+            for one in sent[self._read[number] :]:
+                if one.topic == INPUTS[MAIL]:
+                    self._mail.setdefault((number, one.partition), deque()).append(one)
+            self._read[number] = len(sent)
+
+    def basket(self, key: str) -> dict[str, int]:
+        cart = self.home(key).state("carts", key)
+        return {} if cart is None else {at.sku: line.quantity for at, line in cart.lines.items()}
+
+    def root(self, key: str) -> str:
+        alias: Alias | None = self.home(key).state("aliases", key)
+        return key if alias is None else alias.root or key
+
+    @property
+    def rejected(self) -> list[str]:
+        return [one.reason for world in self.worlds for one in world.rejected]
+
+    # what channels say
+
+    def meta(self, subject: str, at: int) -> dict[str, Any]:
+        number = next(self._numbers)
+        common = {"channel": "web", "source": "shop-1", "subject": subject}
+        return {"event_id": f"e{number:04}", "occurred_at": NOW + at, **common}
+
+    def link(self, one: str, *others: str, at: int = 0, reason: str = "log_in") -> Event:
+        event = IdentifiersLinked(**self.meta(one, at), identifiers=others, reason=reason)
+        self.fold(event)
+        return event
+
+    def unlink(self, one: str, at: int = 0) -> Event:
+        event = IdentifierUnlinked(**self.meta(one, at))
+        self.fold(event)
+        return event
+
+    def add(self, subject: str, sku: str = "tea", at: int = 0) -> None:
+        self.fold(added(**self.meta(subject, at), sku=sku))
+
+
+def test_a_card_scanned_at_the_till_brings_its_basket_into_the_account() -> None:
+    town = Town()
+    town.add(ACCOUNT, "cup")
+    town.add(CARD, "tea")
+    town.link(CARD, ACCOUNT, at=5, reason="card_scanned")
+    town.deliver()
+    assert town.root(CARD) == ACCOUNT
+    assert town.basket(ACCOUNT) == {"cup": 1, "tea": 1}
+    assert town.basket(CARD) == {}
+    town.add(CARD, "hat", at=6)
+    town.add(CARD, "pot", at=1)  # from before the scan, and late: as much the account's
+    town.deliver()
+    assert town.basket(ACCOUNT) == {"cup": 1, "tea": 1, "hat": 1, "pot": 1}
+    last = [s for s in town.home(CARD).delivery.sent if s.topic == CARTS][-1]
+    assert last.value is None, "the card's own row is gone downstream"
+
+
+def test_an_account_may_say_so_as_well_as_the_card() -> None:
+    town = Town()
+    town.add(CARD)
+    town.link(ACCOUNT, CARD)
+    town.deliver()
+    assert (town.root(CARD), town.basket(ACCOUNT)) == (ACCOUNT, {"tea": 1})
+    assert town.home(ACCOUNT).state("aliases", ACCOUNT) is None
+
+
+def test_a_card_and_an_address_are_one_customer_before_there_is_an_account() -> None:
+    town = Town()
+    town.add(CARD, "tea")
+    town.add(ADDRESS, "cup")
+    town.link(CARD, ADDRESS, reason="told")
+    town.deliver()
+    assert town.root(CARD) == town.root(ADDRESS) == ADDRESS  # the smaller key
+    assert town.basket(ADDRESS) == {"tea": 1, "cup": 1}
+    town.link(ADDRESS, ACCOUNT, at=9)
+    town.deliver()
+    assert {town.root(key) for key in (CARD, ADDRESS)} == {ACCOUNT}
+    assert town.basket(ACCOUNT) == {"tea": 1, "cup": 1}
+    (synced,) = shown(town.home(CARD).delivery.sent, ALIASES)[-1:]
+    assert (synced["subject"], synced["root"]) == (CARD, ACCOUNT)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_rows_on_their_way_to_one_that_is_absorbed_meanwhile_follow_it(seed: int) -> None:
+    town = Town(seed)
+    town.add(CARD, "tea")
+    town.link(CARD, ADDRESS)
+    town.deliver(seed % 10)
+    town.link(ADDRESS, ACCOUNT, at=9)
+    town.deliver(seed % 7)
+    town.add(CARD, "cup", at=10)
+    town.deliver()
+    assert town.basket(ACCOUNT) == {"tea": 1, "cup": 1}
+    assert town.basket(ADDRESS) == town.basket(CARD) == {}
+
+
+def test_a_card_of_two_accounts_stays_with_the_surer_and_the_other_link_is_counted() -> None:
+    town = Town()
+    town.link(CARD, ACCOUNT, reason="card_scanned")
+    town.link(CARD, OTHER, at=5, reason="card_scanned")
+    town.deliver()
+    assert town.root(CARD) == ACCOUNT
+    counts = [world.folder.statistics.links for world in town.worlds]
+    assert sum(one.get(("conflict",), 0) for one in counts) == 1
+    town.link(CARD, OTHER, at=9, reason="log_in")
+    town.deliver()
+    assert town.root(CARD) == OTHER
+
+
+def test_a_card_handed_back_begins_with_nothing() -> None:
+    town = Town()
+    town.add(CARD, "tea")
+    town.link(CARD, ACCOUNT)
+    town.deliver()
+    town.unlink(CARD, at=7)
+    town.deliver()
+    assert (town.root(CARD), town.basket(CARD)) == (CARD, {})
+    town.add(CARD, "cup", at=8)
+    town.deliver()
+    assert town.basket(CARD) == {"cup": 1}
+    town.link(CARD, OTHER, at=9)
+    town.deliver()
+    assert town.basket(OTHER) == {"cup": 1}
+
+
+@pytest.mark.parametrize(
+    ("subject", "others", "reason"),
+    [
+        (CARD, (CARD,), reasons.LINK_TO_ITSELF),
+        (CARD, ("visitor:9f", "till:3"), reasons.LINK_TO_ITSELF),
+        (ACCOUNT, (OTHER,), reasons.ACCOUNTS_NEVER_LINK),
+        (CARD, (ACCOUNT, OTHER), reasons.LINK_TO_SEVERAL_ACCOUNTS),
+        (CARD, ("loyalty:0000",), reasons.IDENTIFIER_BLOCKED),
+        (CARD, tuple(f"loyalty:{n}" for n in range(1_000, 1_050)), reasons.TOO_MANY_IDENTIFIERS),
+    ],
+)
+def test_what_cannot_be_a_link_is_rejected(
+    subject: str, others: tuple[str, ...], reason: str
+) -> None:
+    town = Town()
+    town.link(subject, *others)
+    town.deliver()
+    assert town.rejected == [reason]
+    assert town.delivered["all"] == 0
+
+
+def test_a_link_that_is_said_again_writes_to_nobody() -> None:
+    town = Town()
+    for at in range(300):
+        town.link(CARD, ACCOUNT, at=at, reason="card_scanned")
+        town.deliver()
+    links = town.home(ACCOUNT).state("links", ACCOUNT)
+    assert len(links.facts) == 1
+    assert town.rejected == []
+    assert town.delivered["all"] < 700  # one to the coordinator for each
+
+
+def test_a_card_from_before_there_were_links_between_identifiers_keeps_its_account() -> None:
+    town = Town()
+    world = town.home(CARD)
+    world.partition.tables["aliases"].put(CARD, Entry(Alias(ACCOUNT, NOW - 9, "old"), 1))
+    town.link(CARD, ADDRESS, reason="told")
+    town.deliver()
+    assert town.root(CARD) == town.root(ADDRESS) == ACCOUNT
+    assert town.home(ACCOUNT).state("aliases", ACCOUNT) is None
+
+
+@pytest.mark.parametrize("hub_speaks", [False, True], ids=["others name it", "it names others"])
+def test_ten_thousand_links_to_one_key_neither_grow_nor_stall(hub_speaks: bool) -> None:
+    town = Town()
+    hub = key_at(0, "loyalty")
+    keys = [f"email:{n:064x}" for n in range(1, 2_001)]
+    for key in keys:
+        one, other = (hub, key) if hub_speaks else (key, hub)
+        town.link(one, other, reason="told")
+    town.deliver()
+    members = [key for key in keys if town.root(key) == town.root(hub)]
+    assert len(members) <= RULES.identifiers_max
+    assert len(members) >= RULES.identifiers_max // 2
+    refused = Counter(town.rejected)
+    assert set(refused) == {reasons.TOO_MANY_IDENTIFIERS}
+    assert refused.total() == len(keys) - len(members)
+    others = [key for key in keys if key not in members]
+    assert all(town.root(key) == key for key in others)
+    assert town.delivered["all"] < 20 * len(keys)
+    rows = [len(w.partition.tables["links"]) for w in town.worlds]
+    assert sum(rows) <= len(keys) + 1
+
+
+def _history(seed: int) -> None:
+    """Random links and baskets; in the end all is where a plain Kruskal says."""
+    dice = random.Random(seed)
+    town = Town(seed)
+    spaces = ("customer", "loyalty", "email")
+    names = [key_at(n, space) for space in spaces for n in range(PARTITIONS)]
+    facts: list[plain.Fact] = []
+    bought: dict[str, int] = dict.fromkeys(names, 0)
+    unlinks = dice.random() < 0.5
+    for _ in range(dice.randint(2, 16)):
+        one, other = dice.sample(names, 2)
+        at, roll = dice.randint(0, 9), dice.random()
+        if roll < 0.4:
+            if one.startswith("customer:") and other.startswith("customer:"):
+                continue
+            reason = dice.choice(list(STRENGTHS))
+            event = town.link(one, other, at=at, reason=reason)
+            facts.append(
+                plain.Link(event.event_id, event.occurred_at, one, other, STRENGTHS[reason])
+            )
+        elif roll < 0.5 and unlinks and not one.startswith("customer:"):
+            event = town.unlink(one, at=at)
+            facts.append(plain.Unlink(event.event_id, event.occurred_at, one, None))
+        else:
+            town.add(one, at=at)
+            bought[one] += 1
+        town.deliver(dice.choice((0, 0, 1, 3, 20)))
+    town.deliver()
+    assert not {*town.rejected} - {reasons.TOO_MANY_ACCOUNTS}
+    if town.rejected:
+        return
+    roots, skipped = plain.roots_of(facts, lambda key: key.startswith("customer:"))
+    for name in names:
+        assert town.root(name) == roots.get(name, name), (seed, name, facts)
+        if town.root(name) != name:
+            assert town.basket(name) == {}
+    shown_ = Counter({name: town.basket(name).get("tea", 0) for name in names})
+    assert shown_.total() == sum(bought.values()), seed
+    if not unlinks and not skipped:
+        for name in names:
+            members = [key for key in names if roots.get(key, key) == name]
+            assert shown_[name] == sum(bought[key] for key in members), (seed, name)
+
+
+def test_in_any_order_all_is_where_kruskal_says_and_nothing_is_lost_or_there_twice() -> None:
+    for seed in range(250):
+        _history(seed)

@@ -28,7 +28,8 @@ from tests.simulation.process import BRITTLE_SKU, CODEC, INPUTS
 
 __all__ = ["Author", "Published"]
 
-_SUBJECTS = ("customer:1", "customer:2", "customer:3", "visitor:1", "visitor:2", "visitor:3")
+_SUBJECTS = ("customer:1", "customer:2", "customer:3", "visitor:1", "loyalty:2", "loyalty:3")
+_LINKABLE = tuple(key for key in _SUBJECTS if not key.startswith("visitor"))
 _SKUS = ("tea", "cup", "pot")
 _CHANNELS = ("web", "store")
 _DAY_MS = 24 * 3_600_000
@@ -128,8 +129,9 @@ class Author:
                 trait = Trait(dice.choice(("name", "size")), dice.choice(("a", "b", None)))
                 return ProfileUpdated(**common, traits=(trait,))
             case "link":
-                account = dice.choice(_SUBJECTS[:3])
-                return IdentifiersLinked(**common, identifiers=(subject, account))
+                other = dice.choice(_SUBJECTS[:3] if subject not in _LINKABLE else _LINKABLE)
+                reason = dice.choice(("log_in", "card_scanned"))
+                return IdentifiersLinked(**common, identifiers=(subject, other), reason=reason)
             case "unlink":
                 return IdentifierUnlinked(**common)
             case "brittle":

@@ -334,6 +334,32 @@ class _RowsKept(Folder):
         self._hand_overs._acknowledged = MagicMock()  # type: ignore[method-assign]
 
 
+class _RowsOfTheAbsorbedStay(Folder):
+    """A row that arrives at one that was absorbed meanwhile is that one's, and nobody sees it."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._hand_overs._send_on = MagicMock()  # type: ignore[method-assign]
+
+
+class _QuietLinking(Folder):
+    """Letters about links publish an alias only if it is another one than before."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        publish = self._linking._outlet.publish_as_is
+
+        def publish_changes(
+            aggregate: Any, partition: Any, entity: str, key: str, cause: Any, trace: Any
+        ) -> None:
+            if cause.outcome == "applied":
+                publish(aggregate, partition, entity, key, cause, trace)
+
+        quiet = MagicMock(wraps=self._linking._outlet)
+        quiet.publish_as_is = publish_changes
+        self._linking._outlet = quiet
+
+
 MUTANTS: dict[str, Parts] = {
     "the epoch is not raised": Parts(takeover=_EpochNotRaised),
     "offsets are left out of the transaction": Parts(delivery=_OffsetsLeftOut),
@@ -360,6 +386,8 @@ MUTANTS: dict[str, Parts] = {
     "what changes nothing is not published": Parts(folder=_QuietFolder),
     "standbys follow what is not committed": Parts(standbys=_StandbysReadAll),
     "a standby is not brought up to date": Parts(standbys=_StandbysTakenForCurrent),
+    "letters that change nothing publish nothing": Parts(folder=_QuietLinking),
+    "rows of one that was absorbed stay with it": Parts(folder=_RowsOfTheAbsorbedStay),
     "rows stay with an alias": Parts(folder=_RowsLeftBehind),
     "rows taken over stay with an alias, too": Parts(folder=_RowsKept),
 }

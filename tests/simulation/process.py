@@ -12,6 +12,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import MagicMock, patch
 
@@ -20,6 +21,7 @@ from msgspec import Struct
 
 from ccstream.domain.cart_state import MergeMode
 from ccstream.domain.events import CartItemAdded, Event
+from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.limits import LINES_MAX
 from ccstream.domain.profile import Policies
 from ccstream.domain.touch import TouchLimits
@@ -58,6 +60,7 @@ __all__ = [
     "CART_MERGE",
     "CHANNELS",
     "CODEC",
+    "IDENTIFIERS",
     "INPUTS",
     "STEPS",
     "Parts",
@@ -74,6 +77,13 @@ APP = "simulated"
 CHANNELS: tuple[str | None, ...] = ("web", "store", None)
 INPUTS = ("channel.web.events.v1", "channel.store.events.v1", MAIL_TOPIC)
 CODEC = Codec()
+
+IDENTIFIERS = IdentifierRules(
+    MappingProxyType({"customer": "account", "visitor": "device"}),
+    strengths=MappingProxyType({"log_in": "verified", "card_scanned": "asserted"}),
+    identifiers_max=4,
+)
+"""Cards are linked by facts; with all accounts and cards in one profile there would be five."""
 
 CART_MERGE: MergeMode = "max"
 """A mode in which it matters from which cart an addition is."""
@@ -319,6 +329,7 @@ class Process:
             outlet=Outlet(delivery, APP, 1_000_000),
             window_limits=WindowLimits(),
             append_time=True,
+            identifiers=IDENTIFIERS,
         )
         pace = Pace(
             commit_interval=0.6,

@@ -112,6 +112,7 @@ def test_workers_die_at_every_point_of_a_commit_and_of_a_take_over(explored: Exp
 @pytest.mark.skipif(_HISTORIES < 2_000, reason="too few histories to meet everything")
 def test_events_meet_every_end_there_is(explored: Explored) -> None:
     assert explored.outcomes.keys() == {
+        "no_effect",
         "applied",
         "duplicate",
         "too_late",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ccstream.domain import handover, identity, order, profile, reasons, touch
+from ccstream.domain import handover, identity, linking, links, order, profile, reasons, touch
 from ccstream.domain.cart_state import Absorbed
 from ccstream.domain.effects import CancelTimer, Publish, Reject, SetTimer
 from ccstream.domain.events import (
@@ -29,13 +29,14 @@ from ccstream.domain.moment import Moment, Scope
 from ccstream.domain.timers import Timer
 from ccstream.errors import UndecodableError
 from ccstream.wire.cause import Cause
+from ccstream.wire.link_rows import post_from, post_kind, post_row
 from ccstream.wire.mail import Mail, decode_mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS, Entry
 from ccstream.wire.validate import validate, validate_origin
 from tests.simulation import timed
 from tests.simulation.broker import LogRecord
-from tests.simulation.process import BRITTLE_SKU, CART_MERGE, CHANNELS, CODEC, INPUTS
+from tests.simulation.process import BRITTLE_SKU, CART_MERGE, CHANNELS, CODEC, IDENTIFIERS, INPUTS
 
 __all__ = [
     "HORIZON_MS",
@@ -105,6 +106,7 @@ class Letter(NamedTuple):
     key: str = ""
     row: Any = None
     since: int = 0
+    holder: str = ""
 
 
 def letter_of(mail: Mail, home: int) -> Letter:
@@ -117,7 +119,7 @@ def letter_of(mail: Mail, home: int) -> Letter:
         row = frozenset(_ids_in(mail.row or b""))
     elif row:
         row = _without_version(mail.table, ROW_CODECS[mail.table].decode_row(row).state)
-    about = (mail.kind, mail.table, mail.key, row, mail.since)
+    about = (mail.kind, mail.table, mail.key, row, mail.since, mail.holder)
     return Letter(mail.to, home, origin, mail.hops, mail.value, *about)
 
 
@@ -216,7 +218,7 @@ class Truth:
         self._folded = [-1] * len(INPUTS)
         self._ids: dict[str, set[_Name]] = {}
         self._latest: dict[str, int] = {}
-        self.rows: dict[str, dict[str, Any]] = {table: {} for table in _STEPS}
+        self.rows: dict[str, dict[str, Any]] = {table: {} for table in (*_STEPS, "links")}
         self.synced: list[Synced] = []
         self.rejected: list[Rejection] = []
         self.letters: list[Letter] = []
@@ -252,6 +254,15 @@ class Truth:
                 mail.origin_appended_at,
             )
             event = CODEC.decode_event(mail.value)
+            if mail.kind == "link":
+                said = ROW_CODECS["links"].decode_row(mail.row or b"").state
+                post = post_from(mail.key, mail.to, said)
+                assert post is not None
+                _, reason = self._read(mail.to, [post], event, mail.value, origin, 0)
+                if reason:
+                    subject = event.subject.encode()
+                    self.rejected.append(Rejection(reason, origin, subject, mail.value))
+                return
             if mail.kind == "hand_over":
                 self._take(topic, record, mail, event, origin)
                 return
@@ -296,6 +307,11 @@ class Truth:
             self._reject(reasons.TOO_LATE, entity, event, value, origin, outcome="too_late")
             return
         self._tell(entity, now)
+        if isinstance(event, _LINKS) and not entity.startswith("visitor:"):
+            if self._say(entity, event, value, origin, hops):
+                ids.add(name)
+                self._latest[entity] = now
+            return
         if root:
             ids.add(name)
             self._latest[entity] = now
@@ -318,43 +334,140 @@ class Truth:
         after = self.rows["aliases"].get(entity)
         was = before.root if before is not None else ""
         changes = after is not None and after.root != was
-        owned = [
-            (table, key)
-            for table in _MERGES
-            for key in sorted(self.rows[table])
-            if key.partition("#")[0] == entity
-        ]
+        owned = self._owned(entity)
         if changes and was:
-            for table, key in owned:
-                del self.rows[table][key]
-                self._drop_timers(table, entity)
-                self._publish(table, entity, key, None, _cause(event, origin, ""))
+            self._delete(entity, event, origin)
             return
         for table, key in owned:
             self._publish(table, entity, key, None, _cause(event, origin, "no_effect"))
         if not changes:
             return
+        ins = [number for number, tenure in enumerate(after.earlier) if tenure.root]
+        since = after.earlier[ins[-1] + 1].since if ins else 0
+        self._hand_over(entity, after.root, value, origin, hops, since)
+
+    def _owned(self, entity: str) -> list[tuple[str, str]]:
+        return [
+            (table, key)
+            for table in _MERGES
+            for key in sorted(self.rows[table])
+            if key.partition("#")[0] == entity
+        ]
+
+    def _delete(self, entity: str, event: Event, origin: Origin) -> None:
+        for table, key in self._owned(entity):
+            del self.rows[table][key]
+            self._drop_timers(table, entity)
+            self._publish(table, entity, key, None, _cause(event, origin, ""))
+
+    def _hand_over(
+        self,
+        entity: str,
+        root: str,
+        value: bytes,
+        origin: Origin,
+        hops: int,
+        since: int,
+        holder: str = "",
+    ) -> None:
+        owned = self._owned(entity)
         letters: list[tuple[str, str, Any]] = [
             (table, key, _without_version(table, self.rows[table][key])) for table, key in owned
         ]
         if ("carts", entity) not in owned and CART_MERGE != "join":
             letters.append(("carts", entity, None))
-        letters.append(("windows", entity, frozenset(self._ids[entity])))
-        ins = [number for number, tenure in enumerate(after.earlier) if tenure.root]
-        since = after.earlier[ins[-1] + 1].since if ins else 0
-        home = self._home(after.root)
+        if self._ids.get(entity):
+            letters.append(("windows", entity, frozenset(self._ids[entity])))
         for table, key, row in letters:
-            about = ("hand_over", table, key, row, since)
-            self.letters.append(Letter(after.root, home, origin, hops + 1, value, *about))
+            about = ("hand_over", table, key, row, since, holder)
+            self.letters.append(Letter(root, self._home(root), origin, hops + 1, value, *about))
+
+    def _say(self, entity: str, event: Event, value: bytes, origin: Origin, hops: int) -> bool:
+        """What an account or a card says of itself; whether it was taken."""
+        facts = linking.facts_of(event, IDENTIFIERS)  # type: ignore[arg-type]
+        if isinstance(facts, Reject):
+            self._reject(facts.reason, entity, event, value, origin)
+            return False
+        posts: list[Any] = [
+            linking.Proposed(entity, fact)
+            if isinstance(fact, links.Link)
+            else links.Told(entity, fact)
+            for fact in facts
+        ]
+        changed, reason = self._read(entity, posts, event, value, origin, hops)
+        if reason:
+            self._reject(reason, entity, event, value, origin)
+            return False
+        outcome = "applied" if changed else "no_effect"
+        self.endings.append(Ending(origin, outcome, entity, event))
+        return True
+
+    def _read(
+        self,
+        entity: str,
+        posts: list[Any],
+        event: Event,
+        value: bytes,
+        origin: Origin,
+        hops: int,
+    ) -> tuple[bool, str]:
+        """Letters about links, those to oneself at once; whether anything came of it."""
+        before = state = self.rows["links"].get(entity)
+        others: list[Any] = []
+        reason = ""
+        while posts:
+            post, *posts = posts
+            outcome = linking.take(state, post, IDENTIFIERS)
+            state = outcome.links
+            if outcome.refusal is not None and not reason:
+                reason = outcome.refusal.reason
+            posts += [one for one in outcome.letters if one.to == entity]
+            others += [one for one in outcome.letters if one.to != entity]
+        self.rows["links"][entity] = state
+        for post in others:
+            row = _without_version("links", post_row(post))
+            about = ("link", "links", post_kind(post), row)
+            home = self._home(post.to)
+            self.letters.append(Letter(post.to, home, origin, hops + 1, value, *about))
+        assert state is not None
+        moved = self._move(entity, state.root, event, value, origin, hops)
+        return moved or bool(others) or state != before, reason
+
+    def _move(
+        self, entity: str, root: str, event: Event, value: bytes, origin: Origin, hops: int
+    ) -> bool:
+        """An identifier's root is this now."""
+        alias = self.rows["aliases"].get(entity)
+        was = "" if alias is None else alias.root
+        now = "" if root == entity else root
+        if now != was:
+            self.rows["aliases"][entity] = identity.Alias(now, event.occurred_at, event.event_id)
+        cause = _cause(event, origin, "applied" if now != was else "no_effect")
+        self._publish("aliases", entity, entity, None, cause)
+        if now and not was:
+            self._hand_over(entity, now, value, origin, hops, 0, entity)
+        if was and not now:
+            self._delete(entity, event, origin)
+        for table, key in self._owned(entity):
+            self._publish(table, entity, key, None, _cause(event, origin, "no_effect"))
+        return now != was
 
     def _take(
         self, topic: int, record: LogRecord, mail: Mail, event: Event, origin: Origin
     ) -> None:
         """A row that is handed over; transactions see to it that none comes twice."""
         entity = mail.to
+        holder = mail.holder or event.subject
+        alias = self.rows["aliases"].get(entity)
+        if alias is not None and alias.root:
+            sent = letter_of(mail, self._home(alias.root))
+            self.letters.append(sent._replace(to=alias.root, hops=mail.hops + 1))
+            return
         now = max(record.timestamp()[1], self._latest.get(entity, 0))
         ids = self._ids.setdefault(entity, set())
         letter_id = "/".join((event.channel, event.source, event.event_id, mail.table, mail.key))
+        if mail.holder:
+            letter_id = f"{mail.mail_id}/{mail.holder}"
         if mail.table == "windows":
             ids.update(_ids_in(mail.row or b""))
             sources = ROW_CODECS["windows"].decode_row(mail.row or b"").state.sources
@@ -364,20 +477,19 @@ class Truth:
             if not self._merge(mail, event, origin, mark):
                 return
             about = ("acknowledge", mail.table, mail.key)
-            home = self._home(event.subject)
-            self.letters.append(
-                Letter(event.subject, home, origin, mail.hops + 1, mail.value, *about)
-            )
+            home = self._home(holder)
+            self.letters.append(Letter(holder, home, origin, mail.hops + 1, mail.value, *about))
         ids.add(_name("/letters", letter_id))
         self._latest[entity] = now
 
     def _merge(self, mail: Mail, event: Event, origin: Origin, mark: tuple[int, int, int]) -> bool:
-        table, key = mail.table, mail.to + mail.key[len(event.subject) :]
+        holder = mail.holder or event.subject
+        table, key = mail.table, mail.to + mail.key[len(holder) :]
         theirs = ROW_CODECS[table].decode_row(mail.row).state if mail.row else None
         marker = Absorbed(
-            f"{event.event_id}/{event.subject}",
+            f"{event.event_id}/{holder}",
             event.occurred_at,
-            event.subject,
+            holder,
             CART_MERGE,
             since=mail.since,
         )

@@ -22,6 +22,15 @@ def alias(root: str) -> bytes:
     return CODEC.encode("AliasRow", fields)
 
 
+def links(coordinator: str, *facts: tuple[str, str, str, str]) -> bytes:
+    said = [
+        {"kind": "link", "event_id": event, "at": 5, "one": one, "other": two, "strength": strength}
+        for event, one, two, strength in facts
+    ]
+    fields = {"version": 1, "coordinator": coordinator, "root": "customer:42", "by_facts": 1}
+    return CODEC.encode("LinkRow", {**fields, "facts": said, "waiting": []})
+
+
 def profile(name: str) -> bytes:
     statement = {
         "value": name,
@@ -157,3 +166,31 @@ def test_an_application_that_is_not_there_is_one_sentence(inspect: Inspect, uniq
     assert ended.code == 4
     assert f"is app_id {unique} right" in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+def test_the_identifiers_of_a_profile_are_listed_with_what_is_known_of_them(
+    app: Fill, inspect: Inspect
+) -> None:
+    facts = (
+        ("e1", "loyalty:8", "customer:42", "verified"),
+        ("e2", "loyalty:8", "email:ab", "asserted"),
+        ("e3", "email:ab", "customer:7", "observed"),
+    )
+    app(
+        ("aliases", "loyalty:8", alias("customer:42")),
+        ("links", "customer:42", links("customer:1")),
+        ("links", "customer:1", links("customer:1", *facts)),
+    )
+    found = json.loads(inspect("loyalty:8", "--json").out)
+    assert found["key"] == "customer:42"
+    assert found["identifiers"] == [
+        {"key": "customer:42", "class": "account", "strength": "verified"},
+        {"key": "email:ab", "class": "personal", "strength": "asserted"},
+        {"key": "loyalty:8", "class": "personal", "strength": "verified"},
+    ]
+    (passed_over,) = found["passed_over"]
+    assert passed_over["event_id"] == "e3"
+    assert {passed_over["one"], passed_over["other"]} == {"customer:42", "customer:7"}
+    text = inspect("loyalty:8").out
+    assert "identifier  email:ab  personal, asserted" in text
+    assert "passed over  the link e3 of " in text

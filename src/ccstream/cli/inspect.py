@@ -26,7 +26,8 @@ def inspect(
     """Show the rows of one key, as the tables have them; exit code 1 if there are none.
 
     They are read from the changelogs of the key's partition, as far as they are committed.
-    An alias is followed to the key that it stands for.
+    An alias is followed to the key that it stands for. Of a profile with several identifiers these
+    are listed, each with its class and its surest link, and so are links that were passed over.
 
     For example:
 
@@ -57,6 +58,14 @@ def _as_record(found: Entity) -> dict[str, object]:
         "key": found.key,
         "partition": found.partition,
         "redirects": list(found.redirects),
+        "identifiers": [
+            {"key": one.key, "class": one.kind, "strength": one.strength}
+            for one in found.identifiers
+        ],
+        "passed_over": [
+            {"event_id": one.event_id, "one": one.one, "other": one.other}
+            for one in found.passed_over
+        ],
         "rows": {
             table: [{"key": row.key, "type": row.type, "value": row.value} for row in rows]
             for table, rows in found.rows.items()
@@ -69,6 +78,14 @@ def _as_lines(found: Entity) -> list[str]:
     from ccstream.cli.console import as_json
 
     lines = [f"{' → '.join((*found.redirects, found.key))}  (partition {found.partition})"]
+    lines += [
+        f"identifier  {one.key}  {one.kind}, {one.strength or 'not linked'}"
+        for one in found.identifiers
+    ]
+    lines += [
+        f"passed over  the link {link.event_id} of {link.one} and {link.other}"
+        for link in found.passed_over
+    ]
     for table, rows in found.rows.items():
         for row in rows:
             lines.append(f"{table}  {row.key}")

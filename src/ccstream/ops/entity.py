@@ -7,19 +7,27 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from ccstream.domain.links import Fact
 from ccstream.errors import StateError, TopicMismatchError, UndecodableError
 from ccstream.ops.broker import Broker
+from ccstream.ops.identity_rules import load_identifier_rules
+from ccstream.ops.profile_links import Identifier, PassedOver, identifiers_of, passed_over_by
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import TABLES, changelog_topic
 from ccstream.wire.codec import Codec
+from ccstream.wire.link_rows import fact_of
 from ccstream.wire.mail import HOPS_MAX
 from ccstream.wire.partition import partition_for
 
 __all__ = ["Entity", "Row", "entity"]
 
 ALIASES: Final = "aliases"
+LINKS: Final = "links"
 ORDERS: Final = "orders"
+
+POINTERS_MAX: Final = 50
+"""Coordinators that are looked up one after the other; each is a smaller key of the profile."""
 
 
 class Row(Struct, frozen=True):
@@ -31,12 +39,17 @@ class Row(Struct, frozen=True):
 
 
 class Entity(Struct, frozen=True):
-    """What is stored about a key. ``redirects`` are the aliases followed to get there."""
+    """What is stored about a key. ``redirects`` are the aliases followed to get there.
+
+    ``identifiers`` are those linked to it, and ``passed_over`` the links that do not count.
+    """
 
     key: str
     partition: int
     redirects: tuple[str, ...]
     rows: dict[str, tuple[Row, ...]]
+    identifiers: tuple[Identifier, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -79,7 +92,36 @@ def entity(
         for table in TABLES
         if table != ALIASES and table in tables
     }
-    return Entity(key, partition, tuple(redirects), {ALIASES: aliases, **rows})
+    facts = _facts(settings, key, rows.get(LINKS, ()), partitions, progress)
+    rules = load_identifier_rules(settings.identity.rules)
+    return Entity(
+        key,
+        partition,
+        tuple(redirects),
+        {ALIASES: aliases, **rows},
+        identifiers_of(key, facts, rules) if facts else (),
+        passed_over_by(key, facts, rules),
+    )
+
+
+def _facts(
+    settings: Settings,
+    key: str,
+    found: tuple[Row, ...],
+    partitions: int,
+    progress: Callable[[str], None],
+) -> frozenset[Fact]:
+    """What its coordinator knows of the profile of ``key``, of which ``found`` is the row."""
+    for _ in range(POINTERS_MAX):
+        if not found:
+            break
+        (row,) = found
+        coordinator = row.value["coordinator"]
+        if coordinator == key:
+            return frozenset(fact_of(**fact) for fact in row.value["facts"])
+        key = coordinator
+        found = _rows(settings, LINKS, partition_for(key.encode(), partitions), key, progress)
+    return frozenset()
 
 
 def _partitions(settings: Settings) -> int:

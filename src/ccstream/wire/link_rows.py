@@ -27,7 +27,7 @@ from ccstream.wire.schemas import SchemaInfo
 from ccstream.wire.varint import Malformed
 from ccstream.wire.writer import compile_writer
 
-__all__ = ["POST_KINDS", "LinkRows", "post_from", "post_kind", "post_row"]
+__all__ = ["POST_KINDS", "LinkRows", "fact_of", "post_from", "post_kind", "post_row"]
 
 POST_KINDS: Final[dict[type[Post], str]] = {
     Told: "told",
@@ -132,7 +132,8 @@ def _flat(fact: Fact) -> _Fact:
             return _Fact("apart", event_id, 0, one, other, "")
 
 
-def _fact(kind: str, event_id: str, at: int, one: str, other: str, strength: Any) -> Fact:
+def fact_of(kind: str, event_id: str, at: int, one: str, other: str, strength: Any) -> Fact:
+    """The fact with these fields of LinkFact; raises `Malformed` for a kind not known here."""
     if kind == "link":
         return Link(event_id, at, one, other, strength)
     if kind == "unlink":
@@ -158,7 +159,7 @@ def _order(fact: _Fact) -> tuple[str, ...]:
 
 
 _CLASSES: Final[dict[str, Callable[..., Any]]] = {
-    "ccstream.state.v1.LinkFact": _fact,
+    "ccstream.state.v1.LinkFact": fact_of,
     "ccstream.state.v1.LinkWaiting": Waiting,
     "ccstream.state.v1.LinkRow": _entry,
 }

@@ -1,0 +1,62 @@
+"""Which identifiers are of one profile, and how sure that is, for people to look at."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ccstream.domain.identifiers import IdentifierClass, IdentifierRules
+from ccstream.domain.links import Fact, Link, Strength, forest, is_undone, rank_of, undone_by
+
+__all__ = ["Identifier", "PassedOver", "identifiers_of", "passed_over_by"]
+
+
+class Identifier(Struct, frozen=True):
+    """One of a profile. ``strength`` is that of the surest link that it has within the profile."""
+
+    key: str
+    kind: IdentifierClass
+    strength: Strength | None
+
+
+class PassedOver(Struct, frozen=True):
+    """A link that would join two accounts, or what is to stay apart; the roots of its two sides."""
+
+    event_id: str
+    one: str
+    other: str
+
+
+def identifiers_of(
+    root: str, facts: frozenset[Fact], rules: IdentifierRules
+) -> tuple[Identifier, ...]:
+    """The identifiers whose root this is, itself among them, in the order of their keys."""
+    roots = forest(facts, rules.is_account).roots
+    members = {root, *(key for key, of in roots.items() if of == root)}
+    undone = undone_by(facts)
+    surest: dict[str, Link] = {}
+    for fact in facts:
+        if not isinstance(fact, Link) or is_undone(fact, undone):
+            continue
+        if not {fact.one, fact.other} <= members:
+            continue
+        for key in (fact.one, fact.other):
+            known = surest.get(key)
+            if known is None or rank_of(fact) < rank_of(known):
+                surest[key] = fact
+    return tuple(
+        Identifier(key, rules.class_of(key), surest[key].strength if key in surest else None)
+        for key in sorted(members)
+    )
+
+
+def passed_over_by(
+    root: str, facts: frozenset[Fact], rules: IdentifierRules
+) -> tuple[PassedOver, ...]:
+    """The links of this profile that do not count, by their events."""
+    return tuple(
+        PassedOver(one.event_id, one.one, one.other)
+        for one in sorted(
+            forest(facts, rules.is_account).conflicts, key=lambda one: (one.event_id, one.one)
+        )
+        if root in (one.one, one.other)
+    )

@@ -59,3 +59,26 @@ def test_a_file_with_a_mistake_is_refused_with_the_place(content: str, says: str
 def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="cannot be read"):
         load_identifier_rules(tmp_path / "none.toml")
+
+
+def test_how_sure_a_link_is_follows_from_its_reason() -> None:
+    rules = load_identifier_rules(None)
+    assert rules.strength_of("log_in") == "verified"
+    assert rules.strength_of("card_scanned") == "asserted"
+    assert rules.strength_of("a_guess") == "observed"
+    assert rules.identifiers_max == 50
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[links]\nidentifiers_max = 51",
+        "[links]\nidentifiers_max = 1",
+        '[links]\nother = "certain"',
+        '[links.strengths]\nverified = ["told"]\nobserved = ["told"]',
+    ],
+)
+def test_rules_about_links_that_cannot_be_are_refused(said: str) -> None:
+    content = f'format = 1\n[classes]\naccount = ["customer"]\n{said}\n'
+    with pytest.raises(RulesError, match="mine"):
+        read_identifier_rules(content.encode(), "mine.toml")

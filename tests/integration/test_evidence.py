@@ -132,6 +132,49 @@ def test_a_line_is_explained_by_the_very_events_that_led_to_it(
     assert (link["event_id"], link["changes"][0]["after"]) == (log_in.event_id, account)
 
 
+def test_which_links_made_one_customer_is_explained_with_the_letters_that_told_of_them(
+    pipeline: Pipeline, ask: Ask
+) -> None:
+    account, card = new_subject(0), new_subject(1, "loyalty")
+    other = new_subject(2, "loyalty")
+    scanned = word(IdentifiersLinked, card, identifiers=(other,), reason="card_scanned")
+    log_in = word(IdentifiersLinked, other, identifiers=(account,))
+    hat = word(CartItemAdded, card, sku="hat", quantity=1)
+    put(pipeline, "carts", hat, scanned, log_in)
+
+    found = explained(
+        ask,
+        *(account, "--show-values", "--all"),
+        wanted=lambda f: f["shown"].get("line hat") == 1 and len(f["identifiers"]) == 2,
+    )
+    assert set(found["identifiers"]) == {card, other}
+    assert found["replayed_otherwise"] == [] and found["unfound"] == []
+    moves = {
+        (e["entity"], e["event_id"], e["via"], change["after"])
+        for e in found["events"]
+        for change in e["changes"]
+        if change["what"] == "account"
+    }
+    # whichever of the cards has the smaller key was the root until the account was known
+    smaller, larger = sorted((card, other))
+    assert {(entity, event, after) for entity, event, _, after in moves} >= {
+        (larger, scanned.event_id, smaller),
+        (smaller, log_in.event_id, account),
+        (larger, log_in.event_id, account),
+    }
+    assert any(via == "linked" for _, _, via, _ in moves)
+    rules = {c["rule"] for e in found["events"] for c in e["changes"] if c["what"] == "account"}
+    assert all(rule.startswith("links count surest first") for rule in rules)
+    hats = [e["via"] for e in found["events"] for c in e["changes"] if c["what"] == "line hat"]
+    assert hats[0] == "direct" and set(hats[1:]) == {"handed_over"}
+
+    code, out, _ = ask("privacy", "access", account)
+    assert code == 0
+    held = json.loads(out)
+    assert set(held["identifiers"]) == {card, other}
+    assert [e["event_id"] for e in held["events"]].count(scanned.event_id) == 1
+
+
 def test_what_was_sent_on_and_what_was_rejected_or_repeated_is_told_with_its_place(
     pipeline: Pipeline, ask: Ask
 ) -> None:

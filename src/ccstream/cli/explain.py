@@ -18,6 +18,11 @@ __all__ = ["app"]
 app = typer.Typer()
 
 CONTROL: Final = "\N{REPLACEMENT CHARACTER}"
+VIA: Final = {
+    "forwarded": ", sent on",
+    "handed_over": ", handed over",
+    "linked": ", by letter",
+}
 
 
 @app.command()
@@ -39,7 +44,10 @@ def explain(
     order: Annotated[list[str] | None, typer.Option(metavar="ID", help="What placed it.")] = None,
     touch: Annotated[bool, typer.Option("--touch", help="First and last touch.")] = False,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Which log-ins brought identifiers, and took them away.")
+        bool,
+        typer.Option(
+            "--merge", help="Which log-ins and links brought identifiers, and took them away."
+        ),
     ] = False,
     since: Since = "beginning",
     idle: Annotated[
@@ -121,7 +129,7 @@ def _tell(found: Explanation) -> None:
         where = f"{event['topic']}/{event['partition']}@{event['offset']}"
         line("")
         line(f"{event['appended_at']}  {event['type']}  {_clean(event['event_id'])}  {where}")
-        via = {"forwarded": ", sent on", "handed_over": ", handed over"}.get(event["via"], "")
+        via = VIA.get(event["via"], "")
         reason = f" ({event['reason']})" if "reason" in event else ""
         line(
             f"  {event['channel']}/{_clean(event['source'])}, occurred {event['occurred_at']}, of "

@@ -32,6 +32,7 @@ TITLES: Final[Mapping[str, str]] = {
     "touches": "When and where we met",
     "timers": "Reminders that are set",
     "aliases": "Whose this identifier is",
+    "links": "Identifiers that were linked to it",
     "windows": "Ids of events, kept so that none counts twice",
 }
 """The tables in the order of the page: what somebody asks for first, what is technical last."""
@@ -63,7 +64,8 @@ def everything_held(
         StateError: a row cannot be read, or the key is no one person's.
     """
     found = entity(settings, key, progress)
-    trail = find_trail(settings, found.key, None, progress)
+    linked = [one.key for one in found.identifiers]
+    trail = find_trail(settings, found.key, None, progress, linked)
     told = replay(settings, trail, state_ids(settings, progress))
     identifiers = tuple(dict.fromkeys((*found.redirects, *trail.handed_over)))
     theirs = {one.encode() for one in (found.key, *identifiers)}
@@ -89,7 +91,9 @@ def everything_held(
             if rows
         },
         events=tuple(
-            _event(step.event, step.appended_at) for step in told.steps if step.via != "handed_over"
+            _event(step.event, step.appended_at)
+            for step in told.steps
+            if step.via not in ("handed_over", "linked")
         ),
         rejected=rejected,
         complete=not trail.gone,

@@ -43,13 +43,18 @@ RULES: Final[Mapping[tuple[str, str], str]] = {
     ("account", "IdentifierUnlinked"): "the latest log-in or log-out says whose the identifier is",
 }
 
+BY_FACTS: Final = (
+    "links count surest first, of equally sure ones the earlier, but for one that would join two "
+    "accounts or that was undone; the root is the account, or else the smallest key"
+)
+
 HANDED_OVER: Final[Mapping[str, str]] = {
-    "line": "at a log-in the two carts meet: identity.cart_merge = {cart_merge}",
-    "trait": "at a log-in each trait is decided by its policy ({policy})",
-    "consent": "at a log-in the latest word of both holds, of two as late the stricter",
-    "preference": "at a log-in the latest word of both holds, of two as late the stricter",
-    "order": "at a log-in orders go over; one of an id that the account has stays",
-    "touch": "at a log-in the touches of both make one path",
+    "line": "at a log-in or link the two carts meet: identity.cart_merge = {cart_merge}",
+    "trait": "at a log-in or link each trait is decided by its policy ({policy})",
+    "consent": "at a log-in or link the latest word of both holds, of two as late the stricter",
+    "preference": "at a log-in or link the latest word of both holds, of two as late the stricter",
+    "order": "at a log-in or link orders go over; one of an id that is there already stays",
+    "touch": "at a log-in or link the touches of both make one path",
 }
 
 TOUCH: Final = "every event is a touch; first and last go by occurred_at"
@@ -116,7 +121,8 @@ def explain(
     """
     found = entity(settings, key, progress)
     states = states_of(found)
-    trail = find_trail(settings, found.key, since_ms, progress)
+    linked = (one.key for one in found.identifiers)
+    trail = find_trail(settings, found.key, since_ms, progress, linked)
     told = replay(settings, trail, state_ids(settings, progress))
     stored = view(states)
     mask.know((key, *found.redirects, found.key, *trail.handed_over))
@@ -188,6 +194,8 @@ def _event(step: Step, wanted: Wanted, settings: Settings, mask: Mask) -> dict[s
 def _rule(change: Change, step: Step, settings: Settings) -> str:
     if change.kind == "touch" and step.via != "handed_over":
         return TOUCH
+    if change.kind == "account" and step.by_facts:
+        return BY_FACTS
     if step.via == "handed_over":
         text = HANDED_OVER.get(change.kind, "")
     else:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ccstream.domain.events import Event
+from ccstream.domain.linking import is_linkable
 from ccstream.domain.moment import Scope
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import ORDERS, Rules, make_plans
@@ -38,7 +39,7 @@ from ccstream.wire.catalogue import (
     topic_numbers,
 )
 from ccstream.wire.codec import Codec
-from ccstream.wire.mail import ACKNOWLEDGE, HAND_OVER, Mail, decode_mail
+from ccstream.wire.mail import ACKNOWLEDGE, FORWARD, HAND_OVER, LINK, Mail, decode_mail
 from ccstream.wire.rejected import decode_rejected
 from ccstream.wire.rows import ROW_CODECS
 
@@ -66,12 +67,14 @@ class Step(Struct, frozen=True, kw_only=True):
     """One record, where its event came from, and what came of it.
 
     ``entity`` is whom it was folded for, ``via`` how it got there: ``direct``, ``forwarded`` from
-    an alias or another partition, or ``handed_over`` as a row of an alias at a log-in. ``outcome``
-    is the fold's word, ``reason`` why it was rejected.
+    an alias or another partition, ``handed_over`` as a row of an alias, or ``linked``: told by
+    another identifier what a link comes to. ``by_facts`` says that links decide whom the entity
+    belongs to, not log-ins. ``outcome`` is the fold's word, ``reason`` why it was rejected.
     """
 
     entity: str
     via: str
+    by_facts: bool
     event: Event
     topic: str
     partition: int
@@ -170,6 +173,7 @@ class _Entity:
         self._codec = codec_of(settings)
         self._recorder = _Recorder()
         rules = Rules.of(settings)
+        self._by_facts = is_linkable(entity, rules.identifiers)
         self._folder = Folder(
             decode=self._codec.decode_event,
             topics=self._topics,
@@ -180,6 +184,7 @@ class _Entity:
                 settings.window.ids_max, settings.window.horizon_days * _DAY_MS
             ),
             append_time=False,
+            identifiers=rules.identifiers,
         )
         tables = {name: Table(name, ROW_CODECS[name], _ROWS_MAX) for name in TABLES}
         self._partition = Partition(scope, tables, [-1] * len(self._topics))
@@ -222,12 +227,11 @@ class _Entity:
         outcome, reason = self._outcome()
         via = "direct"
         if mail is not None:
-            via = {HAND_OVER: "handed_over", ACKNOWLEDGE: "acknowledged"}.get(
-                mail.kind, "forwarded"
-            )
+            via = _VIA.get(mail.kind, "forwarded")
         return Step(
             entity=self._entity,
             via=via,
+            by_facts=self._by_facts,
             event=event,
             topic=self._topics[record.topic] if mail is None else mail.origin_topic,
             partition=(message.partition() or 0) if mail is None else mail.origin_partition,
@@ -252,6 +256,12 @@ class _Entity:
         return "forwarded" if forwarded else "no_effect", None
 
 
+_VIA: Final[Mapping[str, str]] = {
+    FORWARD: "forwarded",
+    HAND_OVER: "handed_over",
+    ACKNOWLEDGE: "acknowledged",
+    LINK: "linked",
+}
 _SYNC: Final = frozenset(SYNC_TOPICS.values())
 _SYNC_CODEC: Final = Codec()
 

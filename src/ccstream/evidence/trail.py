@@ -2,8 +2,9 @@
 
 An entity's events lie in one partition of each input topic, and letters to it in the same one of
 the mail topic. So of each topic one partition is read, from a given time on, by the broker's index
-of times. What a log-in has brought is with the identifier that it was of: the letters that handed
-its rows over name it, and its own partition is read too, and so on.
+of times. What a log-in or a link has brought is with the identifier that it was of: the letters
+that handed its rows over name it, and its own partition is read too, and so on. Letters about links
+are found beside them, for it is by them that an identifier learns to whom it belongs.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ class Logged(Struct, frozen=True):
 class Trail(Struct, frozen=True):
     """What was found.
 
-    ``handed_over`` are the identifiers whose rows came to the entity, in the order in which they
-    were found. ``gone`` are the topics of which the beginning has been deleted by retention,
-    ``since_ms`` is the time before which nothing was looked at, None if everything was.
+    ``handed_over`` are the identifiers whose rows came to the entity, or that are linked to it, in
+    the order in which they were found. ``gone`` are the topics of which the beginning has been
+    deleted by retention, ``since_ms`` is the time before which nothing was looked at, None if
+    everything was.
     """
 
     key: str
@@ -66,7 +68,11 @@ class Trail(Struct, frozen=True):
 
 
 def find_trail(
-    settings: Settings, key: str, since_ms: int | None, progress: Callable[[str], None]
+    settings: Settings,
+    key: str,
+    since_ms: int | None,
+    progress: Callable[[str], None],
+    linked: Iterable[str] = (),
 ) -> Trail:
     """Find the records.
 
@@ -75,6 +81,7 @@ def find_trail(
         key: the entity's, no alias.
         since_ms: look at nothing that was appended before; None for all there is.
         progress: called with a line before each partition is read.
+        linked: identifiers that are known to be linked to it, whether they had rows or not.
 
     Raises:
         TopicMismatchError: the input topics are not there.
@@ -91,8 +98,8 @@ def find_trail(
     if cluster.embedded:
         since_ms = None  # it finds no offset by its time
     search = _Search(settings, cluster.topics[MAIL_TOPIC].partitions, since_ms, progress)
-    keys = [key]
-    fresh = [key]
+    keys = list(dict.fromkeys((key, *linked)))
+    fresh = list(keys)
     for _ in range(HOPS_MAX + 1):
         letters = search.letters(numbers[MAIL_TOPIC], fresh)
         fresh = [one for one in dict.fromkeys(letters) if one not in keys]
@@ -144,11 +151,16 @@ class _Search:
                 continue
             self._take(entity, number, message)
             if mail.kind == HAND_OVER:
-                try:
-                    senders.append(self._codec.decode_event(mail.value).subject)
-                except UndecodableError:
-                    continue
+                sender = mail.holder or self._subject(mail.value)
+                if sender is not None:
+                    senders.append(sender)
         return senders
+
+    def _subject(self, value: bytes) -> str | None:
+        try:
+            return self._codec.decode_event(value).subject
+        except UndecodableError:
+            return None
 
     def events(self, topic: str, number: int, keys: Iterable[str]) -> None:
         """Take the events of these entities on one channel."""

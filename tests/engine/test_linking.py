@@ -14,6 +14,7 @@ from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identity import Alias
 from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.wire.entry import Entry
+from ccstream.wire.mail import LINK, decode_mail
 from ccstream.wire.partition import partition_for
 from tests.engine.world import INPUTS, NOW, PARTITIONS, Sent, World, added, shown
 from tests.properties import reference_links as plain
@@ -233,11 +234,14 @@ def test_a_card_from_before_there_were_links_between_identifiers_keeps_its_accou
     assert town.home(ACCOUNT).state("aliases", ACCOUNT) is None
 
 
+@pytest.mark.parametrize("number", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("hub_speaks", [False, True], ids=["others name it", "it names others"])
-def test_ten_thousand_links_to_one_key_neither_grow_nor_stall(hub_speaks: bool) -> None:
+def test_thousands_of_links_to_one_key_neither_grow_nor_stall(
+    hub_speaks: bool, number: int
+) -> None:
     town = Town()
     hub = key_at(0, "loyalty")
-    keys = [f"email:{n:064x}" for n in range(1, 2_001)]
+    keys = [f"email:{n:064x}" for n in range(1, number + 1)]
     for key in keys:
         one, other = (hub, key) if hub_speaks else (key, hub)
         town.link(one, other, reason="told")
@@ -253,6 +257,30 @@ def test_ten_thousand_links_to_one_key_neither_grow_nor_stall(hub_speaks: bool) 
     assert town.delivered["all"] < 20 * len(keys)
     rows = [len(w.partition.tables["links"]) for w in town.worlds]
     assert sum(rows) <= len(keys) + 1
+
+
+@pytest.mark.parametrize("members", [1, 2, 10, 20])
+def test_two_profiles_are_brought_together_by_some_two_letters_to_each_identifier(
+    members: int,
+) -> None:
+    town = Town()
+    cards = [f"loyalty:{n}" for n in range(1, members + 1)]
+    phones = [f"phone:{n:064x}" for n in range(1, members + 1)]
+    for keys in (cards, phones):
+        for key in keys[1:]:
+            town.link(keys[0], key, reason="told")
+    town.deliver()
+    before = _link_letters(town)
+    town.link(cards[-1], phones[-1], reason="told")
+    town.deliver()
+    assert len({town.root(key) for key in (*cards, *phones)}) == 1
+    assert _link_letters(town) - before <= 2 * (2 * members) + 3
+
+
+def _link_letters(town: Town) -> int:
+    sent = (one for world in town.worlds for one in world.delivery.sent)
+    letters = [decode_mail(one.value) for one in sent if one.topic == INPUTS[MAIL]]
+    return sum(letter.kind == LINK for letter in letters)
 
 
 def _history(seed: int) -> None:

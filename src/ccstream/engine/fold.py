@@ -167,13 +167,7 @@ class Folder:
             self._reject_bytes(source, error.reason, error.detail)
             return
         offset, appended_at = source.offset, source.appended_at
-        source.topic = mail.origin_topic
-        source.partition = mail.origin_partition
-        source.offset = mail.origin_offset
-        source.appended_at = mail.origin_appended_at
-        source.key = event.subject.encode()
-        source.value = mail.value
-        source.hops = mail.hops
+        source.came_by(mail, event)
         if mail.kind == LINK:
             self._linking.open(partition, mail, event, source, self.statistics)
             return

@@ -10,6 +10,7 @@ from mypy_extensions import mypyc_attr
 from ccstream.domain.events import Event
 from ccstream.wire.cause import Cause
 from ccstream.wire.headers import BY_HAND, TRACEPARENT, header
+from ccstream.wire.mail import Mail
 
 __all__ = ["Record", "Source", "is_by_hand", "trace_of"]
 
@@ -57,6 +58,16 @@ class Source:
         self.record = record
         self.trace = trace_of(record)
         self.hops = 0
+
+    def came_by(self, mail: Mail, event: Event) -> None:
+        """The record is a letter: its event came from where that says."""
+        self.topic = mail.origin_topic
+        self.partition = mail.origin_partition
+        self.offset = mail.origin_offset
+        self.appended_at = mail.origin_appended_at
+        self.key = event.subject.encode()
+        self.value = mail.value
+        self.hops = mail.hops
 
     def cause(self, event: Event, outcome: str) -> Cause:
         """The event in it as the cause of sync events, and what came of it."""

@@ -1,4 +1,4 @@
-"""What a plain ``faust.App`` does about the hazards of groups, commits and recovery."""
+"""What a plain ``faust.App`` does about the hazards of groups and recovery."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ from tests.support.source import ROOT
 from tests.support.topics import make_topic
 
 PATIENCE_S = 60.0
-WINDOW_S = 3
-SHORT_SESSION = {"broker_session_timeout": 10, "broker_heartbeat_interval": 2}
-"""Faust's own is a minute, for which a successor of one that was killed would wait."""
 
 
 def within(look: Callable[[], Any], seconds: float = PATIENCE_S) -> bool:
@@ -53,7 +50,6 @@ class PlainApp:
             stderr=subprocess.STDOUT,
             env=os.environ
             | {"PLAIN_NAME": name, "PLAIN_BOOTSTRAP": settings.kafka.bootstrap}
-            | {"PLAIN_WINDOW_S": str(WINDOW_S)}
             | environment,
         )
 
@@ -112,27 +108,6 @@ def emptied(settings: Settings) -> str:
     return f"recovery ended: {ended}; folds: {folds}"
 
 
-def expiry_forgotten(settings: Settings) -> str:
-    """A windowed table's rows that came back by a recovery."""
-    name = "windows"
-    topics(settings, name)
-    quick = json.dumps({"table_cleanup_interval": 1.0} | SHORT_SESSION)
-    with plain_app(settings, name, PLAIN_SETTINGS=quick) as app:
-        put(settings, name, 5)
-        app.has(within(lambda: len(app.said("folded")) == 5))
-        gone = within(lambda: app.said("windows")[-1:] == [[0]], 20)
-        put(settings, name, 5)
-        app.has(within(lambda: len(app.said("folded")) == 10))
-        time.sleep(0.5)
-        app.process.kill()
-        app.process.wait(10)
-    with plain_app(settings, name, PLAIN_SETTINGS=quick) as app:
-        app.has(within(lambda: app.said("windows")))
-        time.sleep(WINDOW_S * 5)
-        left = app.said("windows")[-1][0]
-    return f"expire while it runs: {gone}; of those restored {left} are there 5 windows later"
-
-
 def hook_at_stop(settings: Settings) -> str:
     name = "stop"
     topics(settings, name)
@@ -144,28 +119,6 @@ def hook_at_stop(settings: Settings) -> str:
         app.process.wait(40)
         calls = len(app.said("revoked")) - before
         return f"the hook for revoked partitions was called {calls} times"
-
-
-def assigned_nothing(settings: Settings) -> str:
-    """Two members, one partition: what the idle one hears when it gets the partition."""
-    name = "nothing"
-    topics(settings, name, 1)
-    with (
-        plain_app(settings, name, PLAIN_PARTITIONS="1") as one,
-        plain_app(settings, name, PLAIN_PARTITIONS="1") as other,
-    ):
-        one.has(within(lambda: one.said("assigned") and other.said("assigned")))
-        time.sleep(10)  # the group settles
-        idle, busy = (one, other) if not active(one) else (other, one)
-        before = len(idle.said("revoked")), len(idle.said("assigned"))
-        busy.process.send_signal(signal.SIGTERM)
-        idle.has(within(lambda: len(idle.said("assigned")) > before[1], 40))
-        calls = len(idle.said("revoked")) - before[0]
-        return f"its hook for revoked partitions was called {calls} times before it got them"
-
-
-def active(app: PlainApp) -> bool:
-    return any(topic.endswith("-in") for topic, _ in app.said("held")[-1][0])
 
 
 def standbys_held(settings: Settings) -> str:
@@ -196,11 +149,4 @@ def twins(settings: Settings) -> str:
         return f"{running} of 2 running {seconds} s later, assigned {times} times in all"
 
 
-SCENARIOS = (
-    emptied,
-    expiry_forgotten,
-    hook_at_stop,
-    assigned_nothing,
-    standbys_held,
-    twins,
-)
+SCENARIOS = (emptied, hook_at_stop, standbys_held, twins)

@@ -5,7 +5,6 @@ Its name, its broker and its settings are in the environment. Everything else is
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -14,18 +13,16 @@ from typing import Any
 import faust
 
 NAME = os.environ["PLAIN_NAME"]
-WINDOW_S = int(os.environ["PLAIN_WINDOW_S"])
 
 app: Any = faust.App(
     NAME,
     broker=f"kafka://{os.environ['PLAIN_BOOTSTRAP']}",
-    topic_partitions=int(os.environ.get("PLAIN_PARTITIONS", "2")),
+    topic_partitions=2,
     **json.loads(os.environ.get("PLAIN_SETTINGS", "{}")),
 )
 source = app.topic(f"{NAME}-in", key_type=str, value_type=str, value_serializer="raw")
 target = app.topic(f"{NAME}-out", key_type=str, value_type=str, value_serializer="raw")
 counts = app.Table("counts", default=int)
-visits = app.Table("visits", default=int).tumbling(WINDOW_S, expires=WINDOW_S)
 
 
 def say(what: str, *rest: object) -> None:
@@ -36,9 +33,7 @@ def say(what: str, *rest: object) -> None:
 @app.agent(source)
 async def count(stream: Any) -> None:
     async for event in stream.events():
-        await asyncio.sleep(float(os.environ.get("PLAIN_SLEEP", "0")))
         counts[event.key] += 1
-        visits[event.key] += 1
         await target.send(key=event.key, value=event.value)
         say("folded", event.key)
 
@@ -47,7 +42,6 @@ async def count(stream: Any) -> None:
 async def look() -> None:
     held = sorted([tp.topic, tp.partition] for tp in app.consumer.assignment())
     say("held", held, sorted(map(list, app.assignor.assigned_actives())))
-    say("windows", len(visits.table.data))
 
 
 @app.on_partitions_assigned.connect

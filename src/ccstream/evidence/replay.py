@@ -15,11 +15,9 @@ from msgspec import Struct
 from ccstream.domain.events import Event
 from ccstream.domain.linking import is_linkable
 from ccstream.domain.moment import Scope
-from ccstream.domain.window import WindowLimits
-from ccstream.engine.aggregates import ORDERS, Rules, make_plans
+from ccstream.engine.aggregates import ORDERS, Rules
 from ccstream.engine.delivery import Appended, Headers, Snapshot
-from ccstream.engine.fold import Folder
-from ccstream.engine.outlet import Outlet
+from ccstream.engine.folding import make_folder
 from ccstream.engine.owners import OWNERS_PARTITION, latest_owners
 from ccstream.engine.partition import Partition
 from ccstream.engine.store import Table
@@ -35,7 +33,6 @@ from ccstream.wire.catalogue import (
     REJECTED_TOPIC,
     SYNC_TOPICS,
     TABLES,
-    channel_of,
     topic_numbers,
 )
 from ccstream.wire.codec import Codec
@@ -45,7 +42,6 @@ from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["Change", "Replay", "Step", "replay", "state_ids"]
 
-_DAY_MS: Final = 24 * 3_600_000
 _NO_STATE_ID: Final = bytes(8)
 _ROWS_MAX: Final = 1_000_000
 """Decoded rows that are kept: all, there is one entity."""
@@ -172,19 +168,12 @@ class _Entity:
         self._entity = entity
         self._codec = codec_of(settings)
         self._recorder = _Recorder()
-        rules = Rules.of(settings)
-        self._by_facts = is_linkable(entity, rules.identifiers)
-        self._folder = Folder(
-            decode=self._codec.decode_event,
-            topics=self._topics,
-            channels=tuple(channel_of(topic) for topic in self._topics),
-            plans=make_plans(rules),
-            outlet=Outlet(self._recorder, settings.app_id, settings.kafka.max_message_bytes),  # type: ignore[arg-type]
-            window_limits=WindowLimits(
-                settings.window.ids_max, settings.window.horizon_days * _DAY_MS
-            ),
+        self._by_facts = is_linkable(entity, Rules.of(settings).identifiers)
+        self._folder = make_folder(
+            settings,
+            self._topics,
+            self._recorder,  # type: ignore[arg-type]
             append_time=False,
-            identifiers=rules.identifiers,
         )
         tables = {name: Table(name, ROW_CODECS[name], _ROWS_MAX) for name in TABLES}
         self._partition = Partition(scope, tables, [-1] * len(self._topics))

@@ -36,7 +36,7 @@ __all__ = ["run"]
 QUESTION = "memory"
 INPUT = input_topic(CHANNEL)
 APP_ID = "bench-memory"
-CARTS = 200_000
+CARTS = 120_000
 WARM_UP_EVENTS = 100_000
 WARM_UP_CUSTOMERS = 12_000
 """More than a worker keeps decoded rows (``state.cache_rows_max``): those are a fixed amount, whose

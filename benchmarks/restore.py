@@ -46,7 +46,7 @@ SETTLE_S = 1.0
 
 RESTORING = ("ccstream-full", "kafka-streams-memory-alo", "kafka-streams-rocksdb-alo", "faust")
 EVENTS = 120_000
-LESS_FOR_FAUST = 4
+LESS_FOR_FAUST = 8
 """Faust is given so much less: it takes eight times as long to fold an event."""
 
 ROWS = 'ccstream_store_rows{table="touches"}'

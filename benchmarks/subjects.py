@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from confluent_kafka import Message
 
@@ -30,7 +31,7 @@ from ccstream.devkit.ports import free_port
 from ccstream.domain.events import Event
 from ccstream.wire.catalogue import SYNC_TOPICS
 
-__all__ = ["CACHE_ROWS", "PARTITIONS", "SUBJECTS", "Place", "Subject"]
+__all__ = ["CACHE_ROWS", "PARTITIONS", "SUBJECTS", "LoadName", "Place", "Subject"]
 
 PARTITIONS = 8
 CACHE_ROWS = "32768"
@@ -58,6 +59,7 @@ class Place:
         return str(scratch() / self.app_id)
 
 
+LoadName = Literal["small", "usual", "large"]
 Starts = Callable[[Place], AbstractContextManager[Program]]
 
 
@@ -144,14 +146,14 @@ class Subject:
     """One to be measured.
 
     ``prepare`` makes its topics; ``start`` may be called again after it, and then finds what the
-    process before has left. ``quick`` ones are given the larger load: a JVM needs seconds to
-    compile what it runs. ``commits`` says that the run has ended when the input is committed to
-    its last record, otherwise it has when there is an output for each event.
+    process before has left. ``load`` is how much it is given, by the names of
+    `benchmarks.throughput.LOADS`. ``commits`` says that the run has ended when the input is
+    committed to its last record, otherwise it has when there is an output for each event.
     """
 
     name: str
     start: Starts
-    quick: bool
+    load: LoadName
     commits: bool
     prepare: Callable[[Place], None] = _make_target
     syncs: bool = False
@@ -173,47 +175,47 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject(
         "ccstream-full",
         _ccstream("transactional"),
-        quick=False,
+        load="usual",
         commits=True,
         prepare=_fresh,
         syncs=True,
     ),
     Subject(
-        "ccstream-plain", _ccstream("plain"), quick=False, commits=True, prepare=_fresh, syncs=True
+        "ccstream-plain", _ccstream("plain"), load="usual", commits=True, prepare=_fresh, syncs=True
     ),
-    Subject("ccstream-cart", _ccstream_cart, quick=True, commits=True, prepare=_fresh_cart),
+    Subject("ccstream-cart", _ccstream_cart, load="large", commits=True, prepare=_fresh_cart),
     Subject(
         "kafka-streams-memory-eos",
         _kafka_streams("memory", "exactly_once_v2"),
-        quick=True,
+        load="large",
         commits=True,
     ),
     Subject(
         "kafka-streams-rocksdb-eos",
         _kafka_streams("rocksdb", "exactly_once_v2"),
-        quick=True,
+        load="large",
         commits=True,
     ),
     Subject(
         "kafka-streams-memory-eos-500ms",
         _kafka_streams("memory", "exactly_once_v2", "500"),
-        quick=True,
+        load="large",
         commits=True,
     ),
     Subject(
         "kafka-streams-memory-alo",
         _kafka_streams("memory", "at_least_once"),
-        quick=True,
+        load="large",
         commits=False,
     ),
     Subject(
         "kafka-streams-rocksdb-alo",
         _kafka_streams("rocksdb", "at_least_once"),
-        quick=True,
+        load="large",
         commits=False,
     ),
-    Subject("bare-loop", _bare, quick=True, commits=False),
-    Subject("quix-streams", _quix, quick=False, commits=False),
-    Subject("faust", _faust, quick=False, commits=False),
+    Subject("bare-loop", _bare, load="large", commits=False),
+    Subject("quix-streams", _quix, load="usual", commits=False),
+    Subject("faust", _faust, load="small", commits=False),
 )
 """In the order in which they take their turns."""

@@ -1,21 +1,17 @@
 """How many cart events a second? ccstream beside its peers, in turn, on one broker.
 
-All subjects read events written before (the quick ones more of them, of the same shape); each
-run is a new process with no state, and new output topics. The broker, too, compiles itself while
-it runs, so that some runs which are not counted come first. The rate is that of the second half
-of the outputs as the broker appended them, so that neither starting up nor, for a JVM,
-compiling is counted. A subject that commits has ended only when the input is committed to its
-last record. Afterwards each output is decoded and checked.
-
-Beside the rate stand the processor seconds of a million events over that second half, those of
-the subject's processes and those of the broker for it: they depend far less on what else the
-machine does.
+All subjects read events written before (quick ones more, slow ones fewer of them, of the same
+shape); each run is a new process with no state, and new output topics. The broker, too, compiles
+itself while it runs, so that some runs which are not counted come first. The rate is that of the
+second half of the outputs as the broker appended them, so that neither starting up nor, for a
+JVM, compiling is counted. A subject that commits has ended only when the input is committed to
+its last record. Afterwards each output is decoded and checked.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.budget import rounds
 from benchmarks.load import CHANNEL, Load
@@ -29,20 +25,24 @@ from benchmarks.records import (
     write_events,
 )
 from benchmarks.results import Result, median_of
-from benchmarks.subjects import PARTITIONS, SUBJECTS, Place, Subject
+from benchmarks.subjects import PARTITIONS, SUBJECTS, LoadName, Place, Subject
 from ccstream.domain.events import Event
 from ccstream.wire.catalogue import input_topic
 
 __all__ = ["run"]
 
 QUESTION = "throughput"
-INPUT = input_topic(CHANNEL)
-INPUT_QUICK = "bench-events"
+INPUTS: Mapping[LoadName, str] = {
+    "small": "bench-events-small",
+    "usual": input_topic(CHANNEL),
+    "large": "bench-events-large",
+}
 
 EVENTS = 60_000
-QUICK_TIMES = 3
-"""So many times the events for the quick subjects, of as many times the customers: carts have
-the same size, and the second half begins when a JVM has compiled what it runs."""
+LOADS: Mapping[LoadName, float] = {"small": 1 / 3, "usual": 1, "large": 3}
+"""So many times the events, of as many times the customers: carts have the same size. With the
+large load the second half begins when a JVM has compiled what it runs; with the small one a
+subject of a thousand events/s does not take the time of all others together."""
 
 WARM_UP = "ccstream-full"
 WARM_UPS = 3
@@ -68,27 +68,31 @@ def run(
     """Measure all subjects, or those named, ``runs`` times each, in turn."""
     began = time.monotonic()
     chosen = [one for one in SUBJECTS if not subjects or one.name in subjects]
-    load = Load.ending_now(events)
-    loads = {False: list(load.stream())}
-    if any(one.quick for one in chosen):
-        larger = Load.ending_now(events * QUICK_TIMES, load.customers * QUICK_TIMES)
-        loads[True] = list(larger.stream())
+    customers = Load.ending_now(events).customers
+    loads = {
+        name: list(Load.ending_now(round(events * times), round(customers * times)).stream())
+        for name, times in LOADS.items()
+        if any(one.load == name for one in chosen)
+    }
     found: dict[str, list[Measured]] = {}
     with kafka() as broker:
         bootstrap = broker.bootstrap
         apply_topics(worker_environment(bootstrap, "bench", "auto"))
-        create_topic(bootstrap, INPUT_QUICK, PARTITIONS, message_timestamp_type="LogAppendTime")
-        for quick, stream in loads.items():
-            write_events(bootstrap, INPUT_QUICK if quick else INPUT, stream)
+        for name, stream in loads.items():
+            if name != "usual":
+                create_topic(
+                    bootstrap, INPUTS[name], PARTITIONS, message_timestamp_type="LogAppendTime"
+                )
+            write_events(bootstrap, INPUTS[name], stream)
 
         def measured(subject: Subject, number: int) -> Measured:
             place = Place(
                 bootstrap,
                 f"bench-{subject.name}-{number}",
-                INPUT_QUICK if subject.quick else INPUT,
-                keep=(INPUT, INPUT_QUICK),
+                INPUTS[subject.load],
+                keep=tuple(INPUTS.values()),
             )
-            return _measure(broker, subject, place, loads[subject.quick])
+            return _measure(broker, subject, place, loads[subject.load])
 
         for number in range(1, WARM_UPS + 1):
             for subject in (one for one in chosen if one.name == WARM_UP):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -66,6 +67,7 @@ class AckProducer:
             "logger": logging.getLogger("ccstream.client.librdkafka"),
         }
         self._in_flight_max = in_flight_max
+        self._in_flight = 0  # counted here: librdkafka's length has what it wants to say, too
         self._producer_class = producer_class
         self._producer: Producer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -120,7 +122,7 @@ class AckProducer:
     @property
     def in_flight(self) -> int:
         """Records sent and not yet acknowledged."""
-        return 0 if self._producer is None else len(self._producer)
+        return self._in_flight
 
     def send(
         self, topic: str, key: bytes, value: bytes, headers: Headers, acknowledge: Acknowledge
@@ -131,14 +133,16 @@ class AckProducer:
         refuses the record at once.
         """
         producer = self._opened()
-        if self._broken or len(producer) >= self._in_flight_max:
+        if self._broken or self._in_flight >= self._in_flight_max:
             raise NoRoomError
+        acknowledged = partial(self._acknowledged, acknowledge)
         try:
-            producer.produce(topic, value, key, on_delivery=acknowledge, headers=list(headers))
+            producer.produce(topic, value, key, on_delivery=acknowledged, headers=list(headers))
         except BufferError as error:
             raise NoRoomError from error
         except KafkaException as error:
             raise DeliveryError(f"{topic}: {told(error.args[0])}") from error
+        self._in_flight += 1
         if self._tick_s > TICK_S_MIN:
             self._schedule(TICK_S_MIN)
 
@@ -148,7 +152,8 @@ class AckProducer:
 
     async def room(self) -> None:
         """Wait until ``send`` will take a record."""
-        while self._broken or len(self._opened()) >= self._in_flight_max:
+        while self._broken or self.in_flight >= self._in_flight_max:
+            self._opened()
             await self._next_progress()
 
     async def flush(self) -> None:
@@ -164,6 +169,13 @@ class AckProducer:
             self._producer.purge()
             self._producer.poll(0)
             self._producer = None
+            self._in_flight = 0
+
+    def _acknowledged(
+        self, acknowledge: Acknowledge, error: KafkaError | None, message: Message
+    ) -> None:
+        self._in_flight -= 1
+        acknowledge(error, message)
 
     def _opened(self) -> Producer:
         if self._producer is None:
@@ -188,15 +200,15 @@ class AckProducer:
 
     def _serve(self) -> bool:
         producer = self._opened()
-        before = len(producer)
+        before = self._in_flight
         served = producer.poll(0)
-        if self._broken and not len(producer):
+        if self._broken and not self._in_flight:
             log.warning("librdkafka gave its producer up (%s); a new one goes on", self.trouble)
             self._producer = self._producer_class(self._config)
             self._broken = False
         elif not served:
             return False
-        elif len(producer) < before:
+        elif self._in_flight < before:
             self.trouble = None
         if self._progress is not None:
             self._progress.set_result(None)

@@ -42,6 +42,7 @@ __all__ = ["METRICS", "OUTCOMES", "MetricSpec", "Metrics"]
 Labels = tuple[str, ...]
 
 OUTCOMES: Final = ("applied", "duplicate", "too_late", "rejected", "no_effect", "forwarded")
+LINK_OUTCOMES: Final = ("merged", "moved", "split", "conflict")
 OTHER: Final = "other"
 
 
@@ -230,8 +231,9 @@ class Metrics(Collector):
         registry: where to register; a new one, with the process's own figures, if None.
         channels: the only values that a label ``channel`` may take, any other is counted
             as ``other``: what a channel writes into its events must not grow the memory of
-            the worker and of Prometheus. None admits all. Of these every outcome and of every
-            reason to reject a count begins at 0, as a rate needs one to begin at.
+            the worker and of Prometheus. None admits all. Of these every outcome, and of every
+            reason to reject and every outcome of a link, a count begins at 0, as a rate needs one
+            to begin at.
         only: the metrics that this process has; all of the table if None.
     """
 
@@ -263,6 +265,8 @@ class Metrics(Collector):
                 self.add("ccstream_events_total", (channel, outcome), 0)
         for reason in sorted(reasons.__all__) if channels else ():
             self.add("ccstream_rejected_total", (getattr(reasons, reason),), 0)
+        for outcome in LINK_OUTCOMES if channels else ():
+            self.add("ccstream_links_total", (outcome,), 0)
         self.set("ccstream_build_info", (__version__,), 1)
         registry.register(self)
 

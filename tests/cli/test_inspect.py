@@ -24,7 +24,14 @@ def alias(root: str) -> bytes:
 
 def links(coordinator: str, *facts: tuple[str, str, str, str]) -> bytes:
     said = [
-        {"kind": "link", "event_id": event, "at": 5, "one": one, "other": two, "strength": strength}
+        {
+            "kind": "link" if strength else "apart",
+            "event_id": event,
+            "at": 5,
+            "one": one,
+            "other": two,
+            "strength": strength,
+        }
         for event, one, two, strength in facts
     ]
     fields = {"version": 1, "coordinator": coordinator, "root": "customer:42", "by_facts": 1}
@@ -175,6 +182,7 @@ def test_the_identifiers_of_a_profile_are_listed_with_what_is_known_of_them(
         ("e1", "loyalty:8", "customer:42", "verified"),
         ("e2", "loyalty:8", "email:ab", "asserted"),
         ("e3", "email:ab", "customer:7", "observed"),
+        ("e4", "loyalty:8", "loyalty:9", ""),
     )
     app(
         ("aliases", "loyalty:8", alias("customer:42")),
@@ -194,3 +202,5 @@ def test_the_identifiers_of_a_profile_are_listed_with_what_is_known_of_them(
     text = inspect("loyalty:8").out
     assert "identifier  email:ab  personal, asserted" in text
     assert "passed over  the link e3 of " in text
+    assert found["kept_apart"] == [{"event_id": "e4", "one": "loyalty:8", "other": "loyalty:9"}]
+    assert "kept apart  loyalty:8 and loyalty:9, by e4" in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import secrets
 import time
 import uuid
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ccstream.cli import main
 from ccstream.client import (
     CartItemAdded,
     ChannelPublisher,
@@ -25,6 +28,7 @@ from ccstream.wire.catalogue import SYNC_TOPICS, input_topic
 from tests.integration.harness import added, codec, make_topics, settings_for, units, worker
 from tests.integration.pipeline import Pipeline, decoded, new_subject, of_event, of_key
 from tests.support.produce import Sent
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -188,3 +192,44 @@ async def test_a_card_and_an_address_are_one_customer_s_before_and_after_the_acc
         await till.publish(till.event(IdentifierUnlinked, card))
         await shows(view, card, {})
         assert view.account(address) == account
+
+
+@each_broker
+async def test_a_wrong_link_is_undone_by_hand_and_what_is_kept_apart_stays_so(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = pipeline.settings
+    account, card = new_subject(0), new_subject(1, "loyalty")
+
+    def split(*arguments: str) -> tuple[int, Any]:
+        where = ("--bootstrap", settings.kafka.bootstrap, "--app-id", settings.app_id, "--json")
+        capsys.readouterr()
+        code = main(("identity", "split", *arguments, *where))
+        written = capsys.readouterr().out
+        return code, json.loads(written) if written else None
+
+    def moved(root: str) -> dict[str, str]:
+        return {"key": card, "before": account, "after": root}
+
+    async with (
+        SyncView(bootstrap=settings.kafka.bootstrap) as view,
+        ChannelPublisher(settings=settings, channel="store", source="till-3", view=view) as till,
+    ):
+        await till.publish(till.event(IdentifiersLinked, card, identifiers=(account,)))
+        await view.until(card, lambda v: v.account(card) == account, timeout_s=WAIT_S)
+        planned = await asyncio.to_thread(
+            eventually, lambda: split(card, "--dry-run"), lambda found: found[0] == 0
+        )
+        assert planned[1] == {"published": None, "moves": [moved(card)]}
+        code, _ = await asyncio.to_thread(split, card, "--from", new_subject(2))
+        assert code == 1, "there is no such link"
+        code, told = await asyncio.to_thread(split, card, "--from", account, "--never-again")
+        assert code == 0 and told["published"] and told["moves"] == [moved(card)]
+        await view.until(card, lambda v: v.account(card) is None, timeout_s=WAIT_S)
+        again = till.event(IdentifiersLinked, card, identifiers=(account,))
+        await till.publish(again)
+        await till.publish(till.event(CartItemAdded, card, sku="hat", quantity=1))
+        await shows(view, card, {"hat": 1})
+        assert view.account(card) is None and basket(view, account) == {}
+        code, told = await asyncio.to_thread(split, card, "--from", account, "--never-again")
+        assert (code, told["published"]) == (1, None), "it has been said"

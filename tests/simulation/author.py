@@ -133,7 +133,11 @@ class Author:
                 reason = dice.choice(("log_in", "card_scanned"))
                 return IdentifiersLinked(**common, identifiers=(subject, other), reason=reason)
             case "unlink":
-                return IdentifierUnlinked(**common)
+                if subject not in _LINKABLE or dice.random() < 0.5:
+                    return IdentifierUnlinked(**common)
+                others = (dice.choice(_LINKABLE),)
+                never = dice.random() < 0.3
+                return IdentifierUnlinked(**common, identifiers=others, never_again=never)
             case "brittle":
                 sku = BRITTLE_SKU
         return CartItemAdded(**common, sku=sku, quantity=dice.randint(1, 3), unit_price=price)

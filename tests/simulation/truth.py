@@ -389,9 +389,7 @@ class Truth:
             self._reject(facts.reason, entity, event, value, origin)
             return False
         posts: list[Any] = [
-            linking.Proposed(entity, fact)
-            if isinstance(fact, links.Link)
-            else links.Told(entity, fact)
+            links.Told(entity, fact) if fact.other is None else linking.Proposed(entity, fact)
             for fact in facts
         ]
         changed, reason = self._read(entity, posts, event, value, origin, hops)

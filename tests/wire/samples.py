@@ -105,6 +105,7 @@ SAMPLES: tuple[Event, ...] = (
         objects_to_marketing=False,
     ),
     IdentifierUnlinked(**_meta(40), reason="log_out"),
+    IdentifierUnlinked(**_meta(41), identifiers=("loyalty:7",), never_again=True),
 )
 
 

@@ -27,7 +27,8 @@ def inspect(
 
     They are read from the changelogs of the key's partition, as far as they are committed.
     An alias is followed to the key that it stands for. Of a profile with several identifiers these
-    are listed, each with its class and its surest link, and so are links that were passed over.
+    are listed, each with its class and its surest link, and so are links that were passed over and
+    what is kept apart for good.
 
     For example:
 
@@ -66,6 +67,10 @@ def _as_record(found: Entity) -> dict[str, object]:
             {"event_id": one.event_id, "one": one.one, "other": one.other}
             for one in found.passed_over
         ],
+        "kept_apart": [
+            {"event_id": one.event_id, "one": one.one, "other": one.other}
+            for one in found.kept_apart
+        ],
         "rows": {
             table: [{"key": row.key, "type": row.type, "value": row.value} for row in rows]
             for table, rows in found.rows.items()
@@ -85,6 +90,9 @@ def _as_lines(found: Entity) -> list[str]:
     lines += [
         f"passed over  the link {link.event_id} of {link.one} and {link.other}"
         for link in found.passed_over
+    ]
+    lines += [
+        f"kept apart  {pair.one} and {pair.other}, by {pair.event_id}" for pair in found.kept_apart
     ]
     for table, rows in found.rows.items():
         for row in rows:

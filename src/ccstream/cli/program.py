@@ -47,6 +47,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "privacy": Command(
         "ccstream.cli.privacy", "What a person may ask for: consents, all that is held.", group=True
     ),
+    "identity": Command("ccstream.cli.identity", "Correct who is who.", group=True),
     "import": Command("ccstream.cli.importing", "Bring a data base of customers in.", group=True),
     "rejected": Command(
         "ccstream.cli.rejected", "Look at dead letters, and send their events again.", group=True

@@ -132,6 +132,8 @@ class IdentifiersLinked(Event, frozen=True, kw_only=True, gc=False):
 
 class IdentifierUnlinked(Event, frozen=True, kw_only=True, gc=False):
     reason: str = "log_out"
+    identifiers: tuple[str, ...] = ()
+    never_again: bool = False
 
 
 # profile

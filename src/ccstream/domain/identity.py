@@ -83,6 +83,8 @@ def step(
         root = NOBODY
         if rules.class_of(event.subject) == "account":
             return state, (Reject(reasons.LINK_TO_ITSELF, "an account belongs to nobody else"),)
+        if event.never_again:
+            return state, (Reject(reasons.DEVICES_ARE_HELD, "whose it is, log-ins say"),)
     else:
         accounts = {key for key in event.identifiers if rules.class_of(key) == "account"}
         refusal = _refusal(event.subject, accounts, known, rules)

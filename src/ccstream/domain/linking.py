@@ -3,8 +3,10 @@
 A link between two personal identifiers, or of one to an account, is *proposed*, first to the
 coordinator of its subject, then to that of the other identifier, and becomes a fact only if there
 is room on both sides: for a merge cannot be taken back as cheaply as it is made, and one key that
-ten thousand others are linked to must neither grow nor cost more with each of them. What is refused
-is rejected aloud. While a proposal is under way room is kept for what it will bring (`Waiting`).
+ten thousand others are linked to must neither grow nor cost more with each of them. So is all else
+that names two identifiers, for from then on their facts are gathered at one place: an unlink of a
+pair, and a pair that is never to go together. What is refused is rejected aloud. While a proposal
+is under way room is kept for what it will bring (`Waiting`).
 
 Not a fact is
 
@@ -18,6 +20,8 @@ that arrives after a repetition of the link which it is earlier than undoes both
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -45,22 +49,22 @@ from ccstream.domain.links import (
     undone_by,
 )
 
-__all__ = ["Outcome", "Post", "Proposed", "Refused", "facts_of", "is_linkable", "take"]
+__all__ = ["Outcome", "Post", "Proposed", "Refused", "facts_of", "is_linkable", "posts_of", "take"]
 
 
 class Proposed(Struct, frozen=True):
-    """A link; at the side of ``link.other`` if identifiers ``beside`` it come with it."""
+    """A fact of a pair; at the side of its ``other`` if identifiers ``beside`` it come with it."""
 
     to: str
-    link: Link
+    fact: Fact
     beside: int = 0
 
 
 class Refused(Struct, frozen=True):
-    """No room at the other side for a link."""
+    """No room at the other side for a fact."""
 
     to: str
-    link: Link
+    fact: Fact
 
 
 Post = Letter | Proposed | Refused
@@ -88,7 +92,7 @@ def facts_of(
     Devices and shared identifiers that it names speak for themselves.
     """
     subject, said = event.subject, (event.event_id, event.occurred_at)
-    if isinstance(event, IdentifierUnlinked):
+    if isinstance(event, IdentifierUnlinked) and not event.identifiers:
         if rules.is_account(subject):
             return Reject(reasons.LINK_TO_ITSELF, "an account belongs to nobody else")
         return (Unlink(*said, subject, None),)
@@ -99,15 +103,26 @@ def facts_of(
         return Reject(reasons.LINK_TO_ITSELF, "no other identifier is an account or personal")
     accounts = sum(map(rules.is_account, others))
     if accounts and rules.is_account(subject):
-        return Reject(reasons.ACCOUNTS_NEVER_LINK, "an account cannot be linked to another")
-    if accounts > 1:
-        return Reject(reasons.LINK_TO_SEVERAL_ACCOUNTS, f"{accounts} accounts are named")
+        return Reject(reasons.ACCOUNTS_NEVER_LINK, "two accounts are never linked")
     if any(map(rules.is_blocked, (subject, *others))):
         return Reject(reasons.IDENTIFIER_BLOCKED, "an identifier has a value that says nothing")
     if len(others) >= rules.identifiers_max:
         return _too_many(rules)
+    if isinstance(event, IdentifierUnlinked):
+        if event.never_again:
+            return tuple(Apart(event.event_id, subject, other) for other in others)
+        return tuple(Unlink(*said, subject, other) for other in others)
+    if accounts > 1:
+        return Reject(reasons.LINK_TO_SEVERAL_ACCOUNTS, f"{accounts} accounts are named")
     strength = rules.strength_of(event.reason)
     return tuple(Link(*said, subject, other, strength) for other in others)
+
+
+def posts_of(subject: str, facts: Iterable[Fact]) -> list[Post]:
+    """What an identifier writes to itself that says so: a pair is proposed."""
+    return [
+        Told(subject, fact) if fact.other is None else Proposed(subject, fact) for fact in facts
+    ]
 
 
 def take(state: Links | None, letter: Post, rules: IdentifierRules) -> Outcome:
@@ -122,14 +137,14 @@ def take(state: Links | None, letter: Post, rules: IdentifierRules) -> Outcome:
     now = state or Links(me, me)
     is_coordinator = now.coordinator == me
     match letter:
-        case Proposed(_, link, beside):
+        case Proposed(_, fact, beside):
             if not is_coordinator:
-                return Outcome(now, (Proposed(now.coordinator, link, beside),))
-            return _proposed(me, now, link, beside, rules)
-        case Refused(_, link):
+                return Outcome(now, (Proposed(now.coordinator, fact, beside),))
+            return _proposed(me, now, fact, beside, rules)
+        case Refused(_, fact):
             if not is_coordinator:
-                return Outcome(now, (Refused(now.coordinator, link),))
-            waiting = tuple(room for room in now.waiting if room.key != link.other)
+                return Outcome(now, (Refused(now.coordinator, fact),))
+            waiting = tuple(room for room in now.waiting if room.key != fact.other)
             return Outcome(replace(now, waiting=waiting))
         case Told(_, fact) if is_coordinator:
             return _told(me, now, fact, rules)
@@ -138,37 +153,37 @@ def take(state: Links | None, letter: Post, rules: IdentifierRules) -> Outcome:
     return Outcome(*links.step(now, letter, rules.is_account))
 
 
-def _proposed(me: str, now: Links, link: Link, beside: int, rules: IdentifierRules) -> Outcome:
-    """A link at the coordinator of its subject, or of its other identifier."""
-    refusal = _too_many_accounts(link, now.facts, rules)
+def _proposed(me: str, now: Links, fact: Fact, beside: int, rules: IdentifierRules) -> Outcome:
+    """A pair at the coordinator of its subject, or of its other identifier."""
+    refusal = _too_many_accounts(fact, now.facts, rules)
     if refusal is not None:
-        return Outcome(now, (Refused(link.one, link),) if beside else (), (), refusal)
+        return Outcome(now, (Refused(fact.one, fact),) if beside else (), (), refusal)
     named = _named(me, now.facts)
-    mine, theirs = (link.other, link.one) if beside else (link.one, link.other)
+    assert fact.other is not None
+    mine, theirs = (fact.other, fact.one) if beside else (fact.one, fact.other)
     named.add(mine)
-    if theirs in named or _is_repeated(link, now.facts):
-        return _told(me, now, link, rules)
-    if _count(now.facts) >= LINKS_MAX:
+    if theirs in named or _is_repeated(fact, now.facts):
+        return _told(me, now, fact, rules)
+    if _is_full(now.facts, fact):
         refusal = _too_many_links()
     elif len(named) + _reserved(now, named) + max(beside, 1) > rules.identifiers_max:
         refusal = _too_many(rules)
     elif not beside:
         room = Waiting(theirs, 1)
         waiting = now.waiting if room in now.waiting else (*now.waiting, room)
-        return Outcome(replace(now, waiting=waiting), (Proposed(theirs, link, len(named)),))
+        return Outcome(replace(now, waiting=waiting), (Proposed(theirs, fact, len(named)),))
     else:
         if beside > 1:
             rest = tuple(room for room in now.waiting if room.key != theirs)
             now = replace(now, waiting=(*rest, Waiting(theirs, beside)))
-        return _told(me, now, link, rules)
-    return Outcome(now, (Refused(theirs, link),) if beside else (), (), refusal)
+        return _told(me, now, fact, rules)
+    return Outcome(now, (Refused(theirs, fact),) if beside else (), (), refusal)
 
 
 def _told(me: str, now: Links, fact: Fact, rules: IdentifierRules) -> Outcome:
     if fact in now.facts or _is_repeated(fact, now.facts):
         return Outcome(now)
-    full = len(now.facts) >= FACTS_MAX
-    if full or (isinstance(fact, Link) and _count(now.facts) >= LINKS_MAX):
+    if _is_full(now.facts, fact):
         return Outcome(now, (), (), _too_many_links())
     return _learned(now, Told(me, fact), rules)
 
@@ -209,8 +224,10 @@ def _is_repeated(fact: Fact, facts: frozenset[Fact]) -> bool:
     )
 
 
-def _too_many_accounts(link: Link, facts: frozenset[Fact], rules: IdentifierRules) -> Reject | None:
+def _too_many_accounts(link: Fact, facts: frozenset[Fact], rules: IdentifierRules) -> Reject | None:
     """Why an identifier is not linked to one more account, as far as is known here."""
+    if not isinstance(link, Link):
+        return None
     account, key = link.one, link.other
     if rules.is_account(key):
         account, key = key, account
@@ -241,8 +258,11 @@ def _reserved(now: Links, named: set[str]) -> int:
     return sum(room.identifiers - (room.key in named) for room in now.waiting)
 
 
-def _count(facts: frozenset[Fact]) -> int:
-    return sum(isinstance(fact, Link) for fact in facts)
+def _is_full(facts: frozenset[Fact], one_more: Fact) -> bool:
+    """Whether there is no room for one more; what is no link has some of its own."""
+    if len(facts) >= FACTS_MAX:
+        return True
+    return isinstance(one_more, Link) and sum(isinstance(f, Link) for f in facts) >= LINKS_MAX
 
 
 def _too_many(rules: IdentifierRules) -> Reject:

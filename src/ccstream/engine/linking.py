@@ -27,8 +27,8 @@ from ccstream.domain.effects import Reject
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY, Alias, Tenure
-from ccstream.domain.linking import Post, Proposed, facts_of, is_linkable, take
-from ccstream.domain.links import Fact, Gathered, Link, Links, Told, Unlink
+from ccstream.domain.linking import Post, facts_of, is_linkable, posts_of, take
+from ccstream.domain.links import Fact, Gathered, Link, Links, Unlink
 from ccstream.engine.aggregates import ALIASES, LINKS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.handover import HandOvers
@@ -90,10 +90,7 @@ class Linking:
         facts = facts_of(event, self._rules)
         if isinstance(facts, Reject):
             return facts
-        posts: list[Post] = [
-            Proposed(entity, fact) if isinstance(fact, Link) else Told(entity, fact)
-            for fact in facts
-        ]
+        posts = posts_of(entity, facts)
         changed, refusal = self._read(partition, entity, posts, event, source, statistics)
         if refusal is None:
             partition.tables[WINDOWS].put(entity, taken)

@@ -11,7 +11,14 @@ from ccstream.domain.links import Fact
 from ccstream.errors import StateError, TopicMismatchError, UndecodableError
 from ccstream.ops.broker import Broker
 from ccstream.ops.identity_rules import load_identifier_rules
-from ccstream.ops.profile_links import Identifier, PassedOver, identifiers_of, passed_over_by
+from ccstream.ops.profile_links import (
+    Identifier,
+    KeptApart,
+    PassedOver,
+    identifiers_of,
+    kept_apart,
+    passed_over_by,
+)
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import TABLES, changelog_topic
@@ -20,7 +27,7 @@ from ccstream.wire.link_rows import fact_of
 from ccstream.wire.mail import HOPS_MAX
 from ccstream.wire.partition import partition_for
 
-__all__ = ["Entity", "Row", "entity"]
+__all__ = ["LINKS", "Entity", "Row", "entity"]
 
 ALIASES: Final = "aliases"
 LINKS: Final = "links"
@@ -41,7 +48,8 @@ class Row(Struct, frozen=True):
 class Entity(Struct, frozen=True):
     """What is stored about a key. ``redirects`` are the aliases followed to get there.
 
-    ``identifiers`` are those linked to it, and ``passed_over`` the links that do not count.
+    ``identifiers`` are those linked to it, ``passed_over`` the links that do not count,
+    ``kept_apart`` the pairs that never will. All of it follows from ``facts``.
     """
 
     key: str
@@ -50,6 +58,8 @@ class Entity(Struct, frozen=True):
     rows: dict[str, tuple[Row, ...]]
     identifiers: tuple[Identifier, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
+    kept_apart: tuple[KeptApart, ...] = ()
+    facts: frozenset[Fact] = frozenset()
 
     @property
     def known(self) -> bool:
@@ -101,6 +111,8 @@ def entity(
         {ALIASES: aliases, **rows},
         identifiers_of(key, facts, rules) if facts else (),
         passed_over_by(key, facts, rules),
+        kept_apart(key, facts, rules),
+        facts,
     )
 
 

@@ -200,8 +200,8 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             unit="identifiers",
             labels=("outcome",),
             help="Accounts, cards and addresses that were linked: merged (now an alias), moved (to "
-            "another root), split (on its own again), conflict (a link that would join two "
-            "accounts).",
+            "another root), split (on its own again), conflict (a link passed over: it "
+            "would join two accounts, or what is kept apart).",
         ),
         MetricSpec(
             name="ccstream_build_info",

@@ -5,9 +5,16 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ccstream.domain.identifiers import IdentifierClass, IdentifierRules
-from ccstream.domain.links import Fact, Link, Strength, forest, is_undone, rank_of, undone_by
+from ccstream.domain.links import Apart, Fact, Link, Strength, forest, is_undone, rank_of, undone_by
 
-__all__ = ["Identifier", "PassedOver", "identifiers_of", "passed_over_by"]
+__all__ = [
+    "Identifier",
+    "KeptApart",
+    "PassedOver",
+    "identifiers_of",
+    "kept_apart",
+    "passed_over_by",
+]
 
 
 class Identifier(Struct, frozen=True):
@@ -20,6 +27,14 @@ class Identifier(Struct, frozen=True):
 
 class PassedOver(Struct, frozen=True):
     """A link that would join two accounts, or what is to stay apart; the roots of its two sides."""
+
+    event_id: str
+    one: str
+    other: str
+
+
+class KeptApart(Struct, frozen=True):
+    """Two identifiers that are never to be of one profile, by which event."""
 
     event_id: str
     one: str
@@ -60,3 +75,15 @@ def passed_over_by(
         )
         if root in (one.one, one.other)
     )
+
+
+def kept_apart(root: str, facts: frozenset[Fact], rules: IdentifierRules) -> tuple[KeptApart, ...]:
+    """What the identifiers of this profile are kept apart from for good, by their events."""
+    roots = forest(facts, rules.is_account).roots
+    members = {root, *(key for key, of in roots.items() if of == root)}
+    pairs = (
+        KeptApart(one.event_id, one.one, one.other)
+        for one in facts
+        if isinstance(one, Apart) and members & {one.one, one.other}
+    )
+    return tuple(sorted(pairs, key=lambda pair: (pair.event_id, pair.one, pair.other)))

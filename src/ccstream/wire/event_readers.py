@@ -843,10 +843,27 @@ def _6_IdentifierUnlinked(b: bytes, p: int) -> IdentifierUnlinked:
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
     q = p + n; v22 = b[p:q].decode(); p = q
-    v23 = IdentifierUnlinked(event_id=v1, occurred_at=v2, channel=v3, source=v4, subject=v5, observed=v6, session_id=v9, campaign=v12, reason=v22)
+    v23: list[str] = []
+    while b[p]:
+        v24, p = long(b, p)
+        if v24 < 0:
+            v24 = -v24; n, p = long_length(b, p)
+        if v24 > len(b) - p: raise IndexError('cut short')
+        while v24:
+            v24 -= 1
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v25 = b[p:q].decode(); p = q
+            v23.append(v25)
+    p += 1
+    n = b[p]; p += 1
+    if n > 1: raise Malformed('a boolean that is neither')
+    v26 = n == 1
+    v27 = IdentifierUnlinked(event_id=v1, occurred_at=v2, channel=v3, source=v4, subject=v5, observed=v6, session_id=v9, campaign=v12, reason=v22, identifiers=tuple(v23), never_again=v26)
     if p > len(b): raise IndexError('cut short')
     if p < len(b): raise Malformed('bytes are left after the record')
-    return v23
+    return v27
 
 
 def _7_ProfileUpdated(b: bytes, p: int) -> ProfileUpdated:

@@ -96,10 +96,10 @@ def post_row(post: Post) -> Links:
             return Links(other, "")
         case Assigned(_, root, by_facts, coordinator):
             return Links(coordinator, root, by_facts)
-        case Proposed(_, link, beside):
-            return Links("", "", beside, frozenset((link,)))
-        case Refused(_, link):
-            return Links("", "", 0, frozenset((link,)))
+        case Proposed(_, fact, beside):
+            return Links("", "", beside, frozenset((fact,)))
+        case Refused(_, fact):
+            return Links("", "", 0, frozenset((fact,)))
 
 
 def post_from(kind: str, to: str, row: Links) -> Post | None:
@@ -114,7 +114,7 @@ def post_from(kind: str, to: str, row: Links) -> Post | None:
     fact = next(iter(row.facts), None)
     if kind == "told" and fact is not None:
         return Told(to, fact)
-    if isinstance(fact, Link):
+    if fact is not None and fact.other is not None:
         if kind == "proposed":
             return Proposed(to, fact, row.by_facts)
         if kind == "refused":

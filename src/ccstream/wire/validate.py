@@ -267,6 +267,15 @@ def _linked(event: IdentifiersLinked) -> Reject | None:
     return _text(event.reason, "reason")
 
 
+def _unlinked(event: IdentifierUnlinked) -> Reject | None:
+    fewest = 1 if event.never_again else 0
+    if not fewest <= len(event.identifiers) <= IDENTIFIERS_MAX:
+        return _invalid_list("identifiers", fewest, IDENTIFIERS_MAX)
+    if not all(map(is_entity_key, event.identifiers)):
+        return Reject(reasons.INVALID_KEY, f"an identifier {_NOT_A_KEY}")
+    return _text(event.reason, "reason")
+
+
 def _profiled(event: ProfileUpdated) -> Reject | None:
     if not 0 < len(event.traits) <= TRAITS_MAX:
         return _invalid_list("traits", 1, TRAITS_MAX)
@@ -332,7 +341,7 @@ _RULES: Final[dict[type[Event], Callable[[Any], Reject | None]]] = {
     CartCleared: _cleared,
     OrderPlaced: _ordered,
     IdentifiersLinked: _linked,
-    IdentifierUnlinked: lambda e: _text(e.reason, "reason"),
+    IdentifierUnlinked: _unlinked,
     ProfileUpdated: _profiled,
     ConsentChanged: _consented,
     ContactPreferencesChanged: _preferred,

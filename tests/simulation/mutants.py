@@ -210,6 +210,14 @@ class _WindowsNotRestored(FakeCluster):
         return super().restore(kept, table_of, cancelled, progress)
 
 
+class _LinksNotRestored(FakeCluster):
+    """At each take-over nothing is known of who was linked, unlinked and kept apart."""
+
+    def restore(self, ranges: Any, table_of: Any, cancelled: Any, progress: Any) -> Any:
+        kept = [one for one in ranges if not one.topic.endswith("-links-changelog")]
+        return super().restore(kept, table_of, cancelled, progress)
+
+
 class _PendingOffsetsIgnored(FakeCluster):
     """The group's offsets as they were before a transaction that is not decided yet."""
 
@@ -342,6 +350,16 @@ class _RowsOfTheAbsorbedStay(Folder):
         self._hand_overs._send_on = MagicMock()  # type: ignore[method-assign]
 
 
+class _RowsOfTheSplitStay(Folder):
+    """What has gone to the profile that an identifier leaves stays with that identifier, too."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        keeping = MagicMock(wraps=self._hand_overs)
+        keeping.delete_rows = MagicMock()
+        self._linking._hand_overs = keeping
+
+
 class _QuietLinking(Folder):
     """Letters about links publish an alias only if it is another one than before."""
 
@@ -388,6 +406,8 @@ MUTANTS: dict[str, Parts] = {
     "a standby is not brought up to date": Parts(standbys=_StandbysTakenForCurrent),
     "letters that change nothing publish nothing": Parts(folder=_QuietLinking),
     "rows of one that was absorbed stay with it": Parts(folder=_RowsOfTheAbsorbedStay),
+    "links are not restored": Parts(cluster=_LinksNotRestored),
+    "rows of one that is split off come back": Parts(folder=_RowsOfTheSplitStay),
     "rows stay with an alias": Parts(folder=_RowsLeftBehind),
     "rows taken over stay with an alias, too": Parts(folder=_RowsKept),
 }

@@ -12,11 +12,15 @@ import pytest
 from ccstream.domain import links, reasons
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identity import Alias
-from ccstream.domain.links import Link
+from ccstream.domain.linking import Post
+from ccstream.domain.links import Assigned, Link
 from ccstream.ops.identity_rules import load_identifier_rules
+from ccstream.wire.codec import Codec
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import LINK, decode_mail
+from ccstream.wire.link_rows import post_kind, post_row
+from ccstream.wire.mail import LINK, Mail, decode_mail, encode_mail
 from ccstream.wire.partition import partition_for
+from ccstream.wire.rows import ROW_CODECS
 from tests.engine.world import INPUTS, NOW, PARTITIONS, Sent, World, added, shown
 from tests.properties import reference_links as plain
 
@@ -104,6 +108,24 @@ class Town:
         event = IdentifierUnlinked(**meta, identifiers=others, never_again=never_again)
         self.fold(event)
         return event
+
+    def tell(self, event: Event, post: Post) -> None:
+        """A letter of another identifier, because of this event."""
+        mail = Mail(
+            mail_id=f"{INPUTS[0]}/9/9/0/{next(self._numbers)}",
+            hops=1,
+            to=post.to,
+            kind=LINK,
+            origin_topic=INPUTS[0],
+            origin_partition=9,
+            origin_offset=9,
+            origin_appended_at=NOW,
+            value=Codec().encode_event(event),
+            table="links",
+            key=post_kind(post),
+            row=ROW_CODECS["links"].encode_row(Entry(post_row(post), 0)),
+        )
+        self.home(post.to).fold_bytes(post.to.encode(), encode_mail(mail), topic=MAIL)
 
     def add(self, subject: str, sku: str = "tea", at: int = 0) -> None:
         self.fold(added(**self.meta(subject, at), sku=sku))
@@ -257,6 +279,22 @@ def test_a_profile_that_is_full_keeps_apart_what_is_in_it_and_rejects_what_is_no
     town.unlink(cards[1], PHONE, at=2, never_again=True)
     town.deliver()
     assert town.rejected == [reasons.TOO_MANY_IDENTIFIERS]
+
+
+def test_a_basket_is_handed_over_twice_if_the_same_event_parts_and_joins_it_again() -> None:
+    town = Town()
+    town.add(CARD, "tea")
+    event = town.link(CARD, ACCOUNT)
+    town.deliver()
+    assert town.basket(ACCOUNT) == {"tea": 1}
+    learned = town.home(CARD).state("links", CARD)
+    town.tell(event, Assigned(CARD, CARD, learned.by_facts + 1, learned.coordinator))
+    town.deliver()
+    town.add(CARD, "cup")
+    town.tell(event, Assigned(CARD, ACCOUNT, learned.by_facts + 2, learned.coordinator))
+    town.deliver()
+    assert town.basket(CARD) == {}
+    assert town.basket(ACCOUNT) == {"tea": 1, "cup": 1}
 
 
 @pytest.mark.parametrize(

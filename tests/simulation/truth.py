@@ -484,8 +484,9 @@ class Truth:
         holder = mail.holder or event.subject
         table, key = mail.table, mail.to + mail.key[len(holder) :]
         theirs = ROW_CODECS[table].decode_row(mail.row).state if mail.row else None
+        *_, number, _ = mail.mail_id.split("/")
         marker = Absorbed(
-            f"{event.event_id}/{holder}",
+            f"{event.event_id}/{holder}" + (f"/{number}" if mail.holder else ""),
             event.occurred_at,
             holder,
             CART_MERGE,

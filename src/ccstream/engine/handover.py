@@ -264,7 +264,7 @@ class HandOvers:
                 ROW_CODECS[mail.table].decode_row(mail.row).state if mail.row is not None else None
             )
             marker = Absorbed(
-                f"{event.event_id}/{holder}",
+                _marker_id(mail, event, holder),
                 event.occurred_at,
                 holder,
                 since=mail.since,
@@ -380,3 +380,11 @@ class HandOvers:
             partition.number, source, refusal.reason, refusal.detail, event=event, to=mail.to
         )
         count(statistics.rejected, refusal.reason)
+
+
+def _marker_id(mail: Mail, event: Event, holder: str) -> str:
+    """Of a merge. By links an identifier may be handed over, be on its own and be handed over
+    again, all because of one event, so that the hand-over's number is part of it.
+    """
+    number = f"/{mail.mail_id.rsplit('/', 2)[-2]}" if mail.holder else ""
+    return f"{event.event_id}/{holder}{number}"

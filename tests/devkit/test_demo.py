@@ -11,6 +11,8 @@ import time
 import orjson
 import pytest
 
+from ccstream.devkit.demo_session import Latencies
+
 CCSTREAM = [sys.executable, "-m", "ccstream"]
 
 
@@ -60,3 +62,15 @@ def test_a_cluster_that_is_not_there_is_said_in_one_sentence() -> None:
     assert ended.returncode == 3
     assert "127.0.0.1:1" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_an_event_sent_again_is_timed_from_its_own_sending() -> None:
+    latencies = Latencies()
+    latencies.sent("one")
+    time.sleep(0.03)
+    latencies.sent("one")
+    latencies.seen("web", "one")
+    latencies.seen("app", "one", again=True)
+    first, repeated = latencies.quantile(0.5, "web"), latencies.quantile(0.5, "app")
+    assert first is not None and first >= 30
+    assert repeated is not None and repeated < 30

@@ -7,6 +7,7 @@ what they show, and measures how long each change took to be shown.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -19,7 +20,7 @@ from ccstream.client.view import SyncView
 from ccstream.devkit.embedded import EMBEDDED_PARTITIONS, EmbeddedKafka
 from ccstream.devkit.ports import LOOPBACK
 from ccstream.devkit.worker_process import WorkerProcess
-from ccstream.domain.events import Event
+from ccstream.domain.events import ChannelVisited, Event
 from ccstream.ops import topics
 from ccstream.ops.broker import Broker
 from ccstream.ops.settings import Settings
@@ -30,10 +31,6 @@ __all__ = ["DemoSession", "Latencies"]
 LATENCIES_MAX = 10_000
 """Of each channel; the oldest half is forgotten above it, so that a demo may run for days."""
 
-_PRODUCERS_START_S = 0.6
-"""librdkafka asks for a producer's id half a second after it is made, unless it was connected at
-once. A channel's producer is made long before its first customer comes; so are these."""
-
 _PENDING_MAX = 50_000
 """Events whose arrival is still waited for; beyond, the oldest is given up."""
 
@@ -42,22 +39,31 @@ class Latencies:
     """Milliseconds from publishing an event to its being seen in each channel's view."""
 
     def __init__(self) -> None:
-        self._sent: dict[str, float] = {}
+        self._sent: dict[str, tuple[float, float]] = {}
         self._seen: dict[str, list[float]] = {}
 
     def sent(self, event_id: str) -> None:
         if len(self._sent) >= _PENDING_MAX:
             self._sent.pop(next(iter(self._sent)))
-        self._sent[event_id] = time.perf_counter()
+        now = time.perf_counter()
+        first, _ = self._sent.get(event_id, (now, now))
+        self._sent[event_id] = first, now
 
-    def seen(self, channel: str, event_id: str) -> None:
+    def seen(self, channel: str, event_id: str, *, again: bool = False) -> None:
+        """Note that a view shows it.
+
+        Args:
+            channel: whose view.
+            event_id: of which event.
+            again: the worker found it to be a repetition: it waited since it was last sent.
+        """
         started = self._sent.get(event_id)
         if started is None:
             return
         seen = self._seen.setdefault(channel, [])
         if len(seen) >= LATENCIES_MAX:
             del seen[: LATENCIES_MAX // 2]
-        seen.append((time.perf_counter() - started) * 1000)
+        seen.append((time.perf_counter() - started[again]) * 1000)
 
     def quantile(self, fraction: float, channel: str | None = None) -> float | None:
         """The ``fraction`` quantile of one channel, or of all; None where nothing was seen."""
@@ -144,7 +150,22 @@ class DemoSession:
                 channel=channel, source=f"{channel}-demo", settings=settings, view=view, linger_ms=0
             )
             self.publishers[channel] = await self._stack.enter_async_context(publisher)
-        await asyncio.sleep(_PRODUCERS_START_S)
+        await self._open_channels()
+
+    async def _open_channels(self) -> None:
+        """Have every channel's producer publish something, of nobody and not measured.
+
+        librdkafka asks for a producer's id half a second after it is made, unless it was connected
+        at once, and later on a slow machine. A channel's producer is made long before its first
+        customer comes; so are these.
+        """
+        nobody = f"visitor:{secrets.token_hex(8)}"
+        await asyncio.gather(
+            *(
+                publisher.publish(publisher.event(ChannelVisited, nobody))
+                for publisher in self.publishers.values()
+            )
+        )
 
     def _settings(self) -> Settings:
         given: dict[str, Any] = {"web__port": 0, "kafka__bootstrap": self._bootstrap}
@@ -162,7 +183,8 @@ class DemoSession:
         def seen(change: Change | Gap) -> None:
             cause = getattr(getattr(change, "record", None), "cause", None)
             if cause is not None:
-                self.latencies.seen(channel, cause.event_id)
+                again = cause.outcome == "duplicate"
+                self.latencies.seen(channel, cause.event_id, again=again)
 
         return seen
 

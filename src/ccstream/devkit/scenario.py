@@ -92,14 +92,22 @@ def difference(view: SyncView, subject: str, expected: Expected) -> str | None:
     return None
 
 
-async def tell(session: DemoSession, subject: str, visitor: str) -> None:
-    """Publish the story of ``subject``, who is ``visitor`` until the log-in."""
+async def tell(session: DemoSession, subject: str, visitor: str, pause_s: float = 0.0) -> None:
+    """Publish the story of ``subject``, who is ``visitor`` until the log-in.
+
+    Args:
+        session: what it is told on.
+        subject: the customer.
+        visitor: who that is until the log-in.
+        pause_s: between one thing that happens and the next.
+    """
     web, app = session.publishers["web"], session.publishers["app"]
     store, call_centre = session.publishers["store"], session.publishers["call_centre"]
     views = session.views
 
     async def say(event: Event) -> Event:
         await session.publish(event)
+        await asyncio.sleep(pause_s)
         return event
 
     async def shows(channel: str, basket: Mapping[str, int]) -> None:
@@ -126,7 +134,7 @@ async def tell(session: DemoSession, subject: str, visitor: str) -> None:
         name="Kettle",
     )
     await say(kettle)
-    await session.publish(kettle)  # the web shop was not sure and sends it again
+    await say(kettle)  # the web shop was not sure and sends it again
     mug = web.event(
         CartItemAdded, subject, sku="mug", quantity=1, unit_price=Money(990, _EUR), name="Mug"
     )
@@ -148,7 +156,7 @@ async def tell(session: DemoSession, subject: str, visitor: str) -> None:
     await say(app.event(CartItemQuantitySet, subject, sku="kettle", quantity=1))
     await shows("web", {"kettle": 1, "mug": 1})
     await say(web.event(CartItemRemoved, subject, sku="mug"))
-    await session.publish(mug)  # a late repetition does not bring the mug back
+    await say(mug)  # a late repetition does not bring the mug back
 
     # The call centre sees it all while the customer is on the line.
     await shows("call_centre", {"kettle": 1})

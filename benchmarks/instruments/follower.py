@@ -1,8 +1,9 @@
 """Follows many customers over HTTP, a connection each, and times what is pushed.
 
 A record that is to be timed has the nanosecond of its making as its cause's ``event_id``. Says
-``ready`` when every stream has been opened, takes one line as the end, then prints how many
-changes came, and the p50 and p99 of their age. Arguments: port, connections.
+``ready`` when every stream has been opened, takes one line that says how many changes there were,
+and when they are there, or late, prints how many came, and the p50 and p99 of their age. Arguments:
+port, connections.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ OPENING_MAX = 200
 """Connections that are opened at a time: clients do not all come in one millisecond."""
 
 FILES_BESIDE = 64
+
+LATE_S_MAX = 30.0
+"""After all was written: what comes late counts as late, what comes later than this, as lost."""
+LOOK_S = 0.1
 
 
 class Follower(asyncio.Protocol):
@@ -76,7 +81,10 @@ async def main(port: int, connections: int) -> None:
 
     await asyncio.gather(*(follow(number) for number in range(connections)))
     print("ready", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+    count = int(await asyncio.to_thread(sys.stdin.readline))
+    deadline = loop.time() + LATE_S_MAX
+    while len(ages_ms) < count and loop.time() < deadline:  # noqa: ASYNC110 - changes by the thousand
+        await asyncio.sleep(LOOK_S)
     ordered = sorted(ages_ms) or [0.0]
     print(
         json.dumps(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ccstream.gateway.subscription import BYTES_MAX, MESSAGES_MAX, Subscription
 
 
 def subscription() -> Subscription:
-    return Subscription("customer:1", "customer:1", (0,))
+    return Subscription("customer:1", "customer:1", "print", (0,))
 
 
 async def test_what_was_said_is_taken_together_and_in_order() -> None:
@@ -44,3 +46,10 @@ async def test_what_was_said_before_the_end_is_still_taken_and_the_first_reason_
     assert await one.take(1) == b"last"
     assert await one.take(1) is None
     assert one.ending == "stopping"
+
+
+async def test_who_waits_hears_at_once_what_is_said() -> None:
+    one = subscription()
+    asyncio.get_running_loop().call_later(0.01, one.put, b"a")
+    async with asyncio.timeout(5):
+        assert await one.take(60) == b"a"

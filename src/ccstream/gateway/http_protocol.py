@@ -7,6 +7,7 @@ they have to be there in time, and within a size; the body's bounds are in `bodi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import uvicorn
@@ -29,12 +30,16 @@ class BoundedConfig(uvicorn.Config):
     Args:
         app: the ASGI application.
         headers_timeout_s: from the connection, or the first byte of a later request on it.
+        lost: called when a connection has ended.
         options: uvicorn's own.
     """
 
-    def __init__(self, app: Any, *, headers_timeout_s: float, **options: Any) -> None:
+    def __init__(
+        self, app: Any, *, headers_timeout_s: float, lost: Callable[[], None], **options: Any
+    ) -> None:
         super().__init__(app, http=BoundedProtocol, **options)
         self.headers_timeout_s = headers_timeout_s
+        self.lost = lost
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -55,6 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+        self.config.lost()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -137,7 +137,7 @@ class Hub:
             await self._caught_up(key, cursor)
         profiles = self.profiles
         profile = self._aliases.profile(key)
-        subscription = Subscription(key, profile, tables)
+        subscription = Subscription(key, profile, self._cursors.fingerprint(profile), tables)
         missed = None if cursor is None else self._missed(profiles, profile, tables, cursor)
         hello = messages.hello(
             key=key,
@@ -306,6 +306,7 @@ class Hub:
                 continue
             _discard(self._of_profile, subscription.profile, subscription)
             subscription.profile = profile
+            subscription.fingerprint = self._cursors.fingerprint(profile)
             self._of_profile.setdefault(profile, set()).add(subscription)
             version = self.profiles.version(profile, subscription.tables)
             moved = messages.moved(key=subscription.key, profile=profile, version=version)
@@ -327,7 +328,7 @@ class Hub:
             subscription.key,
             Cursor(
                 subscription.tables,
-                self._cursors.fingerprint(subscription.profile),
+                subscription.fingerprint,
                 time.time_ns() // 1_000_000,
                 self.profiles.offsets(subscription.profile),
             ),

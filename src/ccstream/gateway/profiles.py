@@ -56,7 +56,7 @@ class Profiles:
         ]
         self._decoders = [SyncDecoder(table, codec) for table in AGGREGATES.values()]
         self._numbers = {SYNC_TOPICS[table]: n for n, table in enumerate(AGGREGATES.values())}
-        self._next = {(t, p): 0 for t in ALL_TABLES for p in range(partitions)}
+        self._next = [[0] * len(ALL_TABLES) for _ in range(partitions)]
         self.recent = Recent()
 
     @property
@@ -72,7 +72,7 @@ class Profiles:
     def take(self, record: LogRecord, now_ms: int) -> Recorded | None:
         """Take a record in; what it changed, or None if it is older than what is known."""
         table = self._numbers[record.topic]
-        self._next[table, record.partition] = record.offset + 1
+        self._next[record.partition][table] = record.offset + 1
         replica = self._replicas[table]
         key = (record.key or b"").decode(errors="replace")
         before = replica.version(key)
@@ -96,7 +96,7 @@ class Profiles:
         """Drop the rows of a partition that records are missing of; how many they were."""
         table = self._numbers[gap.topic]
         self.recent.forget(table, gap.partition, gap.resumed_at)
-        self._next[table, gap.partition] = gap.resumed_at
+        self._next[gap.partition][table] = gap.resumed_at
         return self._replicas[table].forget(gap)
 
     def partition(self, profile: str) -> int:
@@ -105,8 +105,7 @@ class Profiles:
 
     def offsets(self, profile: str) -> tuple[int, ...]:
         """The next offset of each table in the profile's partition."""
-        partition = self.partition(profile)
-        return tuple(self._next[table, partition] for table in ALL_TABLES)
+        return tuple(self._next[self.partition(profile)])
 
     def decode(self, recorded: Recorded) -> SyncRecord:
         """The record of a change."""

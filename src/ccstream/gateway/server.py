@@ -19,6 +19,7 @@ import uvicorn
 
 from ccstream.errors import SettingsError
 from ccstream.gateway.app import make_app
+from ccstream.gateway.collector import Collector
 from ccstream.gateway.endpoints import Services
 from ccstream.gateway.http_protocol import BoundedConfig
 from ccstream.ops.logs import logger
@@ -50,15 +51,18 @@ def run(settings: Settings) -> int:
     gateway = settings.gateway
     _make_room(gateway.connections_max)
     with _listening(gateway) as listener:
-        server = _Server(_config(app, gateway), services)
+        collector = Collector()
+        server = _Server(_config(app, gateway, collector), services, collector)
         asyncio.run(server.serve(sockets=[listener]))
     return 0 if server.started else 1
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+    def __init__(self, config: uvicorn.Config, services: Services, collector: Collector) -> None:
         super().__init__(config)
         self._services = services
+        self._collector = collector
+        self._collecting: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,6 +79,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._collector.begin()
+        self._collecting = asyncio.create_task(self._collector.run(), name="collects garbage")
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
             scheme = "https" if self.config.is_ssl else "http"
@@ -84,13 +90,17 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._services.closing.set()
         await super().shutdown(sockets)
+        if self._collecting is not None:
+            self._collecting.cancel()
+        self._collector.end()
 
 
-def _config(app: Any, gateway: GatewaySettings) -> uvicorn.Config:
+def _config(app: Any, gateway: GatewaySettings, collector: Collector) -> uvicorn.Config:
     password = gateway.tls_key_password
     return BoundedConfig(
         app,
         headers_timeout_s=gateway.body_timeout_ms / 1000,
+        lost=collector.lost,
         lifespan="on",
         loop="asyncio",
         ws="none",

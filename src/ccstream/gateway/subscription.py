@@ -29,19 +29,30 @@ class Subscription:
     Args:
         key: what the client asked for.
         profile: where that leads to now.
+        fingerprint: what stands for that in its cursors.
         tables: the numbers of the tables that it follows, in order.
     """
 
-    __slots__ = ("_bytes", "_messages", "_wake", "ending", "key", "profile", "tables")
+    __slots__ = (
+        "_bytes",
+        "_messages",
+        "_waiter",
+        "ending",
+        "fingerprint",
+        "key",
+        "profile",
+        "tables",
+    )
 
-    def __init__(self, key: str, profile: str, tables: tuple[int, ...]) -> None:
+    def __init__(self, key: str, profile: str, fingerprint: str, tables: tuple[int, ...]) -> None:
         self.key = key
         self.profile = profile
+        self.fingerprint = fingerprint
         self.tables = tables
         self.ending: Ending | None = None
         self._messages: deque[bytes] = deque()
         self._bytes = 0
-        self._wake = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
 
     def put(self, message: bytes) -> None:
         """Say something to the client, unless its stream has ended."""
@@ -56,26 +67,34 @@ class Subscription:
             return
         self._messages.append(message)
         self._bytes += len(message)
-        self._wake.set()
+        self._wake()
 
     def end(self, why: Ending) -> None:
         """Nothing more will be said; the first reason counts."""
         if self.ending is None:
             self.ending = why
-        self._wake.set()
+        self._wake()
 
     async def take(self, timeout_s: float) -> bytes | None:
         """All that waits, empty if nothing came in time; None when it is over."""
         if not self._messages and self.ending is None:
+            # A time limit of asyncio's own costs as much as all the rest of a delivery, and what is
+            # not there in time an exception; here running out of time is being woken for nothing.
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            alarm = loop.call_later(timeout_s, self._wake)
             try:
-                async with asyncio.timeout(timeout_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                return b""
-        self._wake.clear()
+                await self._waiter
+            finally:
+                self._waiter = None
+                alarm.cancel()
         if not self._messages:
             return None if self.ending is not None else b""
         taken = b"".join(self._messages)
         self._messages.clear()
         self._bytes = 0
         return taken
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -4,6 +4,7 @@
 
     CcstreamError
     ├── SettingsError            a setting is unknown, missing or out of range
+    │   └── PersonalKeyError     a master key is missing, or another than the one that was used
     ├── RulesError               a rule pack is malformed, or an argument to it
     ├── CustomerFileError        a file of customers cannot be read, or has not the map's columns
     ├── SchemaError              a schema file breaks a rule, or cannot be found
@@ -41,6 +42,7 @@ __all__ = [
     "InvalidEventError",
     "OutboxError",
     "OutboxFullError",
+    "PersonalKeyError",
     "RebalancingError",
     "RegistryUnavailableError",
     "RulesError",
@@ -61,6 +63,10 @@ class CcstreamError(Exception):
 
 class SettingsError(CcstreamError):
     """A setting is unknown, missing or out of range."""
+
+
+class PersonalKeyError(SettingsError):
+    """A master key is missing, is not one, or is another than the one that was used."""
 
 
 class RulesError(CcstreamError):

@@ -26,6 +26,7 @@ from ccstream.domain.events import (
     MessageOpened,
     Money,
     OrderPlaced,
+    PersonalKeyProvided,
     PostEngaged,
     ProductTried,
     ProductViewed,
@@ -121,13 +122,17 @@ def test_a_touch_says_what_it_was_about(event: Event, detail: str) -> None:
     assert (touch.channel, touch.source) == (event.channel, event.source)
 
 
-def test_every_event_but_a_link_between_identifiers_is_a_touch() -> None:
+def test_every_event_but_a_link_between_identifiers_or_a_key_is_a_touch() -> None:
     kinds = {
         cls
         for cls in vars(events).values()
         if isinstance(cls, type) and issubclass(cls, Event) and cls is not Event
     }
-    assert {type(event) for event, _ in DETAILS} == kinds - {IdentifiersLinked, IdentifierUnlinked}
+    assert {type(event) for event, _ in DETAILS} == kinds - {
+        IdentifiersLinked,
+        IdentifierUnlinked,
+        PersonalKeyProvided,
+    }
     with pytest.raises(KeyError):
         detail_of(IdentifiersLinked(**meta(), identifiers=("customer:2",)))
 

@@ -33,6 +33,7 @@ from ccstream.domain.lines import assemble, stamp
 from ccstream.domain.links import Apart, Fact, Link, Links, Unlink, Waiting
 from ccstream.domain.merge import lines_view
 from ccstream.domain.order import Order
+from ccstream.domain.personal_keys import PersonalKey, PersonalKeys
 from ccstream.domain.profile import Profile, ProfileDelta, Statement
 from ccstream.domain.timers import Timer, Timers
 from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
@@ -365,6 +366,11 @@ timers = st.builds(
     ).map(tuple),
 )
 
+key_rows = st.builds(
+    PersonalKeys,
+    few(st.builds(PersonalKey, texts, texts, texts, texts, longs, texts), max_size=3).map(tuple),
+)
+
 # consents
 
 _minutes = st.integers(0, 1_439)
@@ -439,6 +445,7 @@ STATES: dict[str, st.SearchStrategy[Any]] = {
     "consents": consents,
     "timers": timers,
     "links": links,
+    "keys": key_rows,
 }
 """Any state of each table."""
 

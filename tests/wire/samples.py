@@ -26,6 +26,7 @@ from ccstream.domain.events import (
     Money,
     OrderLine,
     OrderPlaced,
+    PersonalKeyProvided,
     PostEngaged,
     ProductTried,
     ProductViewed,
@@ -103,6 +104,9 @@ SAMPLES: tuple[Event, ...] = (
         quiet_hours=QuietHours(1_320, 480),
         language="fr",
         objects_to_marketing=False,
+    ),
+    PersonalKeyProvided(
+        **_meta(41), key_id="k" * 22, master_id="5f5f5f5f5f5f5f5f", wrapped="w" * 64
     ),
     IdentifierUnlinked(**_meta(40), reason="log_out"),
     IdentifierUnlinked(**_meta(41), identifiers=("loyalty:7",), never_again=True),

@@ -70,10 +70,11 @@ def test_every_event_addresses_tables_that_exist_and_is_carried_by_every_input()
         assert set(SPECS[input_topic(channel)].schemas) == set(EVENTS)
 
 
-def test_every_event_is_a_touch_but_for_links() -> None:
+def test_every_event_is_a_touch_but_for_links_and_what_is_about_keys() -> None:
     assert [name for name, tables in AGGREGATES.items() if "touches" not in tables] == [
         "IdentifiersLinked",
         "IdentifierUnlinked",
+        "PersonalKeyProvided",
     ]
 
 

@@ -81,7 +81,8 @@ def access(
 
     It has the rows of all tables, the events that the log still has, and which rejected records
     are theirs, under all identifiers that are linked. What other systems have copied from the sync
-    topics is not in it. The output is personal data: mind where it goes.
+    topics is not in it. Personal fields that are stored as ciphertext are shown in plain if
+    privacy.master_key is set. The output is personal data: mind where it goes.
 
     For example:
 
@@ -97,10 +98,46 @@ def access(
     line(as_json(_plain(held), indent=True))
     if not held.complete:
         say("the earliest events are gone by retention")
+    if held.unreadable:
+        why = held.trouble or "their keys are gone, or privacy.master_key is not set"
+        say(f"{held.unreadable} personal values are ciphertext: {why}")
     if not held.known:
         say("nothing is held on this key")
         return ExitCode.NEGATIVE
     return ExitCode.OK
+
+
+@app.command()
+def rotate(
+    channel: Annotated[
+        str, typer.Option("--channel", help="Whose topic the wrapped keys are published on.")
+    ] = "web",
+    bootstrap: Bootstrap = None,
+    app_id: AppId = None,
+) -> int:
+    """Wrap all data keys under today's master key; exit code 1 if some cannot be unwrapped.
+
+    Set the new key as privacy.master_key and the old one as privacy.previous_master_key wherever
+    personal fields are encrypted or read, then run this, until it says that none was left. Only
+    then take the old one away. Nothing is encrypted anew. It may be repeated.
+
+    For example:
+
+        ccstream privacy rotate
+    """
+    from ccstream.cli.console import say
+    from ccstream.client.rotation import rotate as rotate_keys
+    from ccstream.ops.settings import Settings
+
+    settings = Settings.load(kafka__bootstrap=bootstrap, app_id=app_id)
+    outcome = rotate_keys(settings, channel, say)
+    say(
+        f"{outcome.known} data keys; {outcome.wrapped} were wrapped anew under "
+        f"{outcome.master_id}, {outcome.failed} cannot be unwrapped"
+    )
+    if outcome.trouble is not None:
+        say(outcome.trouble)
+    return ExitCode.NEGATIVE if outcome.failed else ExitCode.OK
 
 
 def _settings(key: str, bootstrap: str | None, app_id: str | None) -> Settings:

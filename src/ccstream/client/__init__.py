@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ccstream.client.contact_points import ContactPoints
 from ccstream.client.outbox import Parked
+from ccstream.client.personal_reader import PersonalReader
 from ccstream.client.position import Position
 from ccstream.client.publisher import ChannelPublisher
 from ccstream.client.records import (
@@ -93,6 +94,7 @@ __all__ = [
     "OrderPlaced",
     "OrderSynced",
     "Parked",
+    "PersonalReader",
     "Position",
     "PostEngaged",
     "ProductTried",

@@ -10,9 +10,15 @@ from msgspec.structs import replace
 from ccstream.client.outbox import Outgoing
 from ccstream.client.own_dots import OwnDots
 from ccstream.client.position import Position
+from ccstream.client.sealer import Sealer
 from ccstream.client.stamps import Stamps
 from ccstream.domain import reasons
-from ccstream.domain.events import CartItemAdded, CartItemQuantitySet, Event
+from ccstream.domain.events import (
+    CartItemAdded,
+    CartItemQuantitySet,
+    Event,
+    PersonalKeyProvided,
+)
 from ccstream.domain.seen import Remover
 from ccstream.errors import InvalidEventError
 from ccstream.wire.catalogue import EVENTS, HEARTBEAT_NAMESPACE
@@ -50,6 +56,7 @@ class EventWriter:
         codec: Codec,
         record_bytes_max: int,
         view: Observes | None = None,
+        sealer: Sealer | None = None,
     ) -> None:
         self._channel = channel
         self._source = source
@@ -58,6 +65,8 @@ class EventWriter:
         self._codec = codec
         self._record_bytes_max = record_bytes_max
         self._view = view
+        self._sealer = sealer
+        self._keys: list[Outgoing] = []
         self._own_dots = OwnDots()
         self._stamps = Stamps()
 
@@ -104,6 +113,14 @@ class EventWriter:
         rejection = validate(event, time.time_ns() // 1_000_000)
         if rejection is not None:
             raise InvalidEventError(rejection.reason, rejection.detail)
+        if self._sealer is not None:
+            sealed, new_key = self._sealer.seal(event)
+            if sealed is not event:
+                event, value = sealed, self._codec.encode_event(sealed)
+            if new_key is not None:
+                fields = new_key._asdict()
+                provided = self.event(PersonalKeyProvided, event.subject, fields)
+                self._keys.append(self.write(provided, traceparent))
         record = Outgoing(
             self._topic,
             event.subject.encode(),
@@ -121,6 +138,13 @@ class EventWriter:
         if self.follows(event):
             self._own_dots.made(event)
         return record
+
+    def take_keys(self) -> list[Outgoing]:
+        """Records of keys that have to go before the record that was written last."""
+        if not self._keys:
+            return []
+        taken, self._keys = self._keys, []
+        return taken
 
     def _saying_what_was_seen(self, event: Remover, view: Observes) -> Remover:
         if event.observed is not None or event.dots:

@@ -40,7 +40,8 @@ class PublishBatch:
         self._producer = producer
         self._sender = sender
         self._in_flight_max = in_flight_max
-        self._to_store: list[tuple[Event, Outgoing]] = []
+        self._to_store: list[tuple[Event | None, Outgoing]] = []  # no event: a key
+        self._keys = 0
         self._added = 0
         self._ended = 0
         self._error: DeliveryError | None = None
@@ -55,11 +56,16 @@ class PublishBatch:
         if self._error is not None:
             await self.finish()
         record = self._writer.write(event, traceparent)
+        keys = self._writer.take_keys()
+        self._keys += len(keys)
         if self._sender is None:
+            for key in keys:
+                await self._send(key, self._acknowledged)
             followed = self._writer.follows(event)
             ended = partial(self._followed, event) if followed else self._acknowledged
             await self._send(record, ended)
             return
+        self._to_store += [(None, key) for key in keys]
         self._to_store.append((event, record))
         if len(self._to_store) >= STORE_EVENTS:
             await self._store(self._sender)
@@ -74,7 +80,7 @@ class PublishBatch:
                 f"{self._failed} of {self._added} events were not stored; the first: "
                 f"{self._error}. Publishing all of them again is safe: their ids are recognised."
             ) from self._error
-        return self._added
+        return self._added - self._keys
 
     async def _send(self, record: Outgoing, ended: Acknowledge) -> None:
         while True:
@@ -112,11 +118,11 @@ class PublishBatch:
             self._writer.placed(event, Position.of(message))
         self._acknowledged(error, message)
 
-    def _told(self, event: Event, future: asyncio.Future[Position]) -> None:
+    def _told(self, event: Event | None, future: asyncio.Future[Position]) -> None:
         error = DeliveryError("closed") if future.cancelled() else future.exception()
         if error is not None:
             self._fail(error)
-        elif self._writer.follows(event):
+        elif event is not None and self._writer.follows(event):
             self._writer.placed(event, future.result())
         self._ended += 1
         self._progress.set()

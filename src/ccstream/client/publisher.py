@@ -27,6 +27,7 @@ from ccstream.client.outbox import BYTES_MAX, ROWS_MAX, Outbox, Outgoing, Parked
 from ccstream.client.outbox_sender import OutboxSender
 from ccstream.client.position import Position
 from ccstream.client.publish_batch import PublishBatch
+from ccstream.client.sealer import Sealer
 from ccstream.client.surroundings import settings_for, topic_of
 from ccstream.domain.events import Event
 from ccstream.errors import DeliveryError, InvalidEventError
@@ -102,6 +103,7 @@ class ChannelPublisher:
             | {"message.timeout.ms": timeout_ms},
             in_flight_max=in_flight_max,
         )
+        self._sealer = Sealer.of(settings)
         self._writer = EventWriter(
             channel,
             source,
@@ -110,6 +112,7 @@ class ChannelPublisher:
             codec_of(settings),
             settings.kafka.max_message_bytes,
             view,
+            self._sealer,
         )
         self._in_flight_max = in_flight_max
         self._start_timeout_s = start_timeout_s
@@ -135,8 +138,13 @@ class ChannelPublisher:
                 outbox = await asyncio.to_thread(Outbox, self._outbox_path, *self._outbox_bounds)
                 self._sender = OutboxSender(outbox, self._producer)
                 self._sender.start()
+            if self._sealer is not None:
+                self._sealer.known.start()
+                if self._outbox_path is None:
+                    await asyncio.to_thread(self._sealer.known.wait, self._start_timeout_s)
         except BaseException:
             self._producer.close()
+            await self._stop_sealing()
             raise
         return self
 
@@ -233,6 +241,7 @@ class ChannelPublisher:
                 await self._close_outbox(self._sender)
         finally:
             self._producer.close()
+            await self._stop_sealing()
         self._raise_failures()
 
     async def __aenter__(self) -> Self:
@@ -248,11 +257,13 @@ class ChannelPublisher:
 
     async def _send(self, event: Event, traceparent: str | None) -> asyncio.Future[Position]:
         record = self._writer.write(event, traceparent)
-        future = (
-            await self._sent(record)
-            if self._sender is None
-            else (await self._sender.store([record]))[0]
-        )
+        keys = self._writer.take_keys()
+        if self._sender is not None:
+            future = (await self._sender.store([*keys, record]))[-1]
+        else:
+            for key in keys:  # in order; if it is lost, so that the event is unreadable, that is
+                (await self._sent(key)).add_done_callback(self._note_failure)  # raised by flush
+            future = await self._sent(record)
         if self._writer.follows(event):
             future.add_done_callback(partial(self._placed, event))
         return future
@@ -267,6 +278,10 @@ class ChannelPublisher:
                 await self._producer.room()
             else:
                 return future
+
+    async def _stop_sealing(self) -> None:
+        if self._sealer is not None:
+            await asyncio.to_thread(self._sealer.known.stop)
 
     async def _close_outbox(self, sender: OutboxSender) -> None:
         try:

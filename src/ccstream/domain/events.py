@@ -30,6 +30,7 @@ __all__ = [
     "Money",
     "OrderLine",
     "OrderPlaced",
+    "PersonalKeyProvided",
     "PostEngaged",
     "ProductTried",
     "ProductViewed",
@@ -236,3 +237,13 @@ class InteractionLogged(Event, frozen=True, kw_only=True, gc=False):
     topic: str
     intent: str | None = None
     outcome: str | None = None
+
+
+# privacy
+
+
+class PersonalKeyProvided(Event, frozen=True, kw_only=True, gc=False):
+    key_id: str
+    master_id: str
+    wrapped: str
+    entity: str | None = None

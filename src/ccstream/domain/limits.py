@@ -12,6 +12,7 @@ __all__ = [
     "FACTS_MAX",
     "GATHERED_FACTS_MAX",
     "IDENTIFIERS_MAX",
+    "KEYS_MAX",
     "LINES_MAX",
     "LINE_QUANTITY_MAX",
     "LINKS_MAX",
@@ -137,3 +138,9 @@ CONSENTS_MAX: Final = 500
 NOES_MAX: Final = 1_000
 """Room for refusals and withdrawals beyond `CONSENTS_MAX`, since each must count; as many,
 with proofs of ordinary length, stay below the broker's largest record."""
+
+# privacy
+
+KEYS_MAX: Final = 64
+"""Data keys of an entity and its identifiers. Each has one, and a few more where two publishers
+met a person for the first time at the same moment."""

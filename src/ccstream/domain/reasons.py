@@ -29,6 +29,7 @@ __all__ = [
     "NOT_AVRO",
     "NULL_VALUE",
     "ORDER_ALREADY_PLACED",
+    "PLAIN_PERSONAL_VALUE",
     "QUANTITY_TOO_LARGE",
     "SHARED_NEVER_LINKS",
     "TOO_BIG",
@@ -37,6 +38,7 @@ __all__ = [
     "TOO_MANY_CONSENTS",
     "TOO_MANY_HOPS",
     "TOO_MANY_IDENTIFIERS",
+    "TOO_MANY_KEYS",
     "TOO_MANY_LINKS",
     "TOO_MANY_TIMERS",
     "TOO_MANY_TRAITS",
@@ -129,3 +131,7 @@ TOO_MANY_IDENTIFIERS = "too_many_identifiers"
 """A link that would give a profile more identifiers than one may have."""
 TOO_MANY_LINKS = "too_many_links"
 """A link, or unlink, of a profile that has as many as are remembered."""
+PLAIN_PERSONAL_VALUE = "plain_personal_value"
+"""A personal field in plain where ciphertext is asked for; the dead letter does not repeat it."""
+TOO_MANY_KEYS = "too_many_keys"
+"""The entity would have more data keys than one may."""

@@ -6,9 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-from ccstream.domain import abandonment, cart, consent, handover, identity, order, profile, touch
+from ccstream.domain import (
+    abandonment,
+    cart,
+    consent,
+    handover,
+    identity,
+    order,
+    personal_keys,
+    profile,
+    reasons,
+    touch,
+)
 from ccstream.domain.cart_state import MergeMode
-from ccstream.domain.effects import Effect, TimerEffect
+from ccstream.domain.effects import Effect, Reject, TimerEffect
 from ccstream.domain.events import Event, OrderPlaced
 from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.moment import Instant, Moment
@@ -20,6 +31,7 @@ from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
+from ccstream.wire.personal import has_plain_values, personal_fields
 from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.sync import SYNC_CODECS, SyncCodec
 
@@ -48,6 +60,7 @@ class Rules:
     cart_merge: MergeMode = "join"
     identifiers: IdentifierRules = DEFAULT_RULES
     cart_abandoned_after_ms: int = 0
+    ciphertext_only: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> Rules:
@@ -59,6 +72,7 @@ class Rules:
             settings.identity.cart_merge,
             load_identifier_rules(settings.identity.rules),
             settings.signals.cart_abandoned_after_ms,
+            settings.privacy.personal_fields == "ciphertext",
         )
 
 
@@ -126,6 +140,7 @@ def make_plans(
         ORDERS: order.step,
         "consents": consent.step,
         ALIASES: lambda state, event, at: identity.step(state, event, at, rules.identifiers),
+        "keys": personal_keys.step,
     }
     timers: dict[str, OnTimer] = {}
     if abandoned_after_ms:
@@ -148,6 +163,7 @@ def make_plans(
         ),
         ORDERS: lambda ours, theirs, marker, mark: handover.merge_orders(ours, theirs),
         "consents": lambda ours, theirs, marker, mark: handover.merge_consents(ours, theirs),
+        "keys": lambda ours, theirs, marker, mark: personal_keys.merge(ours, theirs),
     }
     if abandoned_after_ms:
         merge_carts = merges["carts"]
@@ -170,6 +186,23 @@ def make_plans(
         )
         for table, step in steps.items()
     }
-    return {
+    plans = {
         cls: tuple(made[table] for table in AGGREGATES[cls.__name__]) for cls in EVENTS.values()
     }
+    if rules.ciphertext_only:
+        for cls, plan in plans.items():
+            if personal_fields(cls):
+                plans[cls] = (replace(plan[0], step=_unless_plain(plan[0].step)), *plan[1:])
+    return plans
+
+
+def _unless_plain(step: Step) -> Step:
+    """The step, taken only where every personal field is ciphertext."""
+
+    def checked(state: Any, event: Event, at: Moment) -> tuple[Any, tuple[Effect, ...]]:
+        if has_plain_values(event):
+            detail = "a personal field is in plain; publish by the SDK or the gateway"
+            return state, (Reject(reasons.PLAIN_PERSONAL_VALUE, detail),)
+        return step(state, event, at)
+
+    return checked

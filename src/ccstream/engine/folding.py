@@ -37,6 +37,7 @@ def make_folder(
             settings.app_id,
             settings.kafka.max_message_bytes,
             signal_encoder(codec.prefix),
+            rules.ciphertext_only,
         ),
         window_limits=_window_limits(settings),
         append_time=append_time,

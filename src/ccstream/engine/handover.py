@@ -121,6 +121,8 @@ class HandOvers:
         """Publish what an entity has of its own, as it is."""
         cause = source.cause(event, "no_effect")
         for aggregate, key in self._rows(partition, entity):
+            if aggregate.encode_synced is None:
+                continue
             self._outlet.publish_as_is(aggregate, partition, entity, key, cause, source.trace)
 
     def open(
@@ -305,9 +307,10 @@ class HandOvers:
             entry.version = after.version
         if asked:
             self._firing.arm(partition, mail.to, asked)
-        self._outlet.publish(
-            aggregate, partition, key, after.version, value, source.appended_at, source.trace
-        )
+        if aggregate.encode_synced is not None:
+            self._outlet.publish(
+                aggregate, partition, key, after.version, value, source.appended_at, source.trace
+            )
         return None
 
     def _acknowledge(
@@ -333,6 +336,8 @@ class HandOvers:
         if aggregate is None or partition.tables[mail.table].get(mail.key) is None:
             return
         if alias is None or alias.state.root == NOBODY:
+            if aggregate.encode_synced is None:
+                return
             cause = source.cause(event, "no_effect")
             self._outlet.publish_as_is(aggregate, partition, mail.to, mail.key, cause, source.trace)
         else:
@@ -363,9 +368,10 @@ class HandOvers:
         version = partition.next_version()
         self._firing.drop(partition, entity, aggregate.table, key)
         partition.tables[aggregate.table].put(key, Entry(None, version))
-        self._outlet.publish(
-            aggregate, partition, key, version, None, source.appended_at, source.trace
-        )
+        if aggregate.encode_synced is not None:
+            self._outlet.publish(
+                aggregate, partition, key, version, None, source.appended_at, source.trace
+            )
 
     def _reject(
         self,

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ccstream.domain.events import Event
+from ccstream.domain.events import Event, PersonalKeyProvided
 from ccstream.domain.timers import Timer
 from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.delivery import Delivery, Headers
@@ -24,6 +24,7 @@ from ccstream.wire.catalogue import (
 from ccstream.wire.cause import Cause
 from ccstream.wire.headers import BY_HAND, TRACEPARENT, SyncHeaders, signal_headers
 from ccstream.wire.mail import Mail, encode_mail
+from ccstream.wire.personal import has_plain_values
 from ccstream.wire.rejected import encode_rejected, rejected_record
 from ccstream.wire.rows import Entry
 from ccstream.wire.signals import SIGNAL_ENCODER, SignalEncoder
@@ -48,6 +49,7 @@ class Outlet:
         app_id: the application that they come from.
         message_bytes_max: the largest record that the topics take.
         encode_signal: in which framing signals are written.
+        ciphertext_only: keep of what is rejected nothing that may be personal in plain.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Outlet:
         app_id: str,
         message_bytes_max: int,
         encode_signal: SignalEncoder = SIGNAL_ENCODER,
+        ciphertext_only: bool = False,
     ) -> None:
         self._delivery = delivery
         self._gathering = False
@@ -65,6 +68,7 @@ class Outlet:
         self._bytes_max = message_bytes_max - _ROOM_FOR_HEADERS
         self._app_id = app_id
         self._encode_signal = encode_signal
+        self._ciphertext_only = ciphertext_only
 
     @property
     def gathered(self) -> int:
@@ -265,10 +269,22 @@ class Outlet:
             rejected_at=source.appended_at,
             to=to,
         )
+        if self._is_secret(event):
+            letter = replace(letter, value=None)
         if letter.value is not None and len(letter.value) > self._bytes_max:
             letter = replace(letter, value=letter.value[: self._bytes_max])
         where = f"{source.topic}/{source.partition}/{source.offset}"
         self._send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)
+
+    def _is_secret(self, event: Event | None) -> bool:
+        """Whether a dead letter must not have the bytes, since they outlive an erasure there: a
+        key, a personal field in plain, or something unknown where plain ones are not let in.
+        """
+        if event is None:
+            return self._ciphertext_only
+        if isinstance(event, PersonalKeyProvided):
+            return True
+        return self._ciphertext_only and has_plain_values(event)
 
     def reject_timer(
         self, partition: int, entity: str, timer: Timer, reason: str, detail: str

@@ -10,15 +10,18 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Final
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, convert, to_builtins
 
 from ccstream.domain.events import Event
+from ccstream.domain.personal_keys import PersonalKey
 from ccstream.evidence.replay import replay, state_ids
 from ccstream.evidence.trail import find_trail
 from ccstream.ops.dead_letters import Wanted, dead_letters
 from ccstream.ops.entity import entity
+from ccstream.ops.keyring import KeyRing
 from ccstream.ops.records import type_of
 from ccstream.ops.settings import Settings
+from ccstream.ops.vault import Vault
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import time_text
 
@@ -33,6 +36,7 @@ TITLES: Final[Mapping[str, str]] = {
     "timers": "Reminders that are set",
     "aliases": "Whose this identifier is",
     "links": "Identifiers that were linked to it",
+    "keys": "Keys that your own words are encrypted with",
     "windows": "Ids of events, kept so that none counts twice",
 }
 """The tables in the order of the page: what somebody asks for first, what is technical last."""
@@ -42,7 +46,11 @@ TIMES: Final = frozenset({"floor", "horizon", "last_seen", "now", "since", "vali
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """What is held. ``complete`` says whether the log of events reaches back to its beginning."""
+    """What is held.
+
+    ``complete`` says whether the log of events reaches back to its beginning, ``unreadable`` how
+    many personal values are there as ciphertext alone, and ``trouble`` why, if that is known.
+    """
 
     key: str
     identifiers: tuple[str, ...]
@@ -52,6 +60,8 @@ class Held(Struct, frozen=True, kw_only=True):
     rejected: tuple[dict[str, Any], ...]
     complete: bool
     known: bool
+    unreadable: int = 0
+    trouble: str | None = None
 
 
 def everything_held(
@@ -81,23 +91,33 @@ def everything_held(
         for letter in dead_letters(settings, Wanted(), progress)
         if letter.rejected.key in theirs
     )
+    ring = KeyRing(
+        Vault.of(settings),
+        convert(
+            [key for row in found.rows["keys"] for key in row.value["keys"]], list[PersonalKey]
+        ),
+    )
+    rows = {
+        table: [{"key": row.key, **ring.open(row.value)} for row in rows]
+        for table, rows in found.rows.items()
+        if rows
+    }
+    events = tuple(
+        ring.open(_event(step.event, step.appended_at))
+        for step in told.steps
+        if step.via not in ("handed_over", "linked")
+    )
     return Held(
         key=found.key,
         identifiers=identifiers,
         made_at=time_text(now_ms),
-        rows={
-            table: [{"key": row.key, **row.value} for row in rows]
-            for table, rows in found.rows.items()
-            if rows
-        },
-        events=tuple(
-            _event(step.event, step.appended_at)
-            for step in told.steps
-            if step.via not in ("handed_over", "linked")
-        ),
+        rows=rows,
+        events=events,
         rejected=rejected,
         complete=not trail.gone,
         known=found.known or bool(told.steps) or bool(rejected),
+        unreadable=ring.unreadable,
+        trouble=None if ring.trouble is None else str(ring.trouble),
     )
 
 

@@ -26,7 +26,7 @@ from starlette.responses import Response
 
 from ccstream.client.outbox import Outgoing
 from ccstream.domain.events import Event
-from ccstream.errors import InvalidEventError
+from ccstream.errors import InvalidEventError, PersonalKeyError
 from ccstream.gateway import cloudevents
 from ccstream.gateway.auth import Identity, identity_of
 from ccstream.gateway.bodies import read_body
@@ -34,9 +34,12 @@ from ccstream.gateway.endpoints import Endpoint, Services
 from ccstream.gateway.ingest_api import OPERATION
 from ccstream.gateway.positions import position_text
 from ccstream.gateway.problems import FieldError, ProblemError
+from ccstream.ops.logs import logger
 from ccstream.wire.validate import ID_CHARS_MAX
 
 __all__ = ["Ingest"]
+
+log = logger(__name__)
 
 RETRY_AFTER_S: Final = 2
 """By then Kafka has been looked for again."""
@@ -55,6 +58,7 @@ class _Accepted(Struct, frozen=True):
 
     event: Event
     record: Outgoing
+    keys: tuple[Outgoing, ...] = ()
 
 
 class _Sender(Struct, frozen=True):
@@ -147,15 +151,20 @@ class Ingest:
         sender.identity.demand("publish", channel=channel, key=fact.subject)
         trace = cloudevents.traceparent_of(event, sender.traceparent)
         try:
-            record = self._intake.writer(channel).write(fact, trace)
+            writer = self._intake.writer(channel)
+            record = writer.write(fact, trace)
         except InvalidEventError as problem:
             raise cloudevents.rule_broken(type(fact), problem) from None
-        return _Accepted(fact, record)
+        except PersonalKeyError as problem:
+            log.error("a personal field cannot be encrypted", reason=str(problem))
+            raise _unavailable("its personal fields cannot be encrypted just now") from None
+        return _Accepted(fact, record, tuple(writer.take_keys()))
 
     async def _store(self, checked: Sequence[_Accepted | ProblemError]) -> list[dict[str, Any]]:
         """What is answered for each: status, and id and position, or the problem."""
         good = [one for one in checked if isinstance(one, _Accepted)]
-        positions = iter(await self._intake.store([one.record for one in good]))
+        records = [record for one in good for record in (*one.keys, one.record)]
+        positions = iter(await self._intake.store(records))
         counts: Counter[tuple[str, ...]] = Counter()
         answers: list[dict[str, Any]] = []
         for one in checked:
@@ -163,7 +172,8 @@ class Ingest:
                 counts[_OTHER, "refused"] += 1
                 answers.append({"status": one.status, "problem": one})
                 continue
-            position = next(positions)
+            places = [next(positions) for _ in (*one.keys, one.record)]
+            position = None if None in places else places[-1]
             if position is None:
                 counts[one.event.channel, "unavailable"] += 1
                 problem = _unavailable("Kafka did not store it in time")

@@ -18,6 +18,7 @@ from ccstream.client.ack_producer import AckProducer, NoRoomError
 from ccstream.client.event_writer import EventWriter
 from ccstream.client.outbox import Outgoing
 from ccstream.client.position import Position
+from ccstream.client.sealer import Sealer
 from ccstream.errors import BrokerUnavailableError, DeliveryError, TopicMismatchError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import producer_config
@@ -56,8 +57,12 @@ class Intake:
         codec = codec_of(settings)
         numbers = topic_numbers(settings.channels_extra)
         bytes_max = settings.kafka.max_message_bytes
+        self._sealer = Sealer.of(settings)
         self._writers = {
-            channel: EventWriter(channel, "gateway", topic, numbers[topic], codec, bytes_max)
+            channel: EventWriter(
+                *(channel, "gateway", topic, numbers[topic], codec, bytes_max),
+                sealer=self._sealer,
+            )
             for channel in (*CHANNELS, *settings.channels_extra)
             for topic in (input_topic(channel),)
         }
@@ -73,6 +78,8 @@ class Intake:
     @property
     def away(self) -> str | None:
         """Why events cannot be stored just now; None if they can."""
+        if self._away is None and self._sealer is not None and not self._sealer.known.caught_up:
+            return "the data keys of personal fields have not been read yet"
         return self._away
 
     async def open(self) -> None:
@@ -82,6 +89,8 @@ class Intake:
         """
         await asyncio.to_thread(self._writers[CHANNELS[0]].prepare)
         self._producer.open()
+        if self._sealer is not None:
+            self._sealer.known.start()
         self._looking = asyncio.create_task(self._look())
 
     async def close(self) -> None:
@@ -94,6 +103,8 @@ class Intake:
             async with asyncio.timeout(self._drain_s):
                 await self._producer.flush()
         self._producer.close()
+        if self._sealer is not None:
+            await asyncio.to_thread(self._sealer.known.stop)
 
     def writer(self, channel: str) -> EventWriter:
         """What writes the channel's events; raises KeyError if there is no such channel."""

@@ -64,19 +64,32 @@ def rights(role: str, settings: Settings, channels: Iterable[str] = ()) -> tuple
 
 
 def _channel(
-    specs: Iterable[TopicSpec], _settings: Settings, channels: Sequence[str]
+    specs: Iterable[TopicSpec], settings: Settings, channels: Sequence[str]
 ) -> list[Right]:
     inputs = {str(channel_of(spec.name)): spec.name for spec in specs if spec.kind == "input"}
     for channel in channels:
         if channel not in inputs:
             raise SettingsError(f"there is no channel {channel!r}; there are {', '.join(inputs)}")
-    return [_topic(inputs[channel], "Write") for channel in channels or inputs]
+    return [
+        *(_topic(inputs[channel], "Write") for channel in channels or inputs),
+        *_personal_keys(settings),
+    ]
 
 
 def _subscriber(
-    specs: Iterable[TopicSpec], _settings: Settings, _channels: Sequence[str]
+    specs: Iterable[TopicSpec], settings: Settings, _channels: Sequence[str]
 ) -> list[Right]:
-    return [_topic(spec.name, "Read") for spec in specs if spec.kind in READ_BY_APPS]
+    return [
+        *(_topic(spec.name, "Read") for spec in specs if spec.kind in READ_BY_APPS),
+        *_personal_keys(settings),
+    ]
+
+
+def _personal_keys(settings: Settings) -> list[Right]:
+    """Wrapped, they are of use only to who has the master key too."""
+    if settings.privacy.personal_fields == "plain":
+        return []
+    return [_topic(changelog_topic(settings.app_id, "keys"), "Read")]
 
 
 _WORKERS_TOPICS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -123,13 +136,14 @@ def _gateway(
     """
     specs = tuple(specs)
     aliases = changelog_topic(settings.app_id, "aliases")
-    return [
+    granted = (
         *_channel(specs, settings, ()),
         *_subscriber(specs, settings, ()),
         _topic(aliases, "Read"),
         _topic(OWNERS_TOPIC, "Read"),
         _topic(AUDIT_TOPIC, "Write"),
-    ]
+    )
+    return list(dict.fromkeys(granted))
 
 
 _Make = Callable[[Iterable[TopicSpec], Settings, Sequence[str]], list[Right]]

@@ -74,6 +74,8 @@ class TopicReader:
         self._report = report
         self._reported_at = float("-inf")
         self._complaint = ""
+        self.unfinished: set[int] = set()
+        """Partitions of the last `read` whose end was not reached yet."""
         self._consumer = Consumer(
             consumer_config(settings, isolation=isolation, role="look")
             | {"error_cb": self._complain}
@@ -142,7 +144,7 @@ class TopicReader:
         self._consumer.assign(
             [TopicPartition(self._topic, number, offset) for number, offset in starts.items()]
         )
-        unfinished = set(starts)
+        unfinished = self.unfinished = set(starts)
         last_sign = time.monotonic()
         while unfinished or follow:
             messages = self._consumer.consume(BATCH_RECORDS_MAX, POLL_SECONDS)

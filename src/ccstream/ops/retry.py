@@ -156,6 +156,8 @@ def _original(rejected: Rejected, reader: TopicReader) -> Message | None:
 def _retry(letter: DeadLetter, original: Message | None, codec: Codec, *, by_hand: bool) -> Retry:
     rejected = letter.rejected
     value: Any = rejected.value if original is None else original.value()
+    if value is None and rejected.value_bytes:
+        raise UndecodableError("", "its value was not kept, as it held something personal")
     if value is None:
         raise UndecodableError("", "its value was null, which never is an event")
     if len(value) < rejected.value_bytes:

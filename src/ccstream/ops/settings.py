@@ -25,6 +25,7 @@ from ccstream.errors import SettingsError
 from ccstream.ops import settings_sources as sources
 from ccstream.ops.settings_gateway import GatewaySettings
 from ccstream.ops.settings_kafka import KafkaSettings
+from ccstream.ops.settings_privacy import PrivacySettings
 from ccstream.ops.settings_sections import (
     CartSettings,
     ChunkSettings,
@@ -55,6 +56,7 @@ __all__ = [
     "IdentitySettings",
     "KafkaSettings",
     "LogSettings",
+    "PrivacySettings",
     "RegistrySettings",
     "Settings",
     "SignalSettings",
@@ -105,6 +107,7 @@ class Settings(BaseSettings):
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings)
     cart: CartSettings = Field(default_factory=CartSettings)
     identity: IdentitySettings = Field(default_factory=IdentitySettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     signals: SignalSettings = Field(default_factory=SignalSettings)
     touch: TouchSettings = Field(default_factory=TouchSettings)
     window: WindowSettings = Field(default_factory=WindowSettings)

@@ -91,6 +91,7 @@ CONTEXTS: MappingProxyType[str, tuple[type[events.Event], ...]] = MappingProxyTy
         ),
         "service": (events.InteractionLogged,),
         "consent": (events.ConsentChanged, events.ContactPreferencesChanged),
+        "privacy": (events.PersonalKeyProvided,),
     }
 )
 """What channels publish, by context. Every channel may publish every event."""
@@ -146,6 +147,7 @@ TABLES = (
     "consents",
     "timers",
     "links",
+    "keys",
 )
 
 AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
@@ -167,6 +169,7 @@ AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "InteractionLogged": ("touches",),
         "ConsentChanged": ("consents", "touches"),
         "ContactPreferencesChanged": ("consents", "touches"),
+        "PersonalKeyProvided": ("keys",),
     }
 )
 """Which tables' rows an event addresses, by its name, in the order of folding.
@@ -244,6 +247,7 @@ ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "consents": "ccstream.state.v1.ConsentRow",
         "timers": "ccstream.state.v1.TimerRow",
         "links": "ccstream.state.v1.LinkRow",
+        "keys": "ccstream.state.v1.KeyRow",
     }
 )
 """The full name of the record in each table's changelog."""

@@ -8,6 +8,7 @@ from typing import Final
 from ccstream.domain.consent import Consents
 from ccstream.domain.identity import Alias, Tenure
 from ccstream.domain.order import Order
+from ccstream.domain.personal_keys import PersonalKey, PersonalKeys
 from ccstream.domain.timers import Timer, Timers
 from ccstream.wire.cart_rows import CartRows
 from ccstream.wire.catalogue import CONSENT_RECORDS
@@ -21,6 +22,7 @@ from ccstream.wire.window_rows import WindowRows
 __all__ = ["ROW_CODECS", "ROW_SCHEMAS", "Entry", "RowCodec"]
 
 _TIMER: Final = {"ccstream.state.v1.Timer": Timer}
+_KEY: Final = {"ccstream.state.v1.PersonalKey": PersonalKey}
 
 _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "carts": ("CartRow", CartRows),
@@ -35,6 +37,7 @@ _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "consents": ("ConsentRow", lambda info: StateRows(info, Consents, CONSENT_RECORDS)),
     "timers": ("TimerRow", lambda info: StateRows(info, Timers, _TIMER)),
     "links": ("LinkRow", LinkRows),
+    "keys": ("KeyRow", lambda info: StateRows(info, PersonalKeys, _KEY)),
 }
 
 ROW_SCHEMAS: Final[Mapping[str, str]] = {table: name for table, (name, _) in _MAKERS.items()}

@@ -32,11 +32,13 @@ from ccstream.domain.events import (
     Money,
     OrderLine,
     OrderPlaced,
+    PersonalKeyProvided,
     PostEngaged,
     ProductTried,
     ProductViewed,
     ProfileUpdated,
 )
+from ccstream.wire.personal import CIPHERTEXT_CHARS_MAX, KEY_ID_CHARS, is_ciphertext
 
 __all__ = [
     "AHEAD_MS_MAX",
@@ -77,6 +79,7 @@ LANGUAGE_CHARS_MAX: Final = 35
 """The longest tag that BCP 47 asks software to hold."""
 
 _DAY_MINUTES: Final = 24 * 60
+_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 _POINT: Final = re.compile(r"[0-9a-f]{32,128}")
 _PURPOSE: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _KEY: Final = re.compile(
@@ -166,6 +169,25 @@ def _text(text: str | None, name: str) -> Reject | None:
     if text is None or len(text) <= TEXT_CHARS_MAX:
         return None
     return Reject(reasons.INVALID_TEXT, f"{name} is longer than {TEXT_CHARS_MAX} characters")
+
+
+def _personal(text: str | None, name: str) -> Reject | None:
+    """A text that may be ciphertext, which is longer than what it says."""
+    if text is None or len(text) <= TEXT_CHARS_MAX:
+        return None
+    if len(text) <= CIPHERTEXT_CHARS_MAX and is_ciphertext(text):
+        return None
+    return _text(text, name)
+
+
+def _key_provided(event: PersonalKeyProvided) -> Reject | None:
+    if _BASE64URL.fullmatch(event.key_id) is None or len(event.key_id) != KEY_ID_CHARS:
+        return Reject(reasons.INVALID_ID, f"key_id is not {KEY_ID_CHARS} characters of base64url")
+    if _BASE64URL.fullmatch(event.wrapped) is None:
+        return Reject(reasons.INVALID_TEXT, "wrapped is no base64url")
+    if event.entity is not None and not is_entity_key(event.entity):
+        return Reject(reasons.INVALID_KEY, f"the entity {_NOT_A_KEY}")
+    return _id(event.master_id, "master_id") or _text(event.wrapped, "wrapped")
 
 
 def _campaign(campaign: Campaign) -> Reject | None:
@@ -280,7 +302,7 @@ def _profiled(event: ProfileUpdated) -> Reject | None:
     if not 0 < len(event.traits) <= TRAITS_MAX:
         return _invalid_list("traits", 1, TRAITS_MAX)
     for trait in event.traits:
-        rejection = _id(trait.name, "name") or _text(trait.value, "value")
+        rejection = _id(trait.name, "name") or _personal(trait.value, "value")
         if rejection is not None:
             return rejection
     return None
@@ -359,8 +381,9 @@ _RULES: Final[dict[type[Event], Callable[[Any], Reject | None]]] = {
         _id(e.interaction_id, "interaction_id")
         or _id(e.kind, "kind")
         or _text(e.topic, "topic")
-        or _text(e.intent, "intent")
-        or _text(e.outcome, "outcome")
+        or _personal(e.intent, "intent")
+        or _personal(e.outcome, "outcome")
     ),
+    PersonalKeyProvided: _key_provided,
 }
 """One entry for each type of event; a test compares it with the catalogue."""

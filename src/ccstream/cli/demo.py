@@ -120,12 +120,12 @@ async def _show(bootstrap: str | None, seed: int) -> None:
 
     from ccstream.devkit.demo_screen import draw
     from ccstream.devkit.demo_session import DemoSession
-    from ccstream.devkit.shoppers import SHOPPERS, SHOPPING_CHANNELS, shop
+    from ccstream.devkit.shoppers import MARKETING, SHOPPERS, SHOPPING_CHANNELS, shop
 
     run = secrets.token_hex(4)
     shoppers = {f"customer:{run}-{number}": name for number, name in enumerate(SHOPPERS)}
     with talk.status(_where(bootstrap)):
-        session = DemoSession(bootstrap, SHOPPING_CHANNELS)
+        session = DemoSession(bootstrap, (*SHOPPING_CHANNELS, MARKETING))
         await session.__aenter__()
     try:
         shopping = asyncio.ensure_future(shop(session, list(shoppers), seed))

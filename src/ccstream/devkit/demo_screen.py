@@ -11,12 +11,27 @@ from rich.table import Table
 from rich.text import Text
 
 from ccstream.client.view import SyncView
+from ccstream.devkit import newsletter
 from ccstream.devkit.demo_session import DemoSession, Latencies
+from ccstream.devkit.shoppers import MARKETING
 
 __all__ = ["draw"]
 
-_TITLES = {"web": "Web shop", "app": "App", "store": "Till", "call_centre": "Call centre"}
-_STYLES = {"web": "cyan", "app": "magenta", "store": "green", "call_centre": "yellow"}
+_TITLES = {
+    "web": "Web shop",
+    "app": "App",
+    "store": "Till",
+    "call_centre": "Call centre",
+    MARKETING: "Marketing",
+}
+_STYLES = {
+    "web": "cyan",
+    "app": "magenta",
+    "store": "green",
+    "call_centre": "yellow",
+    MARKETING: "blue",
+}
+_NEWSLETTER = {None: "never asked", "granted": "newsletter", "withdrawn": "withdrawn"}
 _LINES_SHOWN = 4
 _TIMES = "\u00d7"
 
@@ -47,8 +62,9 @@ def _panel(
     table = Table(box=None, expand=True, show_header=False, padding=(0, 1, 0, 0))
     table.add_column()
     table.add_column(justify="right")
+    add = _add_reader if channel == MARKETING else _add_shopper
     for subject, name in shoppers.items():
-        _add_shopper(table, view, subject, name)
+        add(table, view, subject, name)
     p50, p99 = latencies.quantile(0.5, channel), latencies.quantile(0.99, channel)
     speed = "waiting for events" if p50 is None else f"p50 {p50:.0f} ms · p99 {p99:.0f} ms"
     return Panel(
@@ -58,6 +74,13 @@ def _panel(
         border_style=_STYLES.get(channel, "white"),
         width=width,
     )
+
+
+def _add_reader(table: Table, view: SyncView, subject: str, name: str) -> None:
+    """Grey is whoever may not be written to."""
+    status = newsletter.status(view, subject)
+    style = "bold blue" if status == "granted" else "dim"
+    table.add_row(Text(name, style=style), Text(_NEWSLETTER[status], style=style))
 
 
 def _add_shopper(table: Table, view: SyncView, subject: str, name: str) -> None:

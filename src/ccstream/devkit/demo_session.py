@@ -87,7 +87,7 @@ class DemoSession:
         self,
         bootstrap: str | None,
         channels: tuple[str, ...] = CHANNELS,
-        tables: tuple[str, ...] = ("carts", "touches"),
+        tables: tuple[str, ...] = ("carts", "touches", "consents", "aliases"),
     ) -> None:
         self._bootstrap = bootstrap
         self._channels = channels

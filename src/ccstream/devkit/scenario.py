@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from ccstream.client.view import SyncView
+from ccstream.devkit import newsletter
 from ccstream.devkit.demo_session import DemoSession
 from ccstream.domain.events import (
     Campaign,
@@ -45,11 +46,14 @@ _EUR: Final = "EUR"
 
 
 class Expected(Struct, frozen=True):
-    """What a channel's screen must show: units by article, last touch, last of each channel."""
+    """What a channel's screen must show: units by article, last touch, last of each channel, and
+    whether the customer may be sent the newsletter.
+    """
 
     basket: Mapping[str, int]
     last_touch: tuple[str, str]
     by_channel: Mapping[str, str]
+    newsletter: str
 
 
 BEFORE_CHECKOUT: Final = {"kettle": 1, "filter": 1, "scale": 1, "tea": 2}
@@ -61,7 +65,7 @@ EXPECTED: Final = Expected(
     last_touch=("store", "OrderPlaced"),
     by_channel={
         "web": "CartItemAdded",
-        "app": "CartItemQuantitySet",
+        "app": "ConsentChanged",
         "store": "OrderPlaced",
         "call_centre": "CartItemAdded",
         "social": "PostEngaged",
@@ -71,6 +75,7 @@ EXPECTED: Final = Expected(
         "chat": "InteractionLogged",
         "post": "ChannelVisited",
     },
+    newsletter="withdrawn",
 )
 
 
@@ -89,6 +94,9 @@ def difference(view: SyncView, subject: str, expected: Expected) -> str | None:
     for channel, kind in expected.by_channel.items():
         if by_channel.get(channel) != kind:
             return f"last touch in {channel} {by_channel.get(channel)}, expected {kind}"
+    wanted = newsletter.status(view, subject)
+    if wanted != expected.newsletter:
+        return f"newsletter {wanted}, expected {expected.newsletter}"
     return None
 
 
@@ -209,6 +217,13 @@ async def tell(session: DemoSession, subject: str, visitor: str, pause_s: float 
         )
     )
     await say(web.event(IdentifiersLinked, visitor, identifiers=(subject,)))
+
+    # The customer wants the newsletter, and a moment later does not.
+    await say(newsletter.consent(app, subject, "granted"))
+    await views["email"].until(
+        subject, lambda view: newsletter.status(view, subject) == "granted", timeout_s=WAIT_S
+    )
+    await say(newsletter.consent(app, subject, "withdrawn"))
     await say(
         web.event(
             CartItemAdded,
@@ -219,12 +234,17 @@ async def tell(session: DemoSession, subject: str, visitor: str, pause_s: float 
         )
     )  # weeks late: refused, and reported
 
-    # The store sees the whole basket, and sells a part of it.
+    # The till scans a loyalty card, sees the whole basket by it, and sells a part of it.
     await asyncio.gather(*(shows(channel, BEFORE_CHECKOUT) for channel in views))
+    card = f"loyalty:{subject.partition(':')[2]}"
+    await say(store.event(IdentifiersLinked, card, identifiers=(subject,), reason="card_scanned"))
+    await views["store"].until(
+        card, lambda view: _basket(view, card) == BEFORE_CHECKOUT, timeout_s=WAIT_S
+    )
     await say(
         store.event(
             OrderPlaced,
-            subject,
+            card,
             order_id=f"order-{subject}",
             lines=(
                 OrderLine(sku="kettle", quantity=1, amount=Money(4_990, _EUR)),

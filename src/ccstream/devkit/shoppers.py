@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import Final
 
+from ccstream.devkit import newsletter
 from ccstream.devkit.demo_session import DemoSession
 from ccstream.domain.events import (
     CartItemAdded,
@@ -19,9 +20,12 @@ from ccstream.domain.events import (
     ProductViewed,
 )
 
-__all__ = ["ARTICLES", "SHOPPERS", "SHOPPING_CHANNELS", "shop"]
+__all__ = ["ARTICLES", "MARKETING", "SHOPPERS", "SHOPPING_CHANNELS", "shop"]
 
 SHOPPING_CHANNELS: Final = ("web", "app", "store", "call_centre")
+
+MARKETING: Final = "email"
+"""Sells nothing, and writes to those who want it."""
 
 SHOPPERS: Final = ("Anna", "Ben", "Chloé", "Dario")
 """As many as fit on a small terminal."""
@@ -57,6 +61,9 @@ def _act(session: DemoSession, subject: str, channel: str, chance: random.Random
     cart = session.views[channel].cart(subject)
     lines = cart.lines if cart is not None else ()
     sku = chance.choice(list(ARTICLES))
+    if channel == "app" and chance.random() < 0.2:
+        granted = newsletter.status(session.views[channel], subject) == "granted"
+        return newsletter.consent(publisher, subject, "withdrawn" if granted else "granted")
     roll = chance.random()
     if lines and (len(lines) >= _LINES_BEFORE_BUYING or roll < 0.06):
         bought = tuple(

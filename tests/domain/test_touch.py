@@ -19,10 +19,12 @@ from ccstream.domain.events import (
     ConsentChanged,
     ConsentProof,
     ContactPreferencesChanged,
+    ErasureRequested,
     Event,
     IdentifiersLinked,
     IdentifierUnlinked,
     InteractionLogged,
+    LegalHoldChanged,
     MessageOpened,
     Money,
     OrderPlaced,
@@ -122,7 +124,7 @@ def test_a_touch_says_what_it_was_about(event: Event, detail: str) -> None:
     assert (touch.channel, touch.source) == (event.channel, event.source)
 
 
-def test_every_event_but_a_link_between_identifiers_or_a_key_is_a_touch() -> None:
+def test_every_event_but_links_and_what_is_about_privacy_is_a_touch() -> None:
     kinds = {
         cls
         for cls in vars(events).values()
@@ -132,6 +134,8 @@ def test_every_event_but_a_link_between_identifiers_or_a_key_is_a_touch() -> Non
         IdentifiersLinked,
         IdentifierUnlinked,
         PersonalKeyProvided,
+        ErasureRequested,
+        LegalHoldChanged,
     }
     with pytest.raises(KeyError):
         detail_of(IdentifiersLinked(**meta(), identifiers=("customer:2",)))

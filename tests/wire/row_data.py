@@ -27,6 +27,7 @@ from ccstream.domain.consent import (
     StatedLanguage,
     StatedQuietHours,
 )
+from ccstream.domain.erasure import Erasure
 from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, QuietHours
 from ccstream.domain.identity import Alias, Tenure
 from ccstream.domain.lines import assemble, stamp
@@ -371,6 +372,13 @@ key_rows = st.builds(
     few(st.builds(PersonalKey, texts, texts, texts, texts, longs, texts), max_size=3).map(tuple),
 )
 
+erasures = st.builds(
+    Erasure,
+    *(texts, texts, st.booleans(), texts, texts, longs),
+    few(texts, max_size=3).map(tuple),
+    *(longs, longs, longs, longs, longs, texts, texts),
+)
+
 # consents
 
 _minutes = st.integers(0, 1_439)
@@ -446,6 +454,7 @@ STATES: dict[str, st.SearchStrategy[Any]] = {
     "timers": timers,
     "links": links,
     "keys": key_rows,
+    "erasures": erasures,
 }
 """Any state of each table."""
 

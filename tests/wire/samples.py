@@ -18,10 +18,12 @@ from ccstream.domain.events import (
     ConsentProof,
     ContactChoice,
     ContactPreferencesChanged,
+    ErasureRequested,
     Event,
     IdentifiersLinked,
     IdentifierUnlinked,
     InteractionLogged,
+    LegalHoldChanged,
     MessageOpened,
     Money,
     OrderLine,
@@ -108,6 +110,8 @@ SAMPLES: tuple[Event, ...] = (
     PersonalKeyProvided(
         **_meta(41), key_id="k" * 22, master_id="5f5f5f5f5f5f5f5f", wrapped="w" * 64
     ),
+    ErasureRequested(**_meta(42), identifiers=("visitor:9f3c",)),
+    LegalHoldChanged(**_meta(43), held=True, reason="file 7"),
     IdentifierUnlinked(**_meta(40), reason="log_out"),
     IdentifierUnlinked(**_meta(41), identifiers=("loyalty:7",), never_again=True),
 )

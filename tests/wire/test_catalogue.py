@@ -75,6 +75,8 @@ def test_every_event_is_a_touch_but_for_links_and_what_is_about_keys() -> None:
         "IdentifiersLinked",
         "IdentifierUnlinked",
         "PersonalKeyProvided",
+        "ErasureRequested",
+        "LegalHoldChanged",
     ]
 
 

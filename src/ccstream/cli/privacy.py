@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="What a person may ask for: their consents, all that is held.")
+app = typer.Typer(help="What a person may ask for: consents, all that is held, to be erased.")
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="As customer:42.", show_default=False)]
 
 
 @app.callback()
 def privacy() -> None:
-    """What a person may ask for: their consents, all that is held."""
+    """What a person may ask for: consents, all that is held, to be erased."""
 
 
 @app.command()
@@ -138,6 +138,120 @@ def rotate(
     if outcome.trouble is not None:
         say(outcome.trouble)
     return ExitCode.NEGATIVE if outcome.failed else ExitCode.OK
+
+
+Channel = Annotated[str, typer.Option("--channel", help="Whose topic the request is published on.")]
+
+
+@app.command()
+def erase(
+    key: Key,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this, only say what would be done.")
+    ] = False,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Ask also if nothing is held on the key yet.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Kept in the request.")] = "request",
+    channel: Channel = "web",
+    bootstrap: Bootstrap = None,
+    app_id: AppId = None,
+) -> int:
+    """Erase a person; exit code 1 if nothing is held on the key.
+
+    Publishes a request that names all identifiers that are linked to the person's account. Workers
+    delete rows and keys at once, keep orders under a fingerprint, reject what is late from then on,
+    and sign a receipt when the logs have had their time. It cannot be undone. With --unknown,
+    events of somebody nothing is known of yet are guarded against.
+
+    For example:
+
+        ccstream privacy erase customer:42
+        ccstream privacy erase customer:42 --yes
+    """
+    from ccstream.cli.console import line, say
+    from ccstream.evidence.erasures import ask_to_erase, find_person
+
+    settings = _settings(key, bootstrap, app_id)
+    asked = find_person(settings, key, say)
+    if not (asked.rows or asked.identifiers or unknown):
+        say("nothing is held on this key; --unknown guards against what may still come")
+        return ExitCode.NEGATIVE
+    say(f"{asked.key} has {asked.rows} rows and {len(asked.identifiers)} other identifiers")
+    if not yes:
+        say("nothing was done; --yes does it")
+        return ExitCode.OK
+    line(ask_to_erase(settings, asked, channel, reason))
+    return ExitCode.OK
+
+
+@app.command()
+def hold(
+    key: Key,
+    release: Annotated[
+        bool, typer.Option("--release", help="End it; what was asked meanwhile is done then.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="A file number; nothing personal.")] = "",
+    channel: Channel = "web",
+    bootstrap: Bootstrap = None,
+    app_id: AppId = None,
+) -> int:
+    """Keep what is held on a person from being erased, for a legal reason, or end that.
+
+    For example:
+
+        ccstream privacy hold customer:42 --reason "file 7"
+        ccstream privacy hold customer:42 --release
+    """
+    from ccstream.cli.console import line
+    from ccstream.evidence.erasures import ask_to_hold
+
+    settings = _settings(key, bootstrap, app_id)
+    line(ask_to_hold(settings, key, channel, reason, held=not release))
+    return ExitCode.OK
+
+
+@app.command()
+def receipts(
+    key: Annotated[str | None, typer.Argument(metavar="[KEY]", show_default=False)] = None,
+    bootstrap: Bootstrap = None,
+    app_id: AppId = None,
+    json: Json = False,
+) -> int:
+    """Show erasures and their signed receipts; code 1 if there is none, or a signature is wrong.
+
+    People are shown by fingerprint. With privacy.erasure_key set, KEY finds one, and signatures
+    are checked.
+
+    For example:
+
+        ccstream privacy receipts
+        ccstream privacy receipts customer:42 --json > receipt.json
+    """
+    from ccstream.cli.console import data, line, say
+    from ccstream.evidence import erasures
+    from ccstream.wire.headers import time_text
+
+    settings = _settings(key or "any:key", bootstrap, app_id)
+    if key is not None and settings.privacy.erasure_key is None:
+        raise typer.BadParameter("a KEY can be found only with privacy.erasure_key set")
+    found = erasures.receipts(settings, key, say)
+    if json:
+        data(found)
+    else:
+        for one in found:
+            when = time_text(one.erased_at) if one.erased_at else "-"
+            done = time_text(one.completed_at) if one.completed_at else "-"
+            word = {None: "", True: "  signed", False: "  SIGNATURE IS WRONG"}[one.signed]
+            held = "  legal hold" if one.held else ""
+            line(f"{one.person}  {one.state}  erased {when}  completed {done}{word}{held}")
+    if not found:
+        say("there is none")
+    return (
+        ExitCode.OK
+        if found and all(one.signed is not False for one in found)
+        else ExitCode.NEGATIVE
+    )
 
 
 def _settings(key: str, bootstrap: str | None, app_id: str | None) -> Settings:

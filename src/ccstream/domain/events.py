@@ -22,10 +22,12 @@ __all__ = [
     "ConsentProof",
     "ContactChoice",
     "ContactPreferencesChanged",
+    "ErasureRequested",
     "Event",
     "IdentifierUnlinked",
     "IdentifiersLinked",
     "InteractionLogged",
+    "LegalHoldChanged",
     "MessageOpened",
     "Money",
     "OrderLine",
@@ -247,3 +249,13 @@ class PersonalKeyProvided(Event, frozen=True, kw_only=True, gc=False):
     master_id: str
     wrapped: str
     entity: str | None = None
+
+
+class ErasureRequested(Event, frozen=True, kw_only=True, gc=False):
+    identifiers: tuple[str, ...] = ()
+    reason: str = "request"
+
+
+class LegalHoldChanged(Event, frozen=True, kw_only=True, gc=False):
+    held: bool
+    reason: str = ""

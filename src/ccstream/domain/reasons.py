@@ -10,6 +10,8 @@ __all__ = [
     "CART_FULL",
     "CHANNEL_MISMATCH",
     "CURRENCY_MISMATCH",
+    "ERASED",
+    "ERASURE_NOT_CONFIGURED",
     "FAILED",
     "IDENTIFIER_BLOCKED",
     "INVALID_CONSENT",
@@ -135,3 +137,7 @@ PLAIN_PERSONAL_VALUE = "plain_personal_value"
 """A personal field in plain where ciphertext is asked for; the dead letter does not repeat it."""
 TOO_MANY_KEYS = "too_many_keys"
 """The entity would have more data keys than one may."""
+ERASED = "erased"
+"""It occurred before its person was erased, or came by an identifier that should be, too."""
+ERASURE_NOT_CONFIGURED = "erasure_not_configured"
+"""An erasure or a legal hold, where workers have no ``privacy.erasure_key``."""

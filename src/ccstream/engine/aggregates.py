@@ -10,6 +10,7 @@ from ccstream.domain import (
     abandonment,
     cart,
     consent,
+    erasure,
     handover,
     identity,
     order,
@@ -26,6 +27,8 @@ from ccstream.domain.moment import Instant, Moment
 from ccstream.domain.observed import Observed
 from ccstream.domain.timers import Timer
 from ccstream.engine.partition import Partition
+from ccstream.errors import StateError
+from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
@@ -35,9 +38,21 @@ from ccstream.wire.personal import has_plain_values, personal_fields
 from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.sync import SYNC_CODECS, SyncCodec
 
-__all__ = ["ALIASES", "LINKS", "ORDERS", "WINDOWS", "Aggregate", "Rules", "make_plans"]
+__all__ = [
+    "ALIASES",
+    "ERASURES",
+    "LINKS",
+    "ORDERS",
+    "WINDOWS",
+    "Aggregate",
+    "Plan",
+    "Rules",
+    "make_plans",
+    "receipts",
+]
 
 ALIASES: Final = "aliases"
+ERASURES: Final = "erasures"
 LINKS: Final = "links"
 ORDERS: Final = "orders"
 WINDOWS: Final = "windows"
@@ -120,6 +135,10 @@ class Aggregate:
         return self.encode_synced(entity, entry, base_version, cause, delta, token)
 
 
+Plan = tuple[Aggregate, ...]
+"""The aggregates that an event addresses; none for one that is about all of a person's rows."""
+
+
 def _order_suffix(event: Event) -> str:
     assert isinstance(event, OrderPlaced)
     return f"#{event.order_id}"
@@ -186,14 +205,36 @@ def make_plans(
         )
         for table, step in steps.items()
     }
-    plans = {
-        cls: tuple(made[table] for table in AGGREGATES[cls.__name__]) for cls in EVENTS.values()
+    plans = {  # erasures are not folded into a row: all of a person's are theirs to delete
+        cls: tuple(made[table] for table in AGGREGATES[cls.__name__] if table != ERASURES)
+        for cls in EVENTS.values()
     }
     if rules.ciphertext_only:
         for cls, plan in plans.items():
             if personal_fields(cls):
                 plans[cls] = (replace(plan[0], step=_unless_plain(plan[0].step)), *plan[1:])
     return plans
+
+
+def receipts(key: ErasureKey | None) -> dict[str, Aggregate]:
+    """What is told when a receipt is due, by its table; no step folds anything into its rows."""
+
+    def on_timer(state: Any, timer: Timer, now: Instant) -> tuple[Any, tuple[TimerEffect, ...]]:
+        if key is None:
+            raise StateError("a receipt is due, and this worker has no privacy.erasure_key")
+        return erasure.on_timer(state, timer, now, key.receipt_of)
+
+    told = Aggregate(
+        table=ERASURES,
+        step=lambda state, event, at: (state, ()),
+        row_suffix=None,
+        sync_topic="",
+        encode_synced=None,
+        encode_row=ROW_CODECS[ERASURES].encode_row,
+        hands_out_tokens=False,
+        on_timer=on_timer,
+    )
+    return {ERASURES: told}
 
 
 def _unless_plain(step: Step) -> Step:

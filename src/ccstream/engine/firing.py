@@ -12,7 +12,7 @@ a dead letter says so, for a timer that stayed would fail for ever.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -57,6 +57,8 @@ class Firing:
     def __init__(self, aggregates: Mapping[str, Aggregate], outlet: Outlet) -> None:
         self._aggregates = aggregates
         self._outlet = outlet
+        self.after: Callable[[Partition, Timer], None] | None = None
+        """What is told of a timer beside its aggregate, of tables that publish nothing."""
 
     def refusal(self, partition: Partition, entity: str, asked: list[Asked]) -> Reject | None:
         """Why what steps ask for cannot be, if it cannot."""
@@ -81,6 +83,16 @@ class Firing:
             after = tuple(one for one in before if one.table != table or one.key != key)
             if len(after) < len(before):
                 _keep(partition, entity, after)
+
+    def fire_due(
+        self, partition: Partition, now: int, count_max: int, statistics: ChunkStatistics
+    ) -> int:
+        """Tell of wall-clock timers that are due; how many, those looked at in vain included."""
+        done = 0
+        while done < count_max and (entity := partition.timers.take(now)) is not None:
+            told = self.fire(partition, entity, now, statistics, by_itself=True)
+            done += max(1, told)
+        return done
 
     def fire(
         self,
@@ -144,6 +156,8 @@ class Firing:
             count(statistics.timers, timer.table, "rejected")
             return []
         count(statistics.timers, timer.table, "fired")
+        if self.after is not None and aggregate.encode_synced is None:
+            self.after(partition, timer)
         return asked
 
     def _told(

@@ -31,17 +31,19 @@ from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.identity import holder_at
 from ccstream.domain.moment import Moment
 from ccstream.domain.window import WindowLimits, admit, admit_by_hand
-from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate
+from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate, Plan, receipts
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.erasing import Erasing
 from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.handover import HandOvers
 from ccstream.engine.linking import Linking
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
-from ccstream.engine.source import Record, Source, is_by_hand
+from ccstream.engine.source import Record, Source, unstamped
 from ccstream.errors import StateError, UndecodableError
+from ccstream.ops.erasure_key import ErasureKey
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import FORWARD, HOPS_MAX, LINK, decode_mail
+from ccstream.wire.mail import FORWARD, LINK, decode_mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.validate import validate, validate_origin
 
@@ -67,8 +69,8 @@ class Folder:
         outlet: where what is caused goes.
         window_limits: bounds of the duplicate windows.
         identifiers: the rules about identifiers.
-        append_time: refuse records that carry their producer's time (not all brokers have
-            another: the embedded one has not).
+        append_time: refuse records with their producer's time (the embedded broker has no other).
+        erasure_key: by which people are known who were erased; None where none can be.
     """
 
     def __init__(
@@ -77,11 +79,12 @@ class Folder:
         decode: Callable[[bytes], Event],
         topics: tuple[str, ...],
         channels: tuple[str | None, ...],
-        plans: Mapping[type[Event], tuple[Aggregate, ...]],
+        plans: Mapping[type[Event], Plan],
         outlet: Outlet,
         window_limits: WindowLimits,
         append_time: bool,
         identifiers: IdentifierRules = DEFAULT_RULES,
+        erasure_key: ErasureKey | None = None,
     ) -> None:
         self._decode = decode
         self._topics = topics
@@ -90,7 +93,9 @@ class Folder:
         self._outlet = outlet
         self._window_limits = window_limits
         self._append_time = append_time
-        self._firing = Firing({a.table: a for plan in plans.values() for a in plan}, outlet)
+        told = {a.table: a for plan in plans.values() for a in plan}
+        self._firing = Firing(told | receipts(erasure_key), outlet)
+        self._erasing = Erasing(plans, outlet, self._firing, erasure_key)
         self._hand_overs = HandOvers(plans, outlet, window_limits, self._firing)
         self._linking = Linking(plans, outlet, self._hand_overs, identifiers)
         self.statistics = ChunkStatistics(len(topics))
@@ -115,11 +120,7 @@ class Folder:
 
     def fire(self, partition: Partition, now: int, count_max: int) -> int:
         """Tell of wall-clock timers that are due; how many, those looked at in vain included."""
-        done, firing = 0, self._firing
-        while done < count_max and (entity := partition.timers.take(now)) is not None:
-            told = firing.fire(partition, entity, now, self.statistics, by_itself=True)
-            done += max(1, told)
-        return done
+        return self._firing.fire_due(partition, now, count_max, self.statistics)
 
     def fold(self, partition: Partition, topic: int, record: Record) -> None:
         """Fold the record at the partition's next position of this topic number."""
@@ -129,10 +130,7 @@ class Folder:
         name = self._topics[topic]
         channel = self._channels[topic]
         if clock != TIMESTAMP_LOG_APPEND_TIME and self._append_time:
-            raise StateError(
-                f"{name} does not stamp records with their append time; mend it with "
-                "`ccstream topics apply --alter-config` and restart"
-            )
+            raise unstamped(name)
         self.statistics.consumed[topic] += 1
         source = Source(name, partition.number, offset, appended_at, key, value, record)
         partition.folded[topic] = offset
@@ -168,15 +166,16 @@ class Folder:
             return
         offset, appended_at = source.offset, source.appended_at
         source.came_by(mail, event)
-        if mail.kind == LINK:
-            self._linking.open(partition, mail, event, source, self.statistics)
+        if mail.kind == FORWARD:
+            self._resolve(partition, topic, mail.to, event, source, offset, appended_at)
+        elif self._erasing.takes(partition, mail, event, source, self.statistics):
             return
-        if mail.kind != FORWARD:
+        elif mail.kind == LINK:
+            self._linking.open(partition, mail, event, source, self.statistics)
+        else:
             self._hand_overs.open(
                 partition, topic, mail, event, source, offset, appended_at, self.statistics
             )
-            return
-        self._resolve(partition, topic, mail.to, event, source, offset, appended_at)
 
     def _resolve(
         self,
@@ -198,6 +197,11 @@ class Folder:
         if window is not None:
             for heard in window.sources.values():
                 now = max(now, heard.last_seen)
+        else:
+            refused, window = self._erasing.meet(partition, entity, event, source)
+            if refused is not None:
+                self._refuse(partition, entity, event, source, refused)
+                return
         verdict, admitted = admit(
             window,
             event.event_id,
@@ -206,7 +210,7 @@ class Folder:
             now,
             self._window_limits,
         )
-        if verdict == "too_late" and is_by_hand(source.record):
+        if verdict == "too_late" and self._erasing.by_hand(partition, entity, event, source):
             verdict, admitted = admit_by_hand(admitted, event, now, self._window_limits)
         if verdict == "duplicate":
             self._publish_unchanged(partition, entity, event, source, verdict)
@@ -227,13 +231,12 @@ class Folder:
         root = "" if alias is None or is_link else holder_at(alias.state, event.occurred_at)
         if not root:
             unfit = self._hand_overs.refusal(entity, event, source) if is_link else None
+            by_facts = is_link and unfit is None and self._linking.takes(entity)
+            if by_facts:
+                unfit = self._linking.fold(partition, entity, event, source, taken, self.statistics)
             if unfit is not None:
                 self._refuse(partition, entity, event, source, unfit)
-                return
-            if is_link and self._linking.takes(entity):
-                unfit = self._linking.fold(partition, entity, event, source, taken, self.statistics)
-                if unfit is not None:
-                    self._refuse(partition, entity, event, source, unfit)
+            if by_facts or unfit is not None:
                 return
             at = Moment(now, topic, offset, partition.scope, partition.folded, source.appended_at)
             self._apply(partition, entity, event, source, at, taken)
@@ -255,6 +258,13 @@ class Folder:
         at: Moment,
         taken: Entry,
     ) -> None:
+        if not self._plans[type(event)]:
+            refusal = self._erasing.ask(partition, entity, event, source, taken, at.now)
+            if refusal is not None:
+                self._refuse(partition, entity, event, source, refusal)
+            else:
+                self.statistics.ended(event.channel, "applied")
+            return
         try:
             outcome, outputs, asked, refusal = self._step(partition, entity, event, source, at)
         except StateError:
@@ -379,16 +389,10 @@ class Folder:
         self, partition: Partition, to: str, home: int, event: Event, source: Source
     ) -> bool:
         """Send the event on; False if it has travelled enough and was rejected."""
-        if source.hops >= HOPS_MAX:
-            refusal = Reject(reasons.TOO_MANY_HOPS, f"sent on {source.hops} times already")
+        refusal = self._outlet.forward(home, source, to)
+        if refusal is not None:
             self._refuse(partition, to, event, source, refusal, publish=False)
             return False
-        value = source.value or b""
-        if not self._outlet.fits_letter(value):
-            refusal = Reject(reasons.TOO_BIG, "it does not fit into a letter to its owner")
-            self._refuse(partition, to, event, source, refusal, publish=False)
-            return False
-        self._outlet.mail(home, source, to, FORWARD)
         count(self.statistics.mail, FORWARD)
         self.statistics.ended(event.channel, "forwarded")
         return True

@@ -12,6 +12,7 @@ from ccstream.engine.delivery import Delivery
 from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
 from ccstream.ops.codecs import codec_of
+from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import channel_of
 from ccstream.wire.signals import signal_encoder
@@ -42,6 +43,7 @@ def make_folder(
         window_limits=_window_limits(settings),
         append_time=append_time,
         identifiers=rules.identifiers,
+        erasure_key=ErasureKey.of(settings),
     )
 
 

@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from ccstream.domain import reasons
+from ccstream.domain.effects import Reject
 from ccstream.domain.events import Event, PersonalKeyProvided
 from ccstream.domain.timers import Timer
 from ccstream.engine.aggregates import Aggregate
@@ -23,7 +25,7 @@ from ccstream.wire.catalogue import (
 )
 from ccstream.wire.cause import Cause
 from ccstream.wire.headers import BY_HAND, TRACEPARENT, SyncHeaders, signal_headers
-from ccstream.wire.mail import Mail, encode_mail
+from ccstream.wire.mail import FORWARD, HOPS_MAX, Mail, encode_mail
 from ccstream.wire.personal import has_plain_values
 from ccstream.wire.rejected import encode_rejected, rejected_record
 from ccstream.wire.rows import Entry
@@ -119,9 +121,17 @@ class Outlet:
         """Whether a row is small enough for a record."""
         return len(row) <= self._bytes_max
 
-    def fits_letter(self, value: bytes) -> bool:
-        """Whether a letter can carry an event: one that its input topic took by the rules."""
-        return len(value) <= self._message_bytes_max
+    def forward(self, home: int, source: Source, to: str) -> Reject | None:
+        """Send an event on to the partition ``home``; why not, if it stays.
+
+        A letter can carry whatever its input topic took by the rules.
+        """
+        if source.hops >= HOPS_MAX:
+            return Reject(reasons.TOO_MANY_HOPS, f"sent on {source.hops} times already")
+        if len(source.value or b"") > self._message_bytes_max:
+            return Reject(reasons.TOO_BIG, "it does not fit into a letter to its owner")
+        self.mail(home, source, to, FORWARD)
+        return None
 
     def publish_as_is(
         self,
@@ -269,7 +279,7 @@ class Outlet:
             rejected_at=source.appended_at,
             to=to,
         )
-        if self._is_secret(event):
+        if reason == reasons.ERASED or self._is_secret(event):
             letter = replace(letter, value=None)
         if letter.value is not None and len(letter.value) > self._bytes_max:
             letter = replace(letter, value=letter.value[: self._bytes_max])

@@ -8,11 +8,12 @@ from typing import Final, Protocol, final
 from mypy_extensions import mypyc_attr
 
 from ccstream.domain.events import Event
+from ccstream.errors import StateError
 from ccstream.wire.cause import Cause
 from ccstream.wire.headers import BY_HAND, TRACEPARENT, header
 from ccstream.wire.mail import Mail
 
-__all__ = ["Record", "Source", "is_by_hand", "trace_of"]
+__all__ = ["Record", "Source", "is_by_hand", "trace_of", "unstamped"]
 
 _TRACE_BYTES_MAX: Final = 256
 """A trace context of today has 55 bytes; one that is longer than this would only make the
@@ -81,6 +82,10 @@ class Source:
             outcome,
         )
 
+    def anonymous_cause(self, outcome: str) -> Cause:
+        """A cause that says when, and nothing of who or where."""
+        return Cause("", "Erased", "", "", self.appended_at, self.appended_at, outcome)
+
 
 def trace_of(record: Record) -> bytes | None:
     """The trace context of a record; one that is overlong is passed over."""
@@ -99,3 +104,11 @@ def _header(record: Record, name: str) -> bytes | None:
     except Exception:  # noqa: BLE001 - a SystemError, where a name is not UTF-8
         return None
     return header(headers, name) if headers else None
+
+
+def unstamped(topic: str) -> StateError:
+    """The error for a topic whose records carry their producers' time."""
+    return StateError(
+        f"{topic} does not stamp records with their append time; mend it with "
+        "`ccstream topics apply --alter-config` and restart"
+    )

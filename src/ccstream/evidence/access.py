@@ -34,6 +34,7 @@ TITLES: Final[Mapping[str, str]] = {
     "carts": "Basket",
     "touches": "When and where we met",
     "timers": "Reminders that are set",
+    "erasures": "What remains of an erasure",
     "aliases": "Whose this identifier is",
     "links": "Identifiers that were linked to it",
     "keys": "Keys that your own words are encrypted with",

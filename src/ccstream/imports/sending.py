@@ -15,6 +15,7 @@ from ccstream.client.ack_producer import AckProducer
 from ccstream.client.event_writer import EventWriter
 from ccstream.client.outbox import Outgoing
 from ccstream.client.publish_batch import PublishBatch
+from ccstream.client.sealer import Sealer
 from ccstream.client.surroundings import topic_of
 from ccstream.domain.events import Event
 from ccstream.imports.facts import Facts
@@ -30,6 +31,9 @@ BATCH_ROWS: Final = 2_000
 """Between two notes of progress: what is sent again after an end in between, and dropped there."""
 
 IN_FLIGHT_MAX: Final = 10_000
+KEYS_WAIT_S: Final = 60.0
+"""For the data keys of all people to be read, before the first is encrypted for."""
+
 LINGER_MS: Final = 20.0
 """Nobody waits for a single event of an import, and fuller requests spare the broker."""
 
@@ -59,11 +63,13 @@ async def publish_rows(
         stored: told how many more rows Kafka has.
 
     Raises:
-        SettingsError: there is no such channel.
+        SettingsError: there is no such channel, or no master key where fields are to be
+            ciphertext.
         BrokerUnavailableError: no broker answers.
         DeliveryError: events were not stored; those told of are.
     """
     topic = topic_of(channel, settings)
+    sealer = Sealer.of(settings)
     writer = _ByHand(
         channel,
         source,
@@ -71,6 +77,7 @@ async def publish_rows(
         topic_numbers(settings.channels_extra)[topic],
         codec_of(settings),
         settings.kafka.max_message_bytes,
+        sealer=sealer,
     )
     await asyncio.to_thread(writer.prepare)
     producer = AckProducer(
@@ -80,6 +87,9 @@ async def publish_rows(
     events = 0
     try:
         await producer.reach(topic, settings.kafka.connect_timeout_ms / 1000)
+        if sealer is not None:
+            sealer.known.start()
+            await asyncio.to_thread(sealer.known.wait, KEYS_WAIT_S)
         while some := list(islice(rows, BATCH_ROWS)):
             batch = PublishBatch(writer, producer, None, IN_FLIGHT_MAX)
             for _, made in some:
@@ -90,4 +100,6 @@ async def publish_rows(
             stored(len(some))
     finally:
         producer.close()
+        if sealer is not None:
+            await asyncio.to_thread(sealer.known.stop)
     return events

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from ccstream.ops.settings_sections import Section
+from ccstream.wire.topics import DAY_MS, ERASED_WITHIN_MS
 
 __all__ = ["SECRET_CHARS_MIN", "PrivacySettings"]
 
@@ -17,7 +18,7 @@ SECRET_CHARS_MIN = 32
 class PrivacySettings(Section):
     """Personal fields as ciphertext. See docs/privacy.md."""
 
-    secrets = ("master_key", "previous_master_key")
+    secrets = ("master_key", "previous_master_key", "erasure_key")
 
     personal_fields: Literal["plain", "ciphertext"] = Field(
         default="plain",
@@ -39,6 +40,19 @@ class PrivacySettings(Section):
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
         description="`package.module:function` that makes a master key kept elsewhere, in place "
         "of `master_key`: called with the settings, it returns a `ccstream.ops.vault.MasterKey`.",
+    )
+
+    erasure_key: SecretStr | None = Field(
+        default=None,
+        description="The secret by which workers know whom they have erased and sign receipts, at "
+        "least 32 characters; the same for all workers, for ever. Without it, none is erased.",
+    )
+    erasure_deadline_ms: int = Field(
+        default=ERASED_WITHIN_MS,
+        ge=1_000,
+        le=365 * DAY_MS,
+        description="From an erasure to its receipt: as long as the topics need to let go of what "
+        "was deleted. Less only where they are set to less.",
     )
 
     @model_validator(mode="after")

@@ -91,7 +91,7 @@ CONTEXTS: MappingProxyType[str, tuple[type[events.Event], ...]] = MappingProxyTy
         ),
         "service": (events.InteractionLogged,),
         "consent": (events.ConsentChanged, events.ContactPreferencesChanged),
-        "privacy": (events.PersonalKeyProvided,),
+        "privacy": (events.PersonalKeyProvided, events.ErasureRequested, events.LegalHoldChanged),
     }
 )
 """What channels publish, by context. Every channel may publish every event."""
@@ -148,6 +148,7 @@ TABLES = (
     "timers",
     "links",
     "keys",
+    "erasures",
 )
 
 AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
@@ -170,6 +171,8 @@ AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "ConsentChanged": ("consents", "touches"),
         "ContactPreferencesChanged": ("consents", "touches"),
         "PersonalKeyProvided": ("keys",),
+        "ErasureRequested": ("erasures",),
+        "LegalHoldChanged": ("erasures",),
     }
 )
 """Which tables' rows an event addresses, by its name, in the order of folding.
@@ -248,6 +251,7 @@ ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "timers": "ccstream.state.v1.TimerRow",
         "links": "ccstream.state.v1.LinkRow",
         "keys": "ccstream.state.v1.KeyRow",
+        "erasures": "ccstream.state.v1.ErasureRow",
     }
 )
 """The full name of the record in each table's changelog."""

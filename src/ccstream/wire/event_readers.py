@@ -21,10 +21,12 @@ from ccstream.domain.events import (
     ConsentProof,
     ContactChoice,
     ContactPreferencesChanged,
+    ErasureRequested,
     Event,
     IdentifierUnlinked,
     IdentifiersLinked,
     InteractionLogged,
+    LegalHoldChanged,
     MessageOpened,
     Money,
     OrderLine,
@@ -2036,6 +2038,195 @@ def _17_PersonalKeyProvided(b: bytes, p: int) -> PersonalKeyProvided:
     return v28
 
 
+def _18_ErasureRequested(b: bytes, p: int) -> ErasureRequested:
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v1 = b[p:q].decode(); p = q
+    n = b[p]; p += 1
+    if n < 128: v2 = (n >> 1) ^ -(n & 1)
+    else: v2, p = long(b, p - 1)
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v3 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v4 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v5 = b[p:q].decode(); p = q
+    v6: None | bytes
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v7 = b[p:q]; p = q
+        v6 = v7
+    elif n == 0:
+        v6 = None
+    else: raise Malformed('a union index that does not exist')
+    v9: None | str
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v10 = b[p:q].decode(); p = q
+        v9 = v10
+    elif n == 0:
+        v9 = None
+    else: raise Malformed('a union index that does not exist')
+    v12: None | Campaign
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v13 = b[p:q].decode(); p = q
+        v14: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v15 = b[p:q].decode(); p = q
+            v14 = v15
+        elif n == 0:
+            v14 = None
+        else: raise Malformed('a union index that does not exist')
+        v17: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v18 = b[p:q].decode(); p = q
+            v17 = v18
+        elif n == 0:
+            v17 = None
+        else: raise Malformed('a union index that does not exist')
+        v20 = Campaign(id=v13, medium=v14, content=v17)
+        v12 = v20
+    elif n == 0:
+        v12 = None
+    else: raise Malformed('a union index that does not exist')
+    v22: list[str] = []
+    while b[p]:
+        v23, p = long(b, p)
+        if v23 < 0:
+            v23 = -v23; n, p = long_length(b, p)
+        if v23 > len(b) - p: raise IndexError('cut short')
+        while v23:
+            v23 -= 1
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v24 = b[p:q].decode(); p = q
+            v22.append(v24)
+    p += 1
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v25 = b[p:q].decode(); p = q
+    v26 = ErasureRequested(event_id=v1, occurred_at=v2, channel=v3, source=v4, subject=v5, observed=v6, session_id=v9, campaign=v12, identifiers=tuple(v22), reason=v25)
+    if p > len(b): raise IndexError('cut short')
+    if p < len(b): raise Malformed('bytes are left after the record')
+    return v26
+
+
+def _19_LegalHoldChanged(b: bytes, p: int) -> LegalHoldChanged:
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v1 = b[p:q].decode(); p = q
+    n = b[p]; p += 1
+    if n < 128: v2 = (n >> 1) ^ -(n & 1)
+    else: v2, p = long(b, p - 1)
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v3 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v4 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v5 = b[p:q].decode(); p = q
+    v6: None | bytes
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v7 = b[p:q]; p = q
+        v6 = v7
+    elif n == 0:
+        v6 = None
+    else: raise Malformed('a union index that does not exist')
+    v9: None | str
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v10 = b[p:q].decode(); p = q
+        v9 = v10
+    elif n == 0:
+        v9 = None
+    else: raise Malformed('a union index that does not exist')
+    v12: None | Campaign
+    n = b[p]; p += 1
+    if n == 2:
+        n = b[p]
+        if n & 0x81: n, p = long_length(b, p)
+        else: n >>= 1; p += 1
+        q = p + n; v13 = b[p:q].decode(); p = q
+        v14: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v15 = b[p:q].decode(); p = q
+            v14 = v15
+        elif n == 0:
+            v14 = None
+        else: raise Malformed('a union index that does not exist')
+        v17: None | str
+        n = b[p]; p += 1
+        if n == 2:
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v18 = b[p:q].decode(); p = q
+            v17 = v18
+        elif n == 0:
+            v17 = None
+        else: raise Malformed('a union index that does not exist')
+        v20 = Campaign(id=v13, medium=v14, content=v17)
+        v12 = v20
+    elif n == 0:
+        v12 = None
+    else: raise Malformed('a union index that does not exist')
+    n = b[p]; p += 1
+    if n > 1: raise Malformed('a boolean that is neither')
+    v22 = n == 1
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v23 = b[p:q].decode(); p = q
+    v24 = LegalHoldChanged(event_id=v1, occurred_at=v2, channel=v3, source=v4, subject=v5, observed=v6, session_id=v9, campaign=v12, held=v22, reason=v23)
+    if p > len(b): raise IndexError('cut short')
+    if p < len(b): raise Malformed('bytes are left after the record')
+    return v24
+
+
 EVENT_READERS: Final[dict[str, Callable[[bytes, int], Event]]] = {
     "ccstream.cart.v1.CartItemAdded": _0_CartItemAdded,
     "ccstream.cart.v1.CartItemRemoved": _1_CartItemRemoved,
@@ -2055,5 +2246,7 @@ EVENT_READERS: Final[dict[str, Callable[[bytes, int], Event]]] = {
     "ccstream.consent.v1.ConsentChanged": _15_ConsentChanged,
     "ccstream.consent.v1.ContactPreferencesChanged": _16_ContactPreferencesChanged,
     "ccstream.privacy.v1.PersonalKeyProvided": _17_PersonalKeyProvided,
+    "ccstream.privacy.v1.ErasureRequested": _18_ErasureRequested,
+    "ccstream.privacy.v1.LegalHoldChanged": _19_LegalHoldChanged,
 }
 """By the full name of the schema."""

@@ -10,6 +10,7 @@ from ccstream.wire.records import RecordCodec
 
 __all__ = [
     "ACKNOWLEDGE",
+    "ERASE",
     "FORWARD",
     "HAND_OVER",
     "HOPS_MAX",
@@ -30,6 +31,10 @@ ACKNOWLEDGE: Final = "acknowledge"
 
 LINK: Final = "link"
 """The kind about links between identifiers: what its key names, said by its row (`link_rows`)."""
+
+ERASE: Final = "erase"
+"""The kind that tells an alias (or who once was one) to go with the account ``key``, which was
+erased at ``since``."""
 
 HOPS_MAX: Final = 8
 """An event needs one hop, two after a merge; more is a circle that should not exist."""

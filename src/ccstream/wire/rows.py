@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ccstream.domain.consent import Consents
+from ccstream.domain.erasure import Erasure
 from ccstream.domain.identity import Alias, Tenure
 from ccstream.domain.order import Order
 from ccstream.domain.personal_keys import PersonalKey, PersonalKeys
@@ -38,6 +39,7 @@ _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "timers": ("TimerRow", lambda info: StateRows(info, Timers, _TIMER)),
     "links": ("LinkRow", LinkRows),
     "keys": ("KeyRow", lambda info: StateRows(info, PersonalKeys, _KEY)),
+    "erasures": ("ErasureRow", lambda info: StateRows(info, Erasure)),
 }
 
 ROW_SCHEMAS: Final[Mapping[str, str]] = {table: name for table, (name, _) in _MAKERS.items()}

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 __all__ = [
+    "DAY_MS",
     "DELETE_RETENTION_MS",
+    "ERASED_WITHIN_MS",
     "MESSAGE_BYTES_MAX",
     "RETENTION_MS",
     "ROOM_BYTES",
@@ -24,18 +26,23 @@ __all__ = [
 TopicKind = Literal["input", "mail", "sync", "signals", "changelog", "rejected", "owners", "audit"]
 
 _HOUR_MS: Final = 60 * 60 * 1000
-_DAY_MS: Final = 24 * _HOUR_MS
+DAY_MS: Final = 24 * _HOUR_MS
 
-DELETE_RETENTION_MS: Final = 14 * _DAY_MS
+DELETE_RETENTION_MS: Final = 14 * DAY_MS
 """How long a compacted topic keeps a tombstone after compaction."""
 
 STALE_AFTER_MS: Final = DELETE_RETENTION_MS // 2
 """A copy of a compacted topic that was last current longer ago may have missed tombstones:
 it is to be thrown away and built again. Half, so that reading may take as long once more."""
 
-RETENTION_MS: Final = 7 * _DAY_MS
+RETENTION_MS: Final = 7 * DAY_MS
 """How long inputs and mail keep a record: as long as Kafka keeps a stopped group's offsets,
 without which the worker refuses to start."""
+
+ERASED_WITHIN_MS: Final = RETENTION_MS + 3 * DAY_MS
+"""When an erased person is gone from all logs but the dead letters: inputs and mail keep a record
+for 7 days, compacted topics what was deleted as long. A segment is written to for a day more before
+it may go, brokers look for such ones now and then, and one day is to spare."""
 
 MESSAGE_BYTES_MAX: Final = 1_000_000
 """The largest record unless configured otherwise: below the brokers' own 1,048,588."""
@@ -51,6 +58,14 @@ class Setting:
     name: str
     value: str
     reason: str
+
+
+def _daily() -> Setting:
+    return Setting(
+        "segment.ms",
+        str(DAY_MS),
+        "a segment goes as a whole, so one that stays open for a week keeps a record twice as long",
+    )
 
 
 def _append_time() -> Setting:
@@ -79,12 +94,12 @@ def _compact(min_lag_ms: int, min_lag_reason: str) -> tuple[Setting, ...]:
         Setting("min.compaction.lag.ms", str(min_lag_ms), min_lag_reason),
         Setting(
             "max.compaction.lag.ms",
-            str(7 * _DAY_MS),
+            str(7 * DAY_MS),
             "what was deleted or replaced is gone from the disk within a known time",
         ),
         Setting(
             "segment.ms",
-            str(_DAY_MS),
+            str(DAY_MS),
             "the segment being written is never compacted, so it must not stay open for weeks",
         ),
         Setting(
@@ -96,10 +111,12 @@ def _compact(min_lag_ms: int, min_lag_reason: str) -> tuple[Setting, ...]:
 SETTINGS: Mapping[TopicKind, tuple[Setting, ...]] = {
     "input": (
         *_delete(RETENTION_MS, "a worker may be down for a week; then its offsets are gone too"),
+        _daily(),
         _append_time(),
     ),
     "mail": (
         *_delete(RETENTION_MS, "as inputs: a letter is an event that travels once more"),
+        _daily(),
         _append_time(),
     ),
     "sync": (
@@ -108,6 +125,7 @@ SETTINGS: Mapping[TopicKind, tuple[Setting, ...]] = {
     ),
     "signals": (
         *_delete(RETENTION_MS, "whoever acts on signals may be down for a week"),
+        _daily(),
         _append_time(),
     ),
     "changelog": (
@@ -115,7 +133,7 @@ SETTINGS: Mapping[TopicKind, tuple[Setting, ...]] = {
         _append_time(),
     ),
     "rejected": (
-        *_delete(30 * _DAY_MS, "as long as an event may be late, so that it can be retried"),
+        *_delete(30 * DAY_MS, "as long as an event may be late, so that it can be retried"),
         _append_time(),
     ),
     "owners": (
@@ -123,7 +141,7 @@ SETTINGS: Mapping[TopicKind, tuple[Setting, ...]] = {
         _append_time(),
     ),
     "audit": (
-        *_delete(365 * _DAY_MS, "who looked at a customer is asked for within a year"),
+        *_delete(365 * DAY_MS, "who looked at a customer is asked for within a year"),
         _append_time(),
     ),
 }

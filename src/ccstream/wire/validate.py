@@ -24,10 +24,12 @@ from ccstream.domain.events import (
     ChannelVisited,
     ConsentChanged,
     ContactPreferencesChanged,
+    ErasureRequested,
     Event,
     IdentifiersLinked,
     IdentifierUnlinked,
     InteractionLogged,
+    LegalHoldChanged,
     MessageOpened,
     Money,
     OrderLine,
@@ -44,6 +46,7 @@ __all__ = [
     "AHEAD_MS_MAX",
     "AMOUNT_MINOR_MAX",
     "DOTS_MAX",
+    "ERASED_IDENTIFIERS_MAX",
     "IDENTIFIERS_MAX",
     "ID_CHARS_MAX",
     "LANGUAGE_CHARS_MAX",
@@ -72,6 +75,8 @@ ORDER_LINES_MAX: Final = 5_000
 """A restaurant's weekly order has hundreds; above it the record is too big anyway."""
 IDENTIFIERS_MAX: Final = 50
 """A household's cards and devices; more is a shared terminal, which links nobody."""
+ERASED_IDENTIFIERS_MAX: Final = 500
+"""Each is sent a letter with the request in it; a person has tens."""
 TRAITS_MAX: Final = 200
 """More is a customer file sent in pieces too large."""
 
@@ -188,6 +193,14 @@ def _key_provided(event: PersonalKeyProvided) -> Reject | None:
     if event.entity is not None and not is_entity_key(event.entity):
         return Reject(reasons.INVALID_KEY, f"the entity {_NOT_A_KEY}")
     return _id(event.master_id, "master_id") or _text(event.wrapped, "wrapped")
+
+
+def _erasure(event: ErasureRequested) -> Reject | None:
+    if len(event.identifiers) > ERASED_IDENTIFIERS_MAX:
+        return _invalid_list("identifiers", 0, ERASED_IDENTIFIERS_MAX)
+    if not all(map(is_entity_key, event.identifiers)):
+        return Reject(reasons.INVALID_KEY, f"an identifier {_NOT_A_KEY}")
+    return _text(event.reason, "reason")
 
 
 def _campaign(campaign: Campaign) -> Reject | None:
@@ -385,5 +398,7 @@ _RULES: Final[dict[type[Event], Callable[[Any], Reject | None]]] = {
         or _personal(e.outcome, "outcome")
     ),
     PersonalKeyProvided: _key_provided,
+    ErasureRequested: _erasure,
+    LegalHoldChanged: lambda e: _text(e.reason, "reason"),
 }
 """One entry for each type of event; a test compares it with the catalogue."""

@@ -1,0 +1,347 @@
+"""Erasing a person, and keeping them erased.
+
+In the transaction of the request, all rows of the person go: carts, profile, touches, consents, the
+duplicate window, timers, and the keys of their personal fields, with tombstones on the sync topics.
+Orders stay, under a fingerprint instead of the person's key. The identifiers that the request names
+are told by mail to go, too, each of which does so if it is an alias of the account.
+
+What is left is a row under the fingerprint that says when. It is looked at where an event finds no
+window: what occurred before the erasure is rejected, whoever brings it; what occurred after, by the
+person's own key, is a person who comes back. An identifier that nobody named shows itself by what
+it sends on or hands over, and is told to go then. Who is not erased pays nothing for it, but for a
+look at a table that is mostly empty when they are seen for the first time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from ccstream.domain import reasons
+from ccstream.domain.effects import Reject, SetTimer
+from ccstream.domain.erasure import (
+    RECEIPT_TIMER,
+    ROLL_TIMER,
+    Erasure,
+    Verdict,
+    blank,
+    erased,
+    requested,
+    with_hold,
+)
+from ccstream.domain.events import ErasureRequested, Event, LegalHoldChanged
+from ccstream.domain.identity import Alias
+from ccstream.domain.timers import Timer
+from ccstream.domain.window import Window
+from ccstream.engine.aggregates import ALIASES, ERASURES, LINKS, ORDERS, WINDOWS, Aggregate
+from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.firing import Asked, Firing
+from ccstream.engine.outlet import Outlet
+from ccstream.engine.partition import Partition
+from ccstream.engine.source import Source, is_by_hand
+from ccstream.engine.timers import TIMERS
+from ccstream.errors import StateError
+from ccstream.ops.erasure_key import ErasureKey
+from ccstream.wire.entry import Entry
+from ccstream.wire.mail import ACKNOWLEDGE, ERASE, Mail
+from ccstream.wire.partition import partition_for
+
+__all__ = ["Erasing"]
+
+_NOT_CONFIGURED: Final = Reject(
+    reasons.ERASURE_NOT_CONFIGURED, "workers have no privacy.erasure_key; set it and retry this"
+)
+
+
+class Erasing:
+    """What of a fold is about people who are erased.
+
+    Args:
+        plans: for every event type the aggregates that it addresses.
+        outlet: where tombstones and letters go.
+        firing: sets the timer of the receipt.
+        key: what fingerprints are made with; None where nobody can be erased.
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[type[Event], tuple[Aggregate, ...]],
+        outlet: Outlet,
+        firing: Firing,
+        key: ErasureKey | None,
+    ) -> None:
+        self._plans = plans
+        self._aggregates = {a.table: a for plan in plans.values() for a in plan}
+        self._outlet = outlet
+        self._firing = firing
+        self._key = key
+        self._checked: dict[int, int] = {}
+        firing.after = self._roll
+
+    def erased_at(self, partition: Partition, entity: str) -> int:
+        """When the entity was erased, 0 if it was not."""
+        table = partition.tables[ERASURES]
+        if not len(table):
+            return 0
+        self._check(partition)
+        assert self._key is not None
+        entry = table.get(self._key.fingerprint(entity))
+        erased_at: int = 0 if entry is None else entry.state.erased_at
+        return erased_at
+
+    def meet(
+        self, partition: Partition, entity: str, event: Event, source: Source
+    ) -> tuple[Reject | None, Window | None]:
+        """For an event of whom there is no window: why it is not folded, or a window to begin with.
+
+        Who sends on what is not folded, an alias that nobody knew of, is told to go as well.
+        """
+        erased_at = self.erased_at(partition, entity)
+        if not erased_at or not self._plans[type(event)]:
+            return None, None
+        sent_on = entity != event.subject
+        if event.occurred_at > erased_at and not sent_on:
+            return None, self._begin_anew(partition, entity, erased_at)
+        if sent_on:
+            self._tell(partition, event.subject, entity, erased_at, source, "/erase")
+        return Reject(reasons.ERASED, "its person was erased after it occurred"), None
+
+    def by_hand(self, partition: Partition, entity: str, event: Event, source: Source) -> bool:
+        """Whether a late event is to be applied by hand: who was erased is not brought back so."""
+        if not is_by_hand(source.record):
+            return False
+        return event.occurred_at > self.erased_at(partition, entity)
+
+    def ask(
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: Source,
+        taken: Entry,
+        now: int,
+    ) -> Reject | None:
+        """Fold a request or a legal hold; why it is rejected, if it is."""
+        if self._key is None:
+            return _NOT_CONFIGURED
+        fingerprint = self._key.fingerprint(entity)
+        windows, table = partition.tables[WINDOWS], partition.tables[ERASURES]
+        self._check(partition)
+        entry = table.get(fingerprint)
+        before: Erasure = blank(self._key.id) if entry is None else entry.state
+        verdict: Verdict
+        if isinstance(event, ErasureRequested):
+            named = dict.fromkeys((*event.identifiers, event.subject))
+            event = replace(event, identifiers=tuple(one for one in named if one != entity))
+            present = windows.get(entity) is not None
+            after, verdict = requested(before, event, now, present=present)
+        else:
+            assert isinstance(event, LegalHoldChanged)
+            after, verdict = with_hold(before, event)
+        if verdict == "nothing":
+            return None
+        if verdict == "noted":
+            state = after if after.state else None
+            table.put(fingerprint, Entry(state, partition.next_version()))
+            if windows.get(entity) is not None:
+                windows.put(entity, taken)
+            return None
+        self._erase_account(partition, entity, fingerprint, after, source, now)
+        return None
+
+    def takes(
+        self,
+        partition: Partition,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> bool:
+        """Whether a letter, which is about no event, was one for this module."""
+        if mail.kind == ERASE:
+            self._erase_member(partition, mail, source)
+            return True
+        erased_at = 0 if mail.kind == ACKNOWLEDGE else self.erased_at(partition, mail.to)
+        if not erased_at:
+            return False
+        if event.occurred_at > erased_at:  # a log-in after it: the person comes back
+            if partition.tables[WINDOWS].get(mail.to) is None:
+                self._begin_anew(partition, mail.to, erased_at)
+            return False
+        suffix = mail.mail_id.rpartition("/")[2]
+        self._tell(partition, event.subject, mail.to, erased_at, source, f"/{suffix}/erase")
+        count(statistics.mail, ERASE)
+        return True
+
+    @staticmethod
+    def _begin_anew(partition: Partition, entity: str, erased_at: int) -> Window:
+        """A window in which nothing is fresh that occurred before the erasure."""
+        window = Window({}, erased_at)
+        partition.tables[WINDOWS].put(entity, Entry(window, partition.next_version()))
+        return window
+
+    def _erase_account(
+        self,
+        partition: Partition,
+        entity: str,
+        fingerprint: str,
+        asked: Erasure,
+        source: Source,
+        now: int,
+    ) -> None:
+        assert self._key is not None
+        rows, orders = self._delete_rows(partition, entity, fingerprint, source)
+        after = erased(
+            asked,
+            now,
+            rows_deleted=rows,
+            orders_kept=orders,
+            identifiers_erased=len(asked.identifiers),
+        )
+        table = partition.tables[ERASURES]
+        table.put(fingerprint, Entry(after, partition.next_version()))
+        roll = SetTimer(ROLL_TIMER, now + self._key.roll_ms, "wall")
+        due = SetTimer(RECEIPT_TIMER, now + self._key.deadline_ms, "wall")
+        asked_for: list[Asked] = [(ERASURES, fingerprint, one) for one in (roll, due)]
+        self._firing.arm(partition, fingerprint, asked_for)
+        for index, identifier in enumerate(asked.identifiers):
+            suffix = f"/erase/{index}"
+            self._tell(partition, identifier, entity, after.erased_at, source, suffix)
+
+    def _roll(self, partition: Partition, timer: Timer) -> None:
+        """Write to each compacted topic of the partition, for a segment ends with a write alone.
+
+        The segment that a row or key was in is never compacted while it is written to, and where
+        nobody writes any more that would be for ever.
+        """
+        if timer.name != ROLL_TIMER:
+            return
+        for name, aggregate in self._aggregates.items():
+            version = partition.next_version()
+            partition.tables[name].put(timer.key, Entry(None, version))
+            if aggregate.encode_synced is not None:
+                self._outlet.publish(
+                    aggregate, partition, timer.key, version, None, timer.due_ms, None
+                )
+        for name in (WINDOWS, LINKS):
+            partition.tables[name].put(timer.key, Entry(None, partition.next_version()))
+
+    def _erase_member(self, partition: Partition, mail: Mail, source: Source) -> None:
+        """An identifier goes with the account ``mail.key`` if it is that account's alias."""
+        if self._key is None:
+            raise StateError(
+                "a letter asks to erase an identifier, and this worker has no "
+                "privacy.erasure_key: it is to be the same for all workers"
+            )
+        aliases = partition.tables[ALIASES]
+        entry = aliases.get(mail.to)
+        if entry is None:
+            return
+        alias: Alias = entry.state
+        if alias.root != mail.key:  # somebody else's by now: only that it once was this one's goes
+            earlier = tuple(one for one in alias.earlier if one.root != mail.key)
+            if len(earlier) < len(alias.earlier):
+                state = Alias(alias.root, alias.since, alias.event_id, earlier)
+                aliases.put(mail.to, Entry(state, entry.version))
+            return
+        fingerprint = self._key.fingerprint(mail.to)
+        rows, orders = self._delete_rows(partition, mail.to, fingerprint, source)
+        known = partition.tables[ERASURES].get(fingerprint)
+        before: Erasure = blank(self._key.id) if known is None else known.state
+        gone = erased(
+            before, mail.since, rows_deleted=rows, orders_kept=orders, identifiers_erased=0
+        )
+        left = replace(gone, part_of=self._key.fingerprint(mail.key))
+        partition.tables[ERASURES].put(fingerprint, Entry(left, partition.next_version()))
+
+    def _delete_rows(
+        self, partition: Partition, entity: str, fingerprint: str, source: Source
+    ) -> tuple[int, int]:
+        """Delete all rows of an entity but orders, which go on under the fingerprint; how many."""
+        deleted = orders = 0
+        for name, aggregate in self._aggregates.items():
+            table = partition.tables[name]
+            if name == ORDERS:
+                for key in table.keys_of(entity):
+                    self._keep_order(partition, aggregate, key, entity, fingerprint, source)
+                    orders += 1
+                continue
+            version = partition.next_version()
+            if table.get(entity) is not None:
+                table.put(entity, Entry(None, version))
+                deleted += 1
+            if aggregate.encode_synced is not None:
+                self._outlet.publish(
+                    aggregate, partition, entity, version, None, source.appended_at, source.trace
+                )
+        for name in (WINDOWS, TIMERS, LINKS):
+            table = partition.tables[name]
+            if table.get(entity) is not None:
+                table.put(entity, Entry(None, partition.next_version()))
+                deleted += 1
+        partition.timers.note(entity, ())
+        partition.changed = True
+        return deleted, orders
+
+    def _keep_order(
+        self,
+        partition: Partition,
+        aggregate: Aggregate,
+        key: str,
+        entity: str,
+        fingerprint: str,
+        source: Source,
+    ) -> None:
+        """An order stays for accounting, and is nobody's whom one could name."""
+        table = partition.tables[ORDERS]
+        entry = table.get(key)
+        assert entry is not None
+        version = partition.next_version()
+        table.put(key, Entry(None, version))
+        self._outlet.publish(
+            aggregate, partition, key, version, None, source.appended_at, source.trace
+        )
+        kept = Entry(entry.state, partition.next_version())
+        renamed = fingerprint + key.removeprefix(entity)
+        table.put(renamed, kept)
+        cause = source.anonymous_cause("erased")
+        value = aggregate.synced(partition, fingerprint, kept, 0, cause, None)
+        self._outlet.publish(
+            aggregate, partition, renamed, kept.version, value, source.appended_at, source.trace
+        )
+
+    def _tell(
+        self,
+        partition: Partition,
+        identifier: str,
+        account: str,
+        erased_at: int,
+        source: Source,
+        suffix: str,
+    ) -> None:
+        home = partition_for(identifier.encode(), partition.scope.partitions)
+        self._outlet.mail(home, source, identifier, ERASE, suffix, key=account, since=erased_at)
+
+    def _check(self, partition: Partition) -> None:
+        """Once in each epoch: with another key nobody who was erased would be known."""
+        if self._checked.get(partition.number) == partition.epoch:
+            return
+        table = partition.tables[ERASURES]
+        for fingerprint in table.keys():  # noqa: SIM118 - a table is no mapping
+            entry = table.peek(fingerprint)
+            used = None if entry is None else entry.state.key_id
+            if self._key is None:
+                raise StateError(
+                    f"partition {partition.number}: people were erased under the erasure key "
+                    f"{used}, and privacy.erasure_key is not set: without it, what is late would "
+                    "bring them back"
+                )
+            if used != self._key.id:
+                raise StateError(
+                    f"partition {partition.number}: people were erased under the erasure key "
+                    f"{used}, and privacy.erasure_key is {self._key.id}: set the one that was used"
+                )
+            break
+        self._checked[partition.number] = partition.epoch

@@ -1,0 +1,343 @@
+"""A person who is erased is gone from every row, and nothing late brings them back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ccstream.domain import reasons
+from ccstream.domain.events import (
+    ErasureRequested,
+    Event,
+    IdentifiersLinked,
+    LegalHoldChanged,
+    Money,
+    OrderLine,
+    OrderPlaced,
+    PersonalKeyProvided,
+    ProfileUpdated,
+    Trait,
+)
+from ccstream.domain.window import WindowLimits
+from ccstream.engine.fold import Folder
+from ccstream.engine.outlet import Outlet
+from ccstream.errors import StateError
+from ccstream.ops.erasure_key import ErasureKey, is_signed
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import SYNC_TOPICS, TABLES
+from ccstream.wire.headers import BY_HAND
+from ccstream.wire.mail import ERASE, encode_mail
+from ccstream.wire.partition import partition_for
+from tests.engine.world import (
+    CHANNELS,
+    CODEC,
+    INPUTS,
+    NOW,
+    PARTITIONS,
+    PLANS,
+    World,
+    added,
+    key_living_at,
+)
+
+ADA = key_living_at(0)
+BOB = next(
+    key
+    for key in (f"customer:{number}" for number in range(100, 200))
+    if partition_for(key.encode(), PARTITIONS) == 0
+)
+VISITOR = key_living_at(0, "visitor")
+MAIL = 2
+DEADLINE_MS = 9_000
+SECRET = "e" * 40
+
+
+def erasure_key(secret: str = SECRET) -> ErasureKey:
+    settings = Settings.load(
+        privacy__erasure_key=secret, privacy__erasure_deadline_ms=DEADLINE_MS, app_id="app"
+    )
+    key = ErasureKey.of(settings)
+    assert key is not None
+    return key
+
+
+class Town(World):
+    """A partition in which everybody lives, and people can be erased."""
+
+    def __init__(self, key: ErasureKey | None = None, *, configured: bool = True) -> None:
+        super().__init__()
+        self.key = key or erasure_key()
+        self.configure(self.key if configured else None)
+        self._delivered = 0
+        self._times = 0
+
+    def configure(self, key: ErasureKey | None) -> None:
+        self.folder = Folder(
+            decode=CODEC.decode_event,
+            topics=INPUTS,
+            channels=CHANNELS,
+            plans=PLANS,
+            outlet=Outlet(self.delivery, "app", 1_000_000),
+            window_limits=WindowLimits(),
+            append_time=True,
+            erasure_key=key,
+        )
+
+    def deliver(self, at: int = NOW) -> None:
+        """Fold the letters that are on their way, and those that they cause."""
+        while self._delivered < len(self.letters):
+            home, mail = self.letters[self._delivered]
+            self._delivered += 1
+            if home == 0:
+                self.fold_bytes(mail.to.encode(), encode_mail(mail), topic=MAIL, at=at)
+
+    def rows_of(self, entity: str) -> list[str]:
+        """The tables in which a row is the entity's."""
+        return [
+            name
+            for name in TABLES
+            for key in self.partition.tables[name].keys()  # noqa: SIM118
+            if key == entity or key.startswith(f"{entity}#")
+        ]
+
+    def erasure(self, entity: str) -> Any:
+        return self.state("erasures", self.key.fingerprint(entity))
+
+
+def meta(name: str, at: int = 0, subject: str = ADA) -> dict[str, Any]:
+    return {
+        "event_id": name,
+        "occurred_at": NOW + at,
+        "channel": "web",
+        "source": "shop-1",
+        "subject": subject,
+    }
+
+
+def add(name: str, at: int = 0, subject: str = ADA) -> Event:
+    return added(**meta(name, at, subject))
+
+
+def life(subject: str = ADA) -> list[Event]:
+    """What makes a row in each table."""
+    line = OrderLine(sku="pot", quantity=1, amount=Money(1, "EUR"))
+    return [
+        PersonalKeyProvided(
+            **meta("key", subject=subject), key_id="k" * 22, master_id="m", wrapped="w" * 40
+        ),
+        ProfileUpdated(**meta("profile", subject=subject), traits=(Trait("name", "x"),)),
+        OrderPlaced(
+            **meta("order", subject=subject), order_id="O-1", lines=(line,), total=Money(1, "EUR")
+        ),
+        add("cart", subject=subject),
+    ]
+
+
+def erase(name: str = "erase", at: int = 10, subject: str = ADA, **more: Any) -> ErasureRequested:
+    return ErasureRequested(**meta(name, at, subject), **more)
+
+
+def hold(held: bool, name: str = "hold", at: int = 5) -> LegalHoldChanged:
+    return LegalHoldChanged(**meta(name, at), held=held)
+
+
+def test_every_row_and_key_goes_in_one_fold_with_tombstones() -> None:
+    town = Town()
+    town.fold(*life())
+    assert {"carts", "profiles", "touches", "orders", "keys", "windows"} <= set(town.rows_of(ADA))
+    sent = town.fold(erase(), at=NOW + 10)
+    assert town.rows_of(ADA) == []
+    tombs = {one.topic for one in sent if one.key == ADA and one.value is None}
+    assert tombs == set(SYNC_TOPICS.values()) - {SYNC_TOPICS["orders"]}
+    assert town.erasure(ADA).state == "erased"
+    assert town.erasure(ADA).rows_deleted == 5
+
+
+def test_orders_stay_under_a_name_that_says_nothing() -> None:
+    town = Town()
+    town.fold(*life())
+    sent = town.fold(erase(), at=NOW + 10)
+    renamed = f"{town.key.fingerprint(ADA)}#O-1"
+    assert town.state("orders", renamed).order_id == "O-1"
+    orders = {one.key: one.value for one in sent if one.topic == SYNC_TOPICS["orders"]}
+    assert orders[f"{ADA}#O-1"] is None
+    assert ADA.encode() not in (orders[renamed] or b"")
+
+
+def test_what_occurred_before_and_comes_late_is_rejected() -> None:
+    town = Town()
+    town.fold(*life())
+    town.fold(erase(), at=NOW + 10)
+    town.fold(add("late", at=9), at=NOW + 20)
+    town.fold(add("late-by-hand", at=8), at=NOW + 20, headers=[(BY_HAND, b"")])
+    assert [one.reason for one in town.rejected] == [reasons.ERASED, reasons.ERASED]
+    assert [one.value for one in town.rejected] == [None, None]
+    assert town.rows_of(ADA) == []
+
+
+def test_a_person_may_come_back_and_what_was_before_does_not_come_with_them() -> None:
+    town = Town()
+    town.fold(*life())
+    town.fold(erase(), at=NOW + 10)
+    town.fold(add("again", at=50), at=NOW + 50)
+    assert town.quantity(ADA) == 1 and town.rejected == []
+    town.fold(add("late", at=9), at=NOW + 60)
+    town.fold(add("by-hand", at=9), at=NOW + 60, headers=[(BY_HAND, b"")])
+    assert [one.reason for one in town.rejected] == [reasons.TOO_LATE, reasons.TOO_LATE]
+    assert town.quantity(ADA) == 1
+    town.fold(erase("again-erased", at=70), at=NOW + 70)
+    assert town.rows_of(ADA) == []
+    assert town.erasure(ADA).erased_at == NOW + 70
+
+
+@pytest.mark.parametrize("name", ["erase", "another"], ids=["the same event", "another event"])
+def test_to_ask_twice_changes_nothing(name: str) -> None:
+    town = Town()
+    town.fold(*life())
+    town.fold(erase(), at=NOW + 10)
+    before = town.erasure(ADA)
+    sent = town.fold(erase(name), at=NOW + 20)
+    assert town.erasure(ADA) == before
+    assert sent == [] and town.rejected == []
+
+
+def test_somebody_unknown_is_guarded_against_as_well() -> None:
+    town = Town()
+    town.fold(erase(), at=NOW + 10)
+    assert town.erasure(ADA).rows_deleted == 0
+    town.fold(add("from an offline till", at=5), at=NOW + 20)
+    assert [one.reason for one in town.rejected] == [reasons.ERASED]
+
+
+def test_a_legal_hold_keeps_all_and_its_end_does_what_was_asked() -> None:
+    town = Town()
+    town.fold(*life(), hold(True))
+    town.fold(erase(), at=NOW + 10)
+    assert "profiles" in town.rows_of(ADA)
+    assert town.erasure(ADA).state == "waiting"
+    town.fold(add("more", at=12), at=NOW + 12)
+    assert town.quantity(ADA) == 2
+    town.fold(hold(False, "lifted", at=20), at=NOW + 20)
+    assert town.rows_of(ADA) == []
+    assert town.erasure(ADA).erased_at == NOW + 20
+
+
+def test_a_hold_that_ends_without_a_request_leaves_nothing() -> None:
+    town = Town()
+    town.fold(*life(), hold(True), hold(False, "lifted"))
+    assert town.erasure(ADA) is None
+    assert "profiles" in town.rows_of(ADA)
+
+
+def test_the_receipt_is_signed_when_the_logs_have_had_their_time() -> None:
+    town = Town()
+    town.fold(*life())
+    town.fold(erase(), at=NOW + 10)
+    done = NOW + 10 + DEADLINE_MS
+    town.folder.fire(town.partition, done - 1, 10)
+    assert town.erasure(ADA).receipt == ""
+    town.folder.fire(town.partition, done, 10)
+    state = town.erasure(ADA)
+    assert state.state == "completed" and state.completed_at == done
+    receipt = json.loads(state.receipt)
+    assert receipt["person"] == town.key.fingerprint(ADA) and ADA not in state.receipt
+    assert receipt["rows_deleted"] == 5 and receipt["orders_kept"] == 1
+    assert {"app-keys-changelog", "sync.profiles.v1", "ccstream.rejected.v1"} <= {
+        one["store"] for one in receipt["stores"]
+    }
+    assert is_signed(state.receipt, state.signature, town.key.public_key)
+    assert not is_signed(
+        state.receipt.replace("O", "0", 1) + " ", state.signature, town.key.public_key
+    )
+    assert not is_signed(state.receipt, state.signature, erasure_key("f" * 40).public_key)
+
+
+def test_segments_that_nobody_writes_to_any_more_are_made_to_end() -> None:
+    town = Town()
+    town.fold(*life())
+    town.fold(erase(), at=NOW + 10)
+    list(town.partition.drain())
+    begun = len(town.delivery.sent)
+    town.folder.fire(town.partition, NOW + 10 + DEADLINE_MS // 3, 10)
+    written = {table for table, _, value in town.partition.drain() if value is None}
+    assert written == set(TABLES) - {"timers", "erasures"}
+    topics = {one.topic for one in town.delivery.sent[begun:] if one.value is None}
+    assert topics == set(SYNC_TOPICS.values())
+    assert town.erasure(ADA).receipt == ""
+
+
+def log_in(subject: str = VISITOR, account: str = ADA, at: int = 1, name: str = "in") -> Event:
+    return IdentifiersLinked(**meta(name, at, subject), identifiers=(account,))
+
+
+def test_identifiers_that_are_named_go_as_well() -> None:
+    town = Town()
+    town.fold(*life(VISITOR), log_in())
+    town.deliver()
+    town.fold(erase(identifiers=(VISITOR,)), at=NOW + 10)
+    town.deliver(NOW + 11)
+    assert town.rows_of(ADA) == town.rows_of(VISITOR) == []
+    assert town.erasure(VISITOR).part_of == town.key.fingerprint(ADA)
+    town.fold(add("late", at=9, subject=VISITOR), at=NOW + 20)
+    assert [one.reason for one in town.rejected] == [reasons.ERASED]
+
+
+def test_an_identifier_that_nobody_named_goes_when_it_shows_itself() -> None:
+    town = Town()
+    town.fold(add("a"), log_in())
+    town.deliver()
+    town.fold(erase(), at=NOW + 10)
+    assert "aliases" in town.rows_of(VISITOR)
+    town.fold(add("later", at=30, subject=VISITOR), at=NOW + 30)
+    town.deliver(NOW + 31)
+    assert town.rows_of(ADA) == town.rows_of(VISITOR) == []
+
+
+def test_rows_that_are_on_their_way_to_an_account_that_is_erased_go_with_their_sender() -> None:
+    town = Town()
+    town.fold(add("a"), *life(VISITOR), log_in())
+    town.fold(erase(), at=NOW + 10)
+    town.deliver(NOW + 11)
+    assert town.rows_of(ADA) == town.rows_of(VISITOR) == []
+
+
+def test_nobody_else_is_erased_by_being_named() -> None:
+    town = Town()
+    town.fold(*life(), *life(BOB), *life(VISITOR), log_in(account=BOB))
+    town.deliver()
+    town.fold(erase(identifiers=(BOB, VISITOR)), at=NOW + 10)
+    town.deliver(NOW + 11)
+    assert town.rows_of(ADA) == []
+    assert "profiles" in town.rows_of(BOB) and "aliases" in town.rows_of(VISITOR)
+    assert len([mail for _, mail in town.letters if mail.kind == ERASE]) == 2
+
+
+def test_a_request_by_an_alias_is_its_account_s_and_takes_the_alias_with_it() -> None:
+    town = Town()
+    town.fold(*life(), log_in())
+    town.deliver()
+    town.fold(erase(subject=VISITOR), at=NOW + 10)
+    town.deliver(NOW + 11)
+    assert town.rows_of(ADA) == town.rows_of(VISITOR) == []
+
+
+def test_without_an_erasure_key_a_request_is_rejected_and_says_so() -> None:
+    town = Town(configured=False)
+    town.fold(*life())
+    town.fold(erase(), hold(True))
+    assert [one.reason for one in town.rejected] == [reasons.ERASURE_NOT_CONFIGURED] * 2
+    assert "profiles" in town.rows_of(ADA)
+
+
+@pytest.mark.parametrize("key", [None, erasure_key("another" * 6)], ids=["none", "another"])
+def test_a_worker_with_another_erasure_key_stops_rather_than_forget_whom_it_erased(
+    key: ErasureKey | None,
+) -> None:
+    town = Town()
+    town.fold(*life())
+    town.fold(erase(), at=NOW + 10)
+    town.configure(key)
+    with pytest.raises(StateError, match="people were erased under the erasure key"):
+        town.fold(add("late", at=9), at=NOW + 20)

@@ -303,6 +303,20 @@ def test_rows_that_are_on_their_way_to_an_account_that_is_erased_go_with_their_s
     assert town.rows_of(ADA) == town.rows_of(VISITOR) == []
 
 
+def test_an_identifier_that_went_over_from_another_account_goes_at_a_second_request() -> None:
+    town = Town()
+    town.fold(add("v", subject=VISITOR), log_in(account=BOB))
+    town.deliver()
+    town.fold(erase(), at=NOW + 10)
+    town.fold(log_in(at=13, name="over"), at=NOW + 13)
+    town.deliver(NOW + 14)
+    before = town.erasure(ADA)
+    town.fold(erase("second", at=20, identifiers=(VISITOR,)), at=NOW + 20)
+    town.deliver(NOW + 21)
+    assert "aliases" not in town.rows_of(VISITOR)
+    assert town.erasure(ADA) == before
+
+
 def test_nobody_else_is_erased_by_being_named() -> None:
     town = Town()
     town.fold(*life(), *life(BOB), *life(VISITOR), log_in(account=BOB))

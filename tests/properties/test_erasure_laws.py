@@ -32,7 +32,7 @@ def _event(act: str, number: int) -> Event | None:
     return None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(_acts, st.booleans())
 def test_after_an_erasure_nothing_of_the_person_is_left_and_nothing_late_brings_it_back(
     acts: list[str], lives: bool

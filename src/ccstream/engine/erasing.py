@@ -141,6 +141,9 @@ class Erasing:
             assert isinstance(event, LegalHoldChanged)
             after, verdict = with_hold(before, event)
         if verdict == "nothing":
+            if isinstance(event, ErasureRequested) and event.event_id != before.request_id:
+                # The account is gone, and has been linked to since without a row coming with it.
+                self._tell_all(partition, entity, event.identifiers, now, source)
             return None
         if verdict == "noted":
             state = after if after.state else None
@@ -206,9 +209,7 @@ class Erasing:
         due = SetTimer(RECEIPT_TIMER, now + self._key.deadline_ms, "wall")
         asked_for: list[Asked] = [(ERASURES, fingerprint, one) for one in (roll, due)]
         self._firing.arm(partition, fingerprint, asked_for)
-        for index, identifier in enumerate(asked.identifiers):
-            suffix = f"/erase/{index}"
-            self._tell(partition, identifier, entity, after.erased_at, source, suffix)
+        self._tell_all(partition, entity, asked.identifiers, after.erased_at, source)
 
     def _roll(self, partition: Partition, timer: Timer) -> None:
         """Write to each compacted topic of the partition, for a segment ends with a write alone.
@@ -311,6 +312,17 @@ class Erasing:
         self._outlet.publish(
             aggregate, partition, renamed, kept.version, value, source.appended_at, source.trace
         )
+
+    def _tell_all(
+        self,
+        partition: Partition,
+        account: str,
+        identifiers: tuple[str, ...],
+        erased_at: int,
+        source: Source,
+    ) -> None:
+        for index, identifier in enumerate(identifiers):
+            self._tell(partition, identifier, account, erased_at, source, f"/erase/{index}")
 
     def _tell(
         self,

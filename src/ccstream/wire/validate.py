@@ -294,18 +294,9 @@ def _ordered(event: OrderPlaced) -> Reject | None:
     return _id(event.order_id, "order_id") or _money(event.total) or _dots(event.dots)
 
 
-def _linked(event: IdentifiersLinked) -> Reject | None:
-    if not 0 < len(event.identifiers) <= IDENTIFIERS_MAX:
-        return _invalid_list("identifiers", 1, IDENTIFIERS_MAX)
-    if not all(map(is_entity_key, event.identifiers)):
-        return Reject(reasons.INVALID_KEY, f"an identifier {_NOT_A_KEY}")
-    return _text(event.reason, "reason")
-
-
-def _unlinked(event: IdentifierUnlinked) -> Reject | None:
-    fewest = 1 if event.never_again else 0
-    if not fewest <= len(event.identifiers) <= IDENTIFIERS_MAX:
-        return _invalid_list("identifiers", fewest, IDENTIFIERS_MAX)
+def _identifiers(event: IdentifiersLinked | IdentifierUnlinked, least: int) -> Reject | None:
+    if not least <= len(event.identifiers) <= IDENTIFIERS_MAX:
+        return _invalid_list("identifiers", least, IDENTIFIERS_MAX)
     if not all(map(is_entity_key, event.identifiers)):
         return Reject(reasons.INVALID_KEY, f"an identifier {_NOT_A_KEY}")
     return _text(event.reason, "reason")
@@ -375,8 +366,8 @@ _RULES: Final[dict[type[Event], Callable[[Any], Reject | None]]] = {
     CartItemQuantitySet: _quantity_set,
     CartCleared: _cleared,
     OrderPlaced: _ordered,
-    IdentifiersLinked: _linked,
-    IdentifierUnlinked: _unlinked,
+    IdentifiersLinked: lambda e: _identifiers(e, 1),
+    IdentifierUnlinked: lambda e: _identifiers(e, 1 if e.never_again else 0),
     ProfileUpdated: _profiled,
     ConsentChanged: _consented,
     ContactPreferencesChanged: _preferred,

@@ -8,7 +8,7 @@ from ccstream.errors import SettingsError
 from ccstream.ops.acls import ROLES, Right, as_commands, rights
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
-from ccstream.wire.catalogue import SIGNALS_TOPIC, SYNC_TOPICS
+from ccstream.wire.catalogue import MAIL_TOPIC, OWNERS_TOPIC, SIGNALS_TOPIC, SYNC_TOPICS
 
 SETTINGS = Settings(app_id="shop", channels_extra=("kiosk",))
 
@@ -52,6 +52,21 @@ def test_a_worker_has_its_own_applications_group_and_transactions_only() -> None
         ("group", "shop", "literal"),
         ("transactional_id", "shop.", "prefix"),
     ]
+
+
+def test_who_rebuilds_writes_under_its_own_name_and_reads_letters_without_sending_any() -> None:
+    granted = {
+        (one.resource, one.name): one.operations
+        for one in rights("worker", SETTINGS, rebuilt_as="shop-2")
+    }
+    writes = {name for (_, name), operations in granted.items() if "Write" in operations}
+    assert {name for name in writes if not name.startswith("shop-2")} == {OWNERS_TOPIC}
+    assert "shop-2.sync.carts.v1" in writes
+    assert granted["topic", MAIL_TOPIC] == ("Read",)
+    assert granted["group", "shop"] == ("Describe",)
+    assert granted["group", "shop-2"] == ("Read",)
+    with pytest.raises(SettingsError, match="only a worker rebuilds"):
+        rights("gateway", SETTINGS, rebuilt_as="shop-2")
 
 
 def test_a_gateway_is_every_channel_and_a_subscriber_and_follows_aliases_and_owners() -> None:

@@ -5,7 +5,6 @@ Every one is a mistake that somebody could make, or that a library makes by defa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -34,11 +33,12 @@ __all__ = ["MUTANTS", "OFFSETS_ONLY_WHERE_THEY_MOVED"]
 class _EpochNotRaised(TakeOver):
     """The new owner goes on in the epoch of its predecessor."""
 
-    def _raise_epochs(
-        self, assignment: Any, partitions: Any, owners: Mapping[int, Any], *rest: Any
-    ) -> None:
-        lowered = {n: structs.replace(o, epoch=o.epoch - 1) for n, o in owners.items()}
-        super()._raise_epochs(assignment, partitions, lowered, *rest)
+    def _raise_epochs(self, *arguments: Any) -> None:
+        self._all_owners = {
+            app_id: {n: structs.replace(o, epoch=o.epoch - 1) for n, o in owners.items()}
+            for app_id, owners in self._all_owners.items()
+        }
+        super()._raise_epochs(*arguments)
 
 
 class _OffsetsLeftOut(TransactionalDelivery):

@@ -31,6 +31,10 @@ class Command(NamedTuple):
 COMMANDS: Final[dict[str, Command]] = {
     "demo": Command("ccstream.cli.demo", "See it work: three devices in the browser, one basket."),
     "worker": Command("ccstream.cli.worker", "Run a worker."),
+    "rebuild": Command(
+        "ccstream.cli.rebuild", "Fold the log anew beside a worker, for a change or by other rules."
+    ),
+    "diff": Command("ccstream.cli.diff", "Compare the tables of two applications."),
     "gateway": Command("ccstream.cli.gateway", "Serve HTTP: events in."),
     "gateway-keys": Command(
         "ccstream.cli.gateway_keys", "Make, list and revoke the gateway's API keys.", group=True

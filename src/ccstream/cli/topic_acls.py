@@ -37,6 +37,14 @@ def acls(
         list[str] | None,
         typer.Option(help="For the role channel: publish for this one only. May be repeated."),
     ] = None,
+    rebuilt_as: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="NEW_ID",
+            help="For the role worker: of those that rebuild the application as NEW_ID.",
+        ),
+    ] = None,
     form: Annotated[
         Form,
         typer.Option(
@@ -72,7 +80,7 @@ def acls(
     from ccstream.ops.strimzi import as_strimzi_user
 
     settings = Settings.load(app_id=app_id, kafka__bootstrap=bootstrap)
-    granted = rights(role, settings, channel or ())
+    granted = rights(role, settings, channel or (), rebuilt_as)
     name = user or f"ccstream-{role}"
     if form is Form.JSON:
         for right in granted:

@@ -145,11 +145,12 @@ def _order_suffix(event: Event) -> str:
 
 
 def make_plans(
-    rules: Rules, sync: Mapping[str, SyncCodec] = SYNC_CODECS
+    rules: Rules, sync: Mapping[str, SyncCodec] = SYNC_CODECS, prefix: str = ""
 ) -> Mapping[type[Event], tuple[Aggregate, ...]]:
     """For every event type the aggregates that it addresses, in the catalogue's order.
 
     ``sync`` are the codecs of the sync events, by table: those of the framing configured.
+    ``prefix`` is what the names of the sync topics begin with.
     """
     lines_max, abandoned_after_ms = rules.cart_lines_max, rules.cart_abandoned_after_ms
     steps: dict[str, Step] = {
@@ -194,7 +195,7 @@ def make_plans(
             table=table,
             step=step,
             row_suffix=_order_suffix if table == ORDERS else None,
-            sync_topic=SYNC_TOPICS.get(table, ""),
+            sync_topic=prefix + SYNC_TOPICS[table] if table in SYNC_TOPICS else "",
             encode_synced=sync[table].encode_synced if table in SYNC_TOPICS else None,
             encode_row=ROW_CODECS[table].encode_row,
             hands_out_tokens=table == "carts",

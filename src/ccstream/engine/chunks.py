@@ -23,6 +23,7 @@ from ccstream.engine.fold import Folder
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
 from ccstream.engine.partition import Partition
+from ccstream.engine.rebuilding import RebuildFolder
 from ccstream.engine.source import trace_of
 from ccstream.engine.store_writer import StoreWriter
 from ccstream.ops.settings import Settings
@@ -92,18 +93,20 @@ class ChunkLoop:
     """Holds the partitions being served and turns records into commits.
 
     ``tracing`` makes a span of each chunk; None, which is the rule, makes none.
+    ``due_timers`` are minded by another time than the clock's, if they are given.
     """
 
     def __init__(
         self,
         plane: DataPlane,
-        folder: Folder,
+        folder: Folder | RebuildFolder,
         delivery: Delivery,
         layout: Layout,
         gauges: Gauges,
         pace: Pace,
         clock: Clock,
         tracing: Tracing | None = None,
+        due_timers: DueTimers | None = None,
     ) -> None:
         self._plane = plane
         self._folder = folder
@@ -119,7 +122,7 @@ class ChunkLoop:
         self._committed_at = 0.0
         self._gathered_at = 0.0
         self._collector = Collector(clock)
-        self._due_timers = DueTimers(plane, folder, clock)
+        self._due_timers = due_timers or DueTimers(plane, folder, clock)
         self._stores = StoreWriter(layout.input_topics_by_number, clock)
         self._urgent = False
         self._behind = False

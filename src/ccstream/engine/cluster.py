@@ -32,7 +32,7 @@ from ccstream.errors import (
 from ccstream.ops.kafka_log import Complaints
 from ccstream.ops.refusals import denied
 
-__all__ = ["Cluster", "TopicPartitionKey"]
+__all__ = ["Cluster", "TopicPartitionKey", "committed_offsets"]
 
 TopicPartitionKey = tuple[str, int]
 
@@ -200,6 +200,21 @@ class Cluster:
             offsets[one.topic, one.partition] = one.offset if one.offset >= 0 else None
         return offsets
 
+    def committed_by(
+        self, group: str, partitions: Iterable[TopicPartitionKey]
+    ) -> dict[TopicPartitionKey, int]:
+        """The offsets that another group has committed by now, where it has any.
+
+        Raises:
+            AccessDeniedError: this user may not see that group.
+            BrokerUnavailableError: no answer in time.
+        """
+        consumer = self._consumer("read_uncommitted", {"group.id": group})
+        try:
+            return committed_offsets(consumer, partitions, _TIMEOUT)
+        finally:
+            consumer.close()
+
     def deletes_old_records(self, topic: str) -> bool:
         """Whether the topic's cleanup policy may drop records that compaction would keep."""
         policy = self._setting(topic, "cleanup.policy")
@@ -325,6 +340,27 @@ class Cluster:
                 what = f"the end of {one.topic}[{one.partition}] could not be read"
                 raise _unreadable(error.args[0], what) from error
         return found
+
+
+def committed_offsets(
+    consumer: Consumer, partitions: Iterable[TopicPartitionKey], timeout: float
+) -> dict[TopicPartitionKey, int]:
+    """What the consumer's group has committed; those of open transactions are not waited for.
+
+    Raises:
+        AccessDeniedError: this user may not see the group.
+        BrokerUnavailableError: no answer in time.
+    """
+    what = "the offsets of the other application's group could not be read"
+    asked = [TopicPartition(topic, number) for topic, number in partitions]
+    try:
+        answer = consumer.committed(asked, timeout=timeout)
+    except KafkaException as error:
+        raise _unreadable(error.args[0], what) from error
+    for one in answer:
+        if one.error is not None:
+            raise _unreadable(one.error, what)
+    return {(one.topic, one.partition): one.offset for one in answer if one.offset >= 0}
 
 
 def _unreadable(error: KafkaError, what: str) -> AccessDeniedError | BrokerUnavailableError:

@@ -11,15 +11,14 @@ a transaction that is too large already waits for the one before, as it does for
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Final, Protocol
 
 from ccstream.engine.clock import Clock
 from ccstream.engine.dataplane import DataPlane
-from ccstream.engine.fold import Folder
 from ccstream.engine.partition import Partition
 
-__all__ = ["DueTimers"]
+__all__ = ["DueTimers", "Fires"]
 
 _FIRED_MAX: Final = 200
 """Timers in a turn: as many as a full chunk has records, some milliseconds."""
@@ -29,10 +28,17 @@ _PATIENCE: Final = 60.0
 is more than it can take, of which nobody knows when it ends."""
 
 
+class Fires(Protocol):
+    """What fires timers; see `Folder.fire`."""
+
+    @property
+    def fire(self) -> Callable[[Partition, int, int], int]: ...
+
+
 class DueTimers:
     """Asked once in each turn of the chunk loop."""
 
-    def __init__(self, plane: DataPlane, folder: Folder, clock: Clock) -> None:
+    def __init__(self, plane: DataPlane, folder: Fires, clock: Clock) -> None:
         self._plane = plane
         self._folder = folder
         self._clock = clock
@@ -63,11 +69,14 @@ class DueTimers:
 
     def fire(self, due: list[Partition]) -> int:
         """Fire timers of these partitions; how many, those looked at in vain included."""
-        now = self._clock.now_ms()
         share = max(1, _FIRED_MAX // len(due))
-        fired = sum(self._folder.fire(partition, now, share) for partition in due)
-        self.more = any(partition.timers.next_due <= now for partition in due)
+        fired = sum(self._folder.fire(one, self._now_ms(one.number), share) for one in due)
+        self.more = any(one.timers.next_due <= self._now_ms(one.number) for one in due)
         return fired
+
+    def _now_ms(self, _number: int) -> int:
+        """What the time is for the timers of a partition number."""
+        return self._clock.now_ms()
 
     def _waited_enough(self) -> bool:
         now = self._clock.monotonic()

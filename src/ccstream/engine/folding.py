@@ -10,35 +10,64 @@ from ccstream.engine.answers import Answers
 from ccstream.engine.chunks import ChunkLoop
 from ccstream.engine.delivery import Delivery
 from ccstream.engine.fold import Folder
+from ccstream.engine.layout import Layout
+from ccstream.engine.local_state import make_tables
 from ccstream.engine.outlet import Outlet
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import channel_of
+from ccstream.wire.catalogue import OUTPUT_TOPICS, TABLES, channel_of
 from ccstream.wire.signals import signal_encoder
 from ccstream.wire.sync import SYNC_CODECS, sync_codecs
 
-__all__ = ["make_answers", "make_folder"]
+__all__ = ["make_answers", "make_folder", "make_layout"]
 
 _DAY_MS = 24 * 3_600_000
 
 
+def make_layout(settings: Settings, inputs: tuple[str, ...]) -> Layout:
+    """The topics of the application; ``inputs`` by their numbers, mail among them."""
+    return Layout(
+        app_id=settings.app_id,
+        partitions=settings.kafka.partitions,
+        inputs=inputs,
+        tables=TABLES,
+        others=tuple(settings.output_prefix + topic for topic in OUTPUT_TOPICS),
+        new_tables=lambda: make_tables(settings),
+    )
+
+
 def make_folder(
-    settings: Settings, inputs: tuple[str, ...], delivery: Delivery, *, append_time: bool
+    settings: Settings,
+    inputs: tuple[str, ...],
+    delivery: Delivery,
+    *,
+    append_time: bool,
+    sends_mail: bool = True,
 ) -> Folder:
-    """What folds records of these inputs; see :class:`Folder`."""
-    rules, codec = Rules.of(settings), codec_of(settings)
+    """The fold by these rules.
+
+    Args:
+        settings: the rules, and how what comes of them is written.
+        inputs: the topics that are folded, by their numbers.
+        delivery: where what comes of it goes.
+        append_time: refuse records that carry their producer's time.
+        sends_mail: whether letters leave.
+    """
+    rules, codec, prefix = Rules.of(settings), codec_of(settings), settings.output_prefix
     return Folder(
         decode=codec.decode_event,
         topics=inputs,
         channels=tuple(channel_of(topic) for topic in inputs),
-        plans=make_plans(rules, sync_codecs(codec.prefix)),
+        plans=make_plans(rules, sync_codecs(codec.prefix), prefix),
         outlet=Outlet(
             delivery,
             settings.app_id,
             settings.kafka.max_message_bytes,
             signal_encoder(codec.prefix),
-            rules.ciphertext_only,
+            ciphertext_only=rules.ciphertext_only,
+            prefix=prefix,
+            sends_mail=sends_mail,
         ),
         window_limits=_window_limits(settings),
         append_time=append_time,

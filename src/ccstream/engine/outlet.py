@@ -52,6 +52,8 @@ class Outlet:
         message_bytes_max: the largest record that the topics take.
         encode_signal: in which framing signals are written.
         ciphertext_only: keep of what is rejected nothing that may be personal in plain.
+        prefix: what the names of the topics for others begin with.
+        sends_mail: whether letters leave; an application that is rebuilt reads those there were.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class Outlet:
         message_bytes_max: int,
         encode_signal: SignalEncoder = SIGNAL_ENCODER,
         ciphertext_only: bool = False,
+        prefix: str = "",
+        sends_mail: bool = True,
     ) -> None:
         self._delivery = delivery
         self._gathering = False
@@ -71,6 +75,9 @@ class Outlet:
         self._app_id = app_id
         self._encode_signal = encode_signal
         self._ciphertext_only = ciphertext_only
+        self._signals_topic = prefix + SIGNALS_TOPIC
+        self._rejected_topic = prefix + REJECTED_TOPIC
+        self._sends_mail = sends_mail
 
     @property
     def gathered(self) -> int:
@@ -193,7 +200,7 @@ class Outlet:
     ) -> None:
         """Put out a signal of this kind."""
         headers = signal_headers(partition.epoch, SIGNAL_TYPES[kind], event_id, self._app_id, at)
-        self._send(SIGNALS_TOPIC, partition.number, entity, value, headers)
+        self._send(self._signals_topic, partition.number, entity, value, headers)
 
     def mail(
         self,
@@ -222,6 +229,8 @@ class Outlet:
             since: when it was begun.
             holder: whose it was, empty for the event's subject.
         """
+        if not self._sends_mail:
+            return
         mail = Mail(
             mail_id=f"{source.topic}/{source.partition}/{source.offset}/{source.hops}{suffix}",
             hops=source.hops + 1,
@@ -284,7 +293,7 @@ class Outlet:
         if letter.value is not None and len(letter.value) > self._bytes_max:
             letter = replace(letter, value=letter.value[: self._bytes_max])
         where = f"{source.topic}/{source.partition}/{source.offset}"
-        self._send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)
+        self._send(self._rejected_topic, partition, where, encode_rejected(letter), None)
 
     def _is_secret(self, event: Event | None) -> bool:
         """Whether a dead letter must not have the bytes, since they outlive an erasure there: a
@@ -314,4 +323,4 @@ class Outlet:
             rejected_at=timer.due_ms,
         )
         where = f"{topic}/{partition}/{timer.table}/{timer.name}/{timer.due_ms}"
-        self._send(REJECTED_TOPIC, partition, where, encode_rejected(letter), None)
+        self._send(self._rejected_topic, partition, where, encode_rejected(letter), None)

@@ -26,6 +26,8 @@ __all__ = [
     "OWNERS_PARTITION",
     "Owner",
     "Reached",
+    "all_owners",
+    "check_partitions",
     "ids_of",
     "latest_owners",
     "new_state_id",
@@ -116,7 +118,16 @@ def latest_owners(messages: Iterable[Message], app_id: str) -> dict[int, Owner]:
     Raises:
         StateError: a record is no owner's row.
     """
-    owners: dict[int, Owner] = {}
+    return all_owners(messages).get(app_id, {})
+
+
+def all_owners(messages: Iterable[Message]) -> dict[str, dict[int, Owner]]:
+    """The same of every application that writes to this topic.
+
+    Raises:
+        StateError: a record is no owner's row.
+    """
+    found: dict[str, dict[int, Owner]] = {}
     for message in messages:
         value = message.value()
         if value is None:
@@ -128,10 +139,25 @@ def latest_owners(messages: Iterable[Message], app_id: str) -> dict[int, Owner]:
                 f"{OWNERS_TOPIC} offset {message.offset()} is no owner's row ({error.detail}); "
                 "something else wrote to the topic"
             ) from error
-        if name == "Owner" and fields["app_id"] == app_id:
+        if name == "Owner":
+            owners = found.setdefault(fields["app_id"], {})
             fields["transactional_ids"] = tuple(fields["transactional_ids"])
             before = owners.get(fields["partition"])
             if before is not None:
                 fields["epoch"] = max(before.epoch, fields["epoch"])
             owners[fields["partition"]] = Owner(**fields)
-    return owners
+    return found
+
+
+def check_partitions(owner: Owner, partitions: int) -> None:
+    """Refuse a state that was made with another partition count.
+
+    Raises:
+        StateError: it was.
+    """
+    if owner.partitions != partitions:
+        raise StateError(
+            f"the state of application {owner.app_id!r} was made with {owner.partitions} "
+            f"partitions, but its topics have {partitions} now; the partition "
+            "count of an application cannot change: use another CCSTREAM_APP_ID and replay"
+        )

@@ -23,13 +23,14 @@ from ccstream.engine.clock import Clock
 from ccstream.engine.cluster import Cluster, TopicPartitionKey
 from ccstream.engine.delivery import Delivery, Snapshot, SourceOffset
 from ccstream.engine.layout import Layout, of_number
+from ccstream.engine.lineage import Lineage, epoch_before
 from ccstream.engine.owners import (
     OWNERS_PARTITION,
     Owner,
     Reached,
+    all_owners,
+    check_partitions,
     ids_of,
-    latest_owners,
-    new_state_id,
     owner_of,
     owner_record,
 )
@@ -80,6 +81,7 @@ class TakeOver:
         stores: Stores | None = None,
         standbys: Standbys | None = None,
         reached: Reached = Reached(),  # noqa: B008 - immutable
+        rebuilds: str | None = None,
     ) -> None:
         self._layout = layout
         self._cluster = cluster
@@ -90,6 +92,8 @@ class TakeOver:
         self._standbys = standbys
         self._reached_at = reached
         self._followed: dict[int, Mapping[str, int]] = {}
+        self._lineage = Lineage(layout, rebuilds)
+        self._all_owners: dict[str, dict[int, Owner]] = {}
 
     def acquire(
         self,
@@ -118,11 +122,12 @@ class TakeOver:
         self._layout.check(self._cluster.partition_counts(), self._cluster.check_rights)
         owners = self._owners()
         for owner in owners.values():
-            self._check_owner(owner)
+            check_partitions(owner, self._layout.partitions)
         self._settle_predecessors(numbers, owners, cancelled)
         offsets = self._offsets(numbers)
         # After the offsets: whoever has moved them meanwhile has raised the epoch before.
         owners = self._owners()
+        self._lineage.check(numbers, self._all_owners, offsets, self._cluster)
         partitions = {
             number: self._prepared(number, owners.get(number), offsets, retained)
             for number in numbers
@@ -133,20 +138,13 @@ class TakeOver:
             raise TakeOverCancelled
         for number in fresh:
             partitions[number].index_timers()
-        self._raise_epochs(assignment, partitions, owners, offsets, cancelled)
+        self._raise_epochs(assignment, partitions, offsets, cancelled)
         return partitions
 
     def _owners(self) -> dict[int, Owner]:
         messages = self._cluster.read_all(OWNERS_TOPIC, OWNERS_PARTITION, "read_uncommitted")
-        return latest_owners(messages, self._layout.app_id)
-
-    def _check_owner(self, owner: Owner) -> None:
-        if owner.partitions != self._layout.partitions:
-            raise StateError(
-                f"the state of application {owner.app_id!r} was made with {owner.partitions} "
-                f"partitions, but its topics have {self._layout.partitions} now; the partition "
-                "count of an application cannot change: use another CCSTREAM_APP_ID and replay"
-            )
+        self._all_owners = all_owners(messages)
+        return self._all_owners.get(self._layout.app_id, {})
 
     def _settle_predecessors(
         self, numbers: list[int], owners: Mapping[int, Owner], cancelled: Callable[[], bool]
@@ -284,7 +282,7 @@ class TakeOver:
                 f"partition {number}: the group's offsets are not where this worker left them; "
                 "something else committed for the group"
             )
-        state_id = owner.state_id if owner is not None else new_state_id()
+        state_id = self._lineage.state_id(number, self._all_owners)
         scope = Scope(state_id, number, self._layout.partitions)
         standby = self._standbys.take(number, state_id) if self._standbys is not None else None
         if self._stores is None:
@@ -365,15 +363,14 @@ class TakeOver:
         self,
         assignment: Assignment,
         partitions: Mapping[int, Partition],
-        owners: Mapping[int, Owner],
         offsets: Mapping[TopicPartitionKey, int],
         cancelled: Callable[[], bool],
     ) -> None:
         rows = []
         ids, now_ms = self._delivery.transactional_ids, self._clock.now_ms()
         for number, partition in partitions.items():
-            owner = owners.get(number)
-            partition.begin_epoch(max(partition.epoch, owner.epoch if owner else 0) + 1)
+            before = epoch_before(number, partition.scope.state_id, self._all_owners)
+            partition.begin_epoch(max(partition.epoch, before) + 1)
             ours = owner_of(partition, self._layout.app_id, ids, self._reached_at, now_ms)
             rows.append(owner_record(ours))
         moved = tuple(SourceOffset(topic, n, offset) for (topic, n), offset in offsets.items())

@@ -21,16 +21,17 @@ from ccstream.engine.assignment import check_group_metadata_layout
 from ccstream.engine.chunks import ChunkLoop, Pace
 from ccstream.engine.clock import Clock
 from ccstream.engine.cluster import Cluster
-from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.delivery import Delivery, Snapshot
 from ccstream.engine.engine import Activity, Engine
-from ccstream.engine.folding import make_answers, make_folder
+from ccstream.engine.folding import make_answers, make_folder, make_layout
+from ccstream.engine.followed import Followed, Limited, follow
 from ccstream.engine.gauges import Gauges
-from ccstream.engine.layout import Layout
-from ccstream.engine.local_state import make_standbys, make_stores, make_tables
+from ccstream.engine.lineage import Rebuild
+from ccstream.engine.local_state import make_standbys, make_stores
 from ccstream.engine.owners import Reached
 from ccstream.engine.plain import PlainDelivery
 from ccstream.engine.questions import Questions
+from ccstream.engine.rebuilding import make_data_plane
 from ccstream.engine.restore import RestoreProgress
 from ccstream.engine.status import ExitStatus, status_of
 from ccstream.engine.stores import Stores
@@ -47,9 +48,7 @@ from ccstream.ops.settings import Settings
 from ccstream.ops.tracing import make_tracing
 from ccstream.wire.catalogue import (
     CHANNELS,
-    OUTPUT_TOPICS,
     OWNERS_TOPIC,
-    TABLES,
     topic_numbers,
 )
 from ccstream.wire.query import QUESTION_BYTES_MAX
@@ -70,9 +69,10 @@ class Worker:
 
     Args:
         settings: everything configured.
-        metrics: where to count; its own by default.
+        metrics: where to count.
         web_socket: the descriptor of a socket to serve metrics and health on, if not as configured.
         query_url: where gateways ask it, if somebody passes their questions on.
+        rebuild: the application that it rebuilds; None for one that works by itself.
     """
 
     def __init__(
@@ -81,8 +81,11 @@ class Worker:
         metrics: Metrics | None = None,
         web_socket: int | None = None,
         query_url: str | None = None,
+        rebuild: Rebuild | None = None,
     ) -> None:
         self.settings = settings
+        self._rebuild = rebuild
+        self._followed: Followed | None = None
         numbers = topic_numbers(settings.channels_extra)
         self._inputs = tuple(sorted(numbers, key=numbers.__getitem__))
         channels = (*CHANNELS, *settings.channels_extra)
@@ -124,6 +127,9 @@ class Worker:
         assert self._ended is not None
         cluster = self._cluster()
         stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+        self._stop = stop
+        if self._rebuild is not None:
+            self._followed = follow(self.settings, self._rebuild.of)
         watchdog = self._watchdog(cluster)
         try:
             if not await self._reach_broker(cluster, stopping):
@@ -195,7 +201,7 @@ class Worker:
                 )
                 await asyncio.wait({stopping}, timeout=pause)
             else:
-                self._make_layout()
+                self._layout = make_layout(self.settings, self._inputs)
                 if not await asyncio.to_thread(cluster.has_transactions):
                     await asyncio.to_thread(cluster.use, (*self._layout.topics, OWNERS_TOPIC))
                     counts = await asyncio.to_thread(cluster.partition_counts)
@@ -210,17 +216,6 @@ class Worker:
             consumer_config(settings, isolation="read_committed", role="takeover"),
             producer_config(settings, role="fence"),
             settings.app_id,
-        )
-
-    def _make_layout(self) -> None:
-        settings = self.settings
-        self._layout = Layout(
-            app_id=settings.app_id,
-            partitions=settings.kafka.partitions,
-            inputs=self._inputs,
-            tables=TABLES,
-            others=OUTPUT_TOPICS,
-            new_tables=lambda: make_tables(settings),
         )
 
     def _delivery(self, cluster: Cluster) -> Delivery:
@@ -268,16 +263,22 @@ class Worker:
             self._stores,
             standbys,
             Reached(self._query_url, self._questions.key),
+            None if self._rebuild is None else self._rebuild.of,
         )
-        plane = DataPlane(
-            consumer_config(
-                settings, isolation="read_committed", role="input", group_id=settings.app_id
-            ),
-            settings.chunk.records_max,
+        folder = make_folder(
+            settings,
+            self._inputs,
+            delivery,
+            append_time=self._transactional,
+            sends_mail=self._rebuild is None,
         )
-        folder = make_folder(settings, self._inputs, delivery, append_time=self._transactional)
+        plane, folds, due_timers = make_data_plane(
+            settings, folder, self._followed, clock, self._caught_up
+        )
         pace, tracing = Pace.of(settings), make_tracing(settings, "worker")
-        chunks = ChunkLoop(plane, folder, delivery, self._layout, gauges, pace, clock, tracing)
+        chunks = ChunkLoop(
+            plane, folds, delivery, self._layout, gauges, pace, clock, tracing, due_timers
+        )
         self._questions.answers = make_answers(settings, self._inputs, chunks, gauges.alive)
         return Engine(
             takeover,
@@ -287,10 +288,16 @@ class Worker:
             standbys=standbys,
         )
 
+    def _caught_up(self) -> None:
+        """In the engine's thread."""
+        assert self._loop is not None
+        if self._rebuild is not None and self._rebuild.until_caught_up:
+            self._loop.call_soon_threadsafe(self._stop.set)
+
     def _watchdog(self, cluster: Cluster) -> Watchdog:
         return Watchdog(
             self._see,
-            cluster,
+            cluster if self._followed is None else Limited(cluster, self._followed),
             lambda: () if self.engine is None else self.engine.stack(),
             timeout=self.settings.engine.stall_timeout_ms / 1000,
             clock=Clock(),
@@ -373,7 +380,12 @@ class Worker:
         }
 
 
-def run(settings: Settings, web_socket: int | None = None, query_url: str | None = None) -> int:
+def run(
+    settings: Settings,
+    web_socket: int | None = None,
+    query_url: str | None = None,
+    rebuild: Rebuild | None = None,
+) -> int:
     """Run a worker until SIGTERM or SIGINT; the exit status. See :class:`Worker`."""
 
     async def main() -> int:
@@ -381,6 +393,6 @@ def run(settings: Settings, web_socket: int | None = None, query_url: str | None
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        return await Worker(settings, None, web_socket, query_url).run(stop)
+        return await Worker(settings, None, web_socket, query_url, rebuild).run(stop)
 
     return asyncio.run(main())

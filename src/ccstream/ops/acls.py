@@ -19,6 +19,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from ccstream.errors import SettingsError
+from ccstream.ops.rebuilds import rebuilt_settings
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
 from ccstream.wire.catalogue import AUDIT_TOPIC, OWNERS_TOPIC, changelog_topic, channel_of
@@ -42,18 +43,25 @@ class Right(Struct, frozen=True, kw_only=True, order=True):
     pattern: Pattern = "literal"
 
 
-def rights(role: str, settings: Settings, channels: Iterable[str] = ()) -> tuple[Right, ...]:
+def rights(
+    role: str, settings: Settings, channels: Iterable[str] = (), rebuilt_as: str | None = None
+) -> tuple[Right, ...]:
     """The least that a role needs.
 
     Args:
         role: one of `ROLES`.
         settings: the application, its channels and names.
         channels: those that a user of the role ``channel`` publishes for; all if none is given.
+        rebuilt_as: for workers that rebuild the application, as which.
 
     Raises:
         SettingsError: there is no such role or channel, or channels are given for a role that
-            has none.
+            has none, or another application for one that rebuilds nothing.
     """
+    if rebuilt_as is not None:
+        if role != "worker":
+            raise SettingsError(f"only a worker rebuilds an application, not a {role}")
+        return tuple(_rebuilder(settings, rebuilt_settings(settings, rebuilt_as)))
     make = ROLES.get(role)
     if make is None:
         raise SettingsError(f"there is no role {role!r}; there are {', '.join(ROLES)}")
@@ -125,6 +133,18 @@ def _worker(
             pattern="prefix",
             operations=("Write", "Describe"),
         ),
+    ]
+
+
+def _rebuilder(old: Settings, new: Settings) -> list[Right]:
+    """A worker of the new application that reads letters and sends none, and sees the old group."""
+    mail = {spec.name for spec in specs_of(new) if spec.kind == "mail"}
+    return [
+        *(
+            _topic(right.name, "Read") if right.name in mail else right
+            for right in _worker(specs_of(new), new, ())
+        ),
+        Right(resource="group", name=old.app_id, operations=("Describe",)),
     ]
 
 

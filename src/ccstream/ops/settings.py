@@ -96,6 +96,13 @@ class Settings(BaseSettings):
         default=(),
         description="Channels beside the built-in ones, comma separated; each gets an input topic.",
     )
+    output_prefix: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9._-]{0,99}\.)?$",
+        description="What the names of the topics for others (sync, signals, dead letters) begin "
+        "with; a dot ends it. Workers write there, and `ccstream topics` makes them; "
+        "`ccstream rebuild` sets it by itself.",
+    )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     commit: CommitSettings = Field(default_factory=CommitSettings)
     chunk: ChunkSettings = Field(default_factory=ChunkSettings)

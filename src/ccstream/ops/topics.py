@@ -176,6 +176,7 @@ def specs_of(settings: Settings) -> tuple[TopicSpec, ...]:
         settings.app_id,
         settings.channels_extra,
         message_bytes_max=settings.kafka.max_message_bytes,
+        output_prefix=settings.output_prefix,
     )
 
 

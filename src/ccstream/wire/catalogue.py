@@ -322,6 +322,7 @@ def topics(
     extra_channels: Sequence[str] = (),
     *,
     message_bytes_max: int = MESSAGE_BYTES_MAX,
+    output_prefix: str = "",
 ) -> tuple[TopicSpec, ...]:
     """Every topic of an application.
 
@@ -329,6 +330,8 @@ def topics(
         app_id: the application (consumer group), which the changelogs are named after.
         extra_channels: channels beside `CHANNELS`, in the order of the configuration.
         message_bytes_max: the largest record (kafka.max_message_bytes).
+        output_prefix: what the names of `OUTPUT_TOPICS` begin with. Mail has none: applications of
+            one state read the same letters.
 
     Raises:
         SettingsError: see `input_topics`.
@@ -351,11 +354,13 @@ def topics(
     ]
     specs.append(spec(MAIL_TOPIC, "mail", "Letters from entity to entity.", f"{SYSTEM}.Mail"))
     for table, topic in SYNC_TOPICS.items():
-        specs.append(spec(topic, "sync", f"What is now known: {table}.", SYNC_TYPES[table]))
+        specs.append(
+            spec(output_prefix + topic, "sync", f"What is now known: {table}.", SYNC_TYPES[table])
+        )
     signalled = "What follows from nothing having happened: carts that were abandoned."
-    specs.append(spec(SIGNALS_TOPIC, "signals", signalled, *SIGNAL_TYPES.values()))
+    specs.append(spec(output_prefix + SIGNALS_TOPIC, "signals", signalled, *SIGNAL_TYPES.values()))
     rejected = "Records that were not applied, and why."
-    specs.append(spec(REJECTED_TOPIC, "rejected", rejected, f"{SYSTEM}.Rejected"))
+    specs.append(spec(output_prefix + REJECTED_TOPIC, "rejected", rejected, f"{SYSTEM}.Rejected"))
     owners = "Who owns each partition number."
     specs.append(spec(OWNERS_TOPIC, "owners", owners, f"{SYSTEM}.Owner"))
     looks = "Who of the service staff looked at which customer."

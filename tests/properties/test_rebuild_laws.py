@@ -1,0 +1,58 @@
+"""Folding a log again comes to the same, whatever was crossed on the way; by other rules it does
+not, and that is seen.
+"""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccstream.wire.catalogue import MAIL_TOPIC
+from tests.properties.rebuild_worlds import NewApplication, OldApplication, differing, history
+
+seeds = st.integers(0, 1 << 32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds)
+def test_who_folds_the_log_again_has_the_same_rows_and_signals_and_sends_no_letter(
+    seed: int,
+) -> None:
+    rng = random.Random(seed)
+    old = OldApplication(rng, in_order=True)
+    history(old, rng, 80)
+    new = NewApplication(old, rng)
+    assert differing(old, new) == []
+    assert new.signals == old.signals
+    assert not [sent for sent in new.delivery.sent if sent.topic == MAIL_TOPIC]
+    assert all(sent.topic.startswith("new.") for sent in new.delivery.sent)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds)
+def test_records_of_several_topics_that_crossed_come_to_the_same_rows(seed: int) -> None:
+    rng = random.Random(seed)
+    old = OldApplication(rng)
+    history(old, rng, 80)
+    new = NewApplication(old, rng)
+    assert differing(old, new) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds)
+def test_another_rule_shows_in_the_rows_that_it_concerns_and_in_no_profile(seed: int) -> None:
+    rng = random.Random(seed)
+    old = OldApplication(rng, in_order=True)
+    history(old, rng, 80)
+    most = max(
+        len(partition.tables["carts"].get(key).state.lines)  # type: ignore[union-attr]
+        for partition in old.partitions
+        for key in partition.tables["carts"].keys()  # noqa: SIM118 - a table is no dict
+    )
+    new = NewApplication(old, rng, cart_lines_max=1)
+    found = differing(old, new)
+    if most > 1:
+        assert "carts" in {table for table, _ in found}
+    assert "profiles" not in {table for table, _ in found}

@@ -86,6 +86,15 @@ def test_timers_may_be_due_a_moment_apart_and_no_more() -> None:
     assert not same_row(timers(5_000), timers(5_001 + CROSSED_MS), AT)
 
 
+def test_a_timer_that_is_due_by_the_clock_may_have_fired_in_one_of_them_and_a_later_one_not() -> (
+    None
+):
+    now = Moment(5_000, -1, -1, SCOPE, [10, 10, 10])
+    assert same_row(timers(5_000), None, now)
+    assert same_row(None, timers(4_000), now)
+    assert not same_row(timers(5_001), None, now)
+
+
 def test_of_letters_it_counts_which_were_taken_and_of_events_when_they_occurred_too() -> None:
     assert same_row(window(5, b"digest-a"), window(6, b"digest-a"), AT)
     assert not same_row(window(5, b"digest-a"), window(5, b"digest-b"), AT)

@@ -277,12 +277,9 @@ class NewApplication(_Application):
                 timers.fire(due)
             clock.sleep(0.1 if idle else 0.0)
         assert plane.remaining == 0
-        # a wall clock far ahead, with nothing left to fold
-        clock.sleep(10 * ABANDONED_MS)
-        plane.poll(0)
-        due = timers.due(self.partitions, behind=False)
-        if due:
-            timers.fire(due)
+        self.early_signals = self.signals
+        for partition in self.partitions:  # as soon as it works by itself
+            self.folder.fire(partition, old.now, 1_000)
 
 
 def differing(old: _Application, new: _Application) -> list[tuple[str, str]]:

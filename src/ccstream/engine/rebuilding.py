@@ -6,7 +6,9 @@ the other, a week's worth of letters would come before the events they answer. N
 application which is rebuilt has not folded.
 
 Time is that of the records: a timer that is due by the clock fires once everything that was stored
-before it was due has been folded, not at once because it is years late.
+before it was due has been folded, not at once because it is years late. One that is due after the
+last record waits: were it fired by the clock, its signal would be on topics that nobody reads, and
+when the other has stopped for good nobody would signal it any more.
 """
 
 from __future__ import annotations
@@ -37,8 +39,7 @@ QUEUE_MAX: Final = 500
 read any further. Of eleven topics and 64 partitions that is 350,000 at most."""
 
 _IDLE_SECONDS: Final = 2.0
-"""Nothing was stored, and nothing folded by the other, for so long: then its timers have fired up
-to then, too."""
+"""Nothing was there to fold for so long: then it has caught up, whatever the last look missed."""
 
 _FIRED_AT_ONCE: Final = 200
 """Timers between looks at the next that is due."""
@@ -83,7 +84,7 @@ class RebuildPlane(DataPlane):
         records_max: most records in one chunk.
         followed: the application that is rebuilt.
         clock: the machine's.
-        on_caught_up: told once when all was folded that the other has folded, and its timers.
+        on_caught_up: told once when all was folded that the other has folded.
     """
 
     def __init__(
@@ -160,10 +161,7 @@ class RebuildPlane(DataPlane):
 
     def time_ms(self, number: int) -> int:
         """The time in a partition number: whatever was stored before is folded."""
-        now = self._times.get(number, 0)
-        if self._idle and not any(self._queues[at] for at in self._inputs.get(number, ())):
-            now = max(now, self._clock.now_ms() - int(_IDLE_SECONDS * 1000))
-        return now
+        return self._times.get(number, 0)
 
     def _is_idle(self) -> bool:
         if self._clock.monotonic() - self._quiet_since < _IDLE_SECONDS:

@@ -2,8 +2,8 @@
 
 Rows are compared as their committed changelogs have them. Not compared is what has to differ
 between two that folded the same events: the versions of rows, when one was last changed or a
-source last heard (a moment later where records of two topics crossed), and the order in which the
-parts of a row, as the lines of a basket, arrived.
+source last heard (a moment later where records of two topics crossed), timers that are due by the
+clock, and the order in which the parts of a row, as the lines of a basket, arrived.
 
 Both may be at work meanwhile. What differs is therefore looked at again for some seconds: the one
 that follows has come to a row as soon as it has what the other has, or had a moment ago.
@@ -337,7 +337,7 @@ def _moment(
     folded = [0] * len(topics)
     for topic, index in topics.items():
         folded[index] = target.get((topic, number), 0) - 1
-    return Moment(0, _NO_TOPIC, -1, Scope(b"", number, partitions), folded)
+    return Moment(int(time.time() * 1000), _NO_TOPIC, -1, Scope(b"", number, partitions), folded)
 
 
 def _partitions(settings: Settings, applications: Iterable[str]) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from benchmarks import (
+    click,
     first_basket,
     fold,
     ingest,
@@ -58,6 +59,12 @@ def questions(scale: float = 1.0) -> Mapping[str, Measure]:
             push.run,
             connections=size(push.CONNECTIONS),
             seconds=max(2.0, push.SECONDS * scale),
+            warm_up_s=max(2.0, push.WARM_UP_S * scale),
+        ),
+        "click-to-seen": partial(
+            click.run,
+            clicks=max(10, size(click.CLICKS)),
+            warm_up_s=max(2.0, click.WARM_UP_S * scale),
         ),
     }
 

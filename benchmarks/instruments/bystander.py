@@ -36,7 +36,12 @@ def listen(bootstrap: str, topic: str) -> list[tuple[int, bytes]]:
     consumer.poll(POLL_S)
     gc.disable()
     told = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
+
+    def wait() -> None:
+        sys.stdin.readline()
+        told.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     print("ready", flush=True)
     heard: list[tuple[int, bytes]] = []
     while not told.is_set():

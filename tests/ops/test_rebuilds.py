@@ -20,7 +20,7 @@ def test_what_it_puts_out_has_its_name_before_it_and_what_it_reads_is_shared() -
     ours = {spec.name: spec.kind for spec in specs_of(rebuilt_settings(SHOP, "shop-2"))}
     theirs = {spec.name for spec in specs_of(SHOP)}
     kinds = {kind for name, kind in ours.items() if name in theirs}
-    assert kinds == {"input", "mail", "owners"}
+    assert kinds == {"input", "mail", "owners", "audit"}
     assert all(name.startswith("shop-2") for name in ours if name not in theirs)
     assert "shop-2.ccstream.rejected.v1" in ours
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 from unittest.mock import patch
@@ -124,6 +125,7 @@ class OldApplication(_Application):
         self.log: dict[At, list[LogRecord]] = {
             (topic, number): [] for topic in INPUTS for number in range(PARTITIONS)
         }
+        self.order: list[At] = []
         self.now = NOW
         self.tokens: dict[str, bytes] = {}
         self._told = 0
@@ -179,6 +181,7 @@ class OldApplication(_Application):
 
     def _fold(self, topic: str, number: int) -> None:
         record = self.log[topic, number][self._next((topic, number))]
+        self.order.append((topic, number))
         self.folder.fold(self.partitions[number], INPUTS.index(topic), record)
         for sent in self.delivery.sent[self._told :]:
             if sent.topic == MAIL_TOPIC:
@@ -242,12 +245,12 @@ class _Followed:
 
     def __init__(self, old: OldApplication, rng: random.Random) -> None:
         self._old, self._rng = old, rng
-        self.reached: dict[At, int] = {}
+        self._commits = 0
+        self.reached: Mapping[At, int] = {}
 
-    def look(self, partitions: Iterable[At]) -> bool:
-        for at in partitions:
-            known, end = self.reached.get(at, 0), len(self._old.log[at])
-            self.reached[at] = min(end, known + self._rng.randint(0, 30))
+    def look(self, _partitions: Iterable[At]) -> bool:
+        self._commits += self._rng.randint(0, 60)
+        self.reached = Counter(self._old.order[: self._commits])
         return True
 
 

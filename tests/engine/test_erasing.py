@@ -20,6 +20,7 @@ from ccstream.domain.events import (
     ProfileUpdated,
     Trait,
 )
+from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
@@ -66,6 +67,8 @@ def erasure_key(secret: str = SECRET) -> ErasureKey:
 class Town(World):
     """A partition in which everybody lives, and people can be erased."""
 
+    identifiers: IdentifierRules = DEFAULT_RULES
+
     def __init__(self, key: ErasureKey | None = None, *, configured: bool = True) -> None:
         super().__init__()
         self.key = key or erasure_key()
@@ -82,6 +85,7 @@ class Town(World):
             outlet=Outlet(self.delivery, "app", 1_000_000),
             window_limits=WindowLimits(),
             append_time=True,
+            identifiers=self.identifiers,
             erasure_key=key,
         )
 

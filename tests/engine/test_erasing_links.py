@@ -7,14 +7,10 @@ from itertools import count
 import pytest
 
 from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked
-from ccstream.domain.window import WindowLimits
-from ccstream.engine.fold import Folder
-from ccstream.engine.outlet import Outlet
-from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.wire.partition import partition_for
 from tests.engine.test_erasing import ADA, Town, add, meta
-from tests.engine.world import CHANNELS, CODEC, INPUTS, NOW, PARTITIONS, PLANS
+from tests.engine.world import NOW, PARTITIONS
 
 CARD, LATE_CARD = (
     key
@@ -33,18 +29,7 @@ CARD, LATE_CARD = (
 class LinkedTown(Town):
     """With links between identifiers."""
 
-    def configure(self, key: ErasureKey | None) -> None:
-        self.folder = Folder(
-            decode=CODEC.decode_event,
-            topics=INPUTS,
-            channels=CHANNELS,
-            plans=PLANS,
-            outlet=Outlet(self.delivery, "app", 1_000_000),
-            window_limits=WindowLimits(),
-            append_time=True,
-            identifiers=load_identifier_rules(None),
-            erasure_key=key,
-        )
+    identifiers = load_identifier_rules(None)
 
     def told(self, *events: Event, at: int = 0) -> None:
         for event in events:

@@ -42,9 +42,9 @@ DAY_MS = 24 * 3_600_000
 
 POISON = """
 import dataclasses
-from ccstream.engine import worker
+from ccstream.engine import folding
 
-make_plans = worker.make_plans
+make_plans = folding.make_plans
 
 def poisoned(aggregate):
     def step(state, event, at):
@@ -53,8 +53,8 @@ def poisoned(aggregate):
         return aggregate.step(state, event, at)
     return dataclasses.replace(aggregate, step=step)
 
-worker.make_plans = lambda rules, codecs: {
-    kind: tuple(map(poisoned, plan)) for kind, plan in make_plans(rules, codecs).items()
+folding.make_plans = lambda *made: {
+    kind: tuple(map(poisoned, plan)) for kind, plan in make_plans(*made).items()
 }
 """
 """A mistake of ours: the basket's step raises for one article."""

@@ -27,9 +27,9 @@ QUICK = {"ENGINE__STALL_TIMEOUT_MS": "2000"}
 
 HANGS = """
 import dataclasses, time
-from ccstream.engine import worker
+from ccstream.engine import folding
 
-make_plans = worker.make_plans
+make_plans = folding.make_plans
 
 def hanging(aggregate):
     def stuck_step(state, event, at):
@@ -38,8 +38,8 @@ def hanging(aggregate):
         return aggregate.step(state, event, at)
     return dataclasses.replace(aggregate, step=stuck_step)
 
-worker.make_plans = lambda rules, codecs: {
-    kind: tuple(map(hanging, plan)) for kind, plan in make_plans(rules, codecs).items()
+folding.make_plans = lambda *made: {
+    kind: tuple(map(hanging, plan)) for kind, plan in make_plans(*made).items()
 }
 """
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from functools import partial
 from typing import Any
 
 import orjson
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from ccstream.domain.events import CartItemAdded, CartItemQuantitySet, CartItemRemoved
+from ccstream.engine import worker as engine_worker
 from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.cluster import Cluster
 from ccstream.engine.delivery import Delivery
@@ -108,25 +110,27 @@ class CartFolder:
             self._delivery.send(*output)
 
 
+def cart_layout(target: str, settings: Settings, inputs: tuple[str, ...]) -> Layout:
+    """One table, of JSON, and one output topic."""
+    partitions = settings.kafka.partitions
+    rows_max = settings.state.cache_rows_max // partitions
+    return Layout(
+        app_id=settings.app_id,
+        partitions=partitions,
+        inputs=inputs,
+        tables=(TABLE,),
+        others=(target,),
+        new_tables=lambda: {TABLE: Table(TABLE, JsonRows(), rows_max)},
+    )
+
+
 class CartWorker(Worker):
-    """A worker with that layout and that folder."""
+    """A worker with that folder."""
 
     def __init__(self, settings: Settings, source: str, target: str) -> None:
         super().__init__(settings)
         self._inputs = (source,)
         self._target = target
-
-    def _make_layout(self) -> None:
-        partitions = self.settings.kafka.partitions
-        rows_max = self.settings.state.cache_rows_max // partitions
-        self._layout = Layout(
-            app_id=self.settings.app_id,
-            partitions=partitions,
-            inputs=self._inputs,
-            tables=(TABLE,),
-            others=(self._target,),
-            new_tables=lambda: {TABLE: Table(TABLE, JsonRows(), rows_max)},
-        )
 
     def _make_engine(self, cluster: Cluster, delivery: Delivery) -> Engine:
         engine = super()._make_engine(cluster, delivery)
@@ -138,6 +142,7 @@ class CartWorker(Worker):
 def main(source: str, target: str) -> int:
     settings = Settings.load()
     logs.configure(settings.log)
+    engine_worker.make_layout = partial(cart_layout, target)
 
     async def run() -> int:
         stop = asyncio.Event()

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from benchmarks import throughput
 from benchmarks.load import CartModel, Load
 from benchmarks.peers.ccstream_cart import TABLE, CartFolder, JsonRows
 from benchmarks.processor_time import processor_seconds
@@ -22,6 +23,7 @@ from ccstream.domain.moment import Scope
 from ccstream.engine.partition import NOTHING_FOLDED, Partition
 from ccstream.engine.store import Table
 from ccstream.wire.codec import Codec
+from tests.support.brokers import why_no_local_kafka
 from tests.support.source import ROOT
 
 PEERS = ROOT / "benchmarks" / "peers"
@@ -85,6 +87,21 @@ def test_ccstreams_engine_with_the_plain_domain_puts_out_the_plain_carts() -> No
             list(partition.drain())  # a commit; few rows stay decoded
     assert [(key, orjson.loads(value)) for key, value in sent.records] == expected
     assert partition.folded == [299]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_ccstreams_engine_with_the_plain_domain_runs_as_a_worker_of_its_own_layout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BENCH_SCRATCH", str(tmp_path))
+    missing = why_no_local_kafka()
+    if missing:
+        pytest.skip(f"needs a Kafka of its own: {missing}")
+    found = throughput.run(events=600, runs=1, subjects=("ccstream-cart",))
+    rate = next(one for one in found if one.metric == "events_per_second")
+    assert rate.subject == "ccstream-cart"
+    assert rate.value > 0
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="the system tells no such thing")

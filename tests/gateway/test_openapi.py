@@ -99,6 +99,6 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_has(
 
         send()
     if mode is GenerationMode.POSITIVE:
-        assert answers[202] + answers[207], answers  # rules beyond the schemas refuse most
+        assert answers[202] + answers[207] >= EXAMPLES / 10, answers
     else:
         assert sum(answers.values()) - answers[202] >= EXAMPLES / 2, answers

@@ -9,27 +9,27 @@ folding goes on meanwhile.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from ccstream.engine.assignment import Assignment
+from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.clock import Clock
 from ccstream.engine.collector import Collector
 from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.delivery import ChangelogRecord, Delivery, Snapshot, SourceOffset
-from ccstream.engine.due_timers import DueTimers
-from ccstream.engine.fold import Folder
+from ccstream.engine.due_timers import DueTimers, Fires
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
 from ccstream.engine.partition import Partition
-from ccstream.engine.rebuilding import RebuildFolder
-from ccstream.engine.source import trace_of
+from ccstream.engine.source import Record, trace_of
 from ccstream.engine.store_writer import StoreWriter
 from ccstream.ops.settings import Settings
 from ccstream.ops.tracing import Tracing
 
-__all__ = ["ChunkLoop", "Pace"]
+__all__ = ["ChunkLoop", "Folds", "Pace"]
 
 _IDLE_POLL = 0.1
 """Seconds to wait for a record when there is nothing to commit: commands are looked for
@@ -89,6 +89,24 @@ class Pace(Struct, frozen=True):
         )
 
 
+class Folds(Fires, Protocol):
+    """What folds; see `Folder`."""
+
+    @property
+    def gathered(self) -> int: ...
+
+    @property
+    def gather(self) -> Callable[..., None]: ...
+
+    @property
+    def release(self) -> Callable[[], None]: ...
+
+    @property
+    def take_statistics(self) -> Callable[[], ChunkStatistics]: ...
+
+    def fold(self, partition: Partition, topic: int, record: Record, /) -> None: ...
+
+
 class ChunkLoop:
     """Holds the partitions being served and turns records into commits.
 
@@ -99,7 +117,7 @@ class ChunkLoop:
     def __init__(
         self,
         plane: DataPlane,
-        folder: Folder | RebuildFolder,
+        folder: Folds,
         delivery: Delivery,
         layout: Layout,
         gauges: Gauges,

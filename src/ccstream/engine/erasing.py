@@ -341,19 +341,14 @@ class Erasing:
         if self._checked.get(partition.number) == partition.epoch:
             return
         table = partition.tables[ERASURES]
-        for fingerprint in table.keys():  # noqa: SIM118 - a table is no mapping
-            entry = table.peek(fingerprint)
-            used = None if entry is None else entry.state.key_id
-            if self._key is None:
-                raise StateError(
-                    f"partition {partition.number}: people were erased under the erasure key "
-                    f"{used}, and privacy.erasure_key is not set: without it, what is late would "
-                    "bring them back"
-                )
-            if used != self._key.id:
-                raise StateError(
-                    f"partition {partition.number}: people were erased under the erasure key "
-                    f"{used}, and privacy.erasure_key is {self._key.id}: set the one that was used"
-                )
-            break
+        fingerprint = next(iter(table.keys()), None)
+        entry = None if fingerprint is None else table.peek(fingerprint)
+        used = None if entry is None else entry.state.key_id
+        if fingerprint is not None and (self._key is None or used != self._key.id):
+            found = "not set" if self._key is None else self._key.id
+            raise StateError(
+                f"partition {partition.number}: people were erased under the erasure key {used}, "
+                f"and privacy.erasure_key is {found}: set the one that was used, or what is late "
+                "would bring them back"
+            )
         self._checked[partition.number] = partition.epoch

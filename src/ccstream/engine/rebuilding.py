@@ -20,6 +20,7 @@ from typing import Any, Final
 import structlog
 from confluent_kafka import Message, TopicPartition
 
+from ccstream.engine.chunks import Folds
 from ccstream.engine.clock import Clock
 from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.dataplane import DataPlane
@@ -55,7 +56,7 @@ def make_data_plane(
     followed: Followed | None,
     clock: Clock,
     on_caught_up: Callable[[], None],
-) -> tuple[DataPlane, Folder | RebuildFolder, DueTimers | None]:
+) -> tuple[DataPlane, Folds, DueTimers | None]:
     """What reads, what folds and what fires, if it is not the usual, for a worker.
 
     Args:

@@ -146,8 +146,9 @@ class Customer:
                 },
                 timedelta(days=1),
             )
-        await self.adds("teapot", "Teapot", 3800, "/web/shop-1", hours=3)
+        # The later one arrives first: what is shown goes by when they were put in.
         await self.adds("cup", "Cup", 1450, "/app/phone-1", minutes=8)
+        await self.adds("teapot", "Teapot", 3800, "/web/shop-1", hours=3)
 
 
 async def test_a_customer_is_found_by_a_card_and_followed_while_they_talk(

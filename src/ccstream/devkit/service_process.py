@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ LOG_LINES_SHOWN: Final = 3
 class ServiceProcess:
     """``ccstream COMMAND`` with settings of its own; ready when the block begins.
 
+    One that was stopped does not start any more, also where the stop came first: a thread that
+    was asked to start it may run only after whoever asked has given up.
+
     Args:
         command: the command and its options.
         settings: by the names of their environment variables without ``CCSTREAM_``.
@@ -55,19 +59,12 @@ class ServiceProcess:
         """Where it listens."""
         self._log: Path | None = None
         self._child: ChildProcess | None = None
+        self._ended = False
+        self._starting = threading.Lock()
 
     def __enter__(self) -> Self:
-        self.port = self._given_port or free_port()
-        name = self._command[0]
-        handle, path = tempfile.mkstemp(prefix=f"ccstream-{name}-", suffix=".log")
-        os.close(handle)
-        self._log = Path(path)
-        given = {"LOG__LEVEL": "warning", **self._settings, self._port_setting: str(self.port)}
-        self._child = ChildProcess(
-            [sys.executable, "-m", "ccstream", *self._command],
-            log=self._log,
-            env=os.environ | {f"CCSTREAM_{name}": value for name, value in given.items()},
-        )
+        with self._starting:
+            self._start()
         try:
             self._wait_until_ready()
         except BaseException:
@@ -85,26 +82,42 @@ class ServiceProcess:
 
     def check(self) -> None:
         """Raise DevkitError, with its last words, if it has ended by itself."""
-        name = self._command[0]
-        if self._child is None:
+        child, name = self._child, self._command[0]
+        if child is None:
             raise DevkitError(f"the {name} was stopped before it was ready")
-        code = self._child.exit_code
+        code = child.exit_code
         if code is not None:
             raise DevkitError(f"the {name} ended with exit code {code}: {self._last_words()}")
 
     def stop(self) -> None:
         """End it as SIGTERM does; may be called twice."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.end(signal.SIGTERM, within_s=STOP_S_MAX)
-        if self._log is not None:
-            self._log.unlink(missing_ok=True)
+        self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it as a power cut does; may be called twice."""
-        child, self._child = self._child, None
+        self._end(signal.SIGKILL)
+
+    def _start(self) -> None:
+        if self._ended:
+            raise DevkitError(f"the {self._command[0]} was stopped before it started")
+        self.port = self._given_port or free_port()
+        name = self._command[0]
+        handle, path = tempfile.mkstemp(prefix=f"ccstream-{name}-", suffix=".log")
+        os.close(handle)
+        self._log = Path(path)
+        given = {"LOG__LEVEL": "warning", **self._settings, self._port_setting: str(self.port)}
+        self._child = ChildProcess(
+            [sys.executable, "-m", "ccstream", *self._command],
+            log=self._log,
+            env=os.environ | {f"CCSTREAM_{name}": value for name, value in given.items()},
+        )
+
+    def _end(self, how: signal.Signals) -> None:
+        with self._starting:
+            self._ended = True
+            child, self._child = self._child, None
         if child is not None:
-            child.end(signal.SIGKILL, within_s=STOP_S_MAX)
+            child.end(how, within_s=STOP_S_MAX)
         if self._log is not None:
             self._log.unlink(missing_ok=True)
 

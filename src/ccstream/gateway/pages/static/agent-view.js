@@ -1,5 +1,7 @@
 // Draws a customer at a glance from what /v1/agents/profiles/{key} answers. Text is set as text only.
 
+import { byAdding } from "/client.js";
+
 const byId = (id) => document.getElementById(id);
 const STORY_MAX = 14;
 const DAY_MS = 86_400_000;
@@ -24,13 +26,20 @@ const DID = {
 const STATUS = { granted: "agreed", pending: "asked", refused: "refused", withdrawn: "withdrawn" };
 const NAMES = [["given_name", "family_name"], ["first_name", "last_name"], ["name"]];
 
-let before = new Set();
+const FRESH_MS = 5000;
+
+let since = new Map(); // what is shown, by its name: since when
 let shownFor = "";
 
 export function render(view) {
-  const fresh = new Set();
+  const shown = new Map(), now = Date.now();
   const first = shownFor !== view.subject;
-  const isNew = (name) => { fresh.add(name); return !first && !before.has(name); };
+  if (first) since = new Map();
+  // A change is drawn several times, as several things come of it: what is new stays so for a while.
+  const isNew = (name) => {
+    shown.set(name, since.get(name) ?? (first ? 0 : now));
+    return now - shown.get(name) < FRESH_MS;
+  };
   who(view);
   basket(view.cart, isNew);
   orders(view.orders, isNew);
@@ -41,7 +50,7 @@ export function render(view) {
   lanes(view.timeline);
   story(view.timeline, isNew);
   byId("as-of").textContent = `As of ${new Date(view.as_of.time).toLocaleTimeString("en-GB")}, partition ${view.as_of.partition}. Each look is noted.`;
-  before = fresh;
+  since = shown;
   shownFor = view.subject;
 }
 
@@ -62,7 +71,7 @@ function who(view) {
 }
 
 function basket(cart, isNew) {
-  const lines = cart ? cart.lines : [];
+  const lines = cart ? [...cart.lines].sort(byAdding) : [];
   fill("basket", lines, "Nothing in it.", (line) => {
     const id = `line ${line.sku} ${line.options_hash} ${line.fulfilment} ${line.store} ${line.quantity}`;
     const price = line.unit_price ? money(line.unit_price.amount_minor * line.quantity, line.unit_price.currency) : "";

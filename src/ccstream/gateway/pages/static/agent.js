@@ -81,8 +81,11 @@ async function follow() {
       if (answer.ok) {
         state("live", "Live");
         const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        let line = ""; // what came of the line that is not yet whole
         for (let part = await reader.read(); !part.done; part = await reader.read()) {
-          if (part.value.includes("event: changed")) refresh();
+          const lines = (line + part.value).split("\n");
+          line = lines.pop();
+          if (lines.includes("event: changed")) refresh();
         }
       }
     } catch {

@@ -9,6 +9,9 @@
 
 const RETRY_MS = 1500; // after an answer that EventSource itself gives up on
 
+// The lines of a cart come in no order: what two channels add reaches each reader as it may.
+export const byAdding = (a, b) => a.added_at - b.added_at || (a.sku < b.sku ? -1 : 1);
+
 export function follow(key, options = {}) {
   const { base = "", aggregates = [], onChange = () => {}, onStatus = () => {} } = options;
   const profile = { key, subject: key, cart: null, touch: null, profile: null, consent: null, order: [] };

@@ -1,7 +1,7 @@
 // A device of the live demo: a stream, an outbox, and what it shows. A click posts an event;
 // what a device shows changes only by what its own stream brings.
 
-import { follow } from "/client.js";
+import { byAdding, follow } from "/client.js";
 
 const CURRENCY = "EUR";
 const RETRY_MS = 1000;
@@ -102,7 +102,7 @@ function button(className, text, label, onClick) {
 }
 
 export const linesOf = (profile) =>
-  [...(profile.cart ? profile.cart.lines : [])].sort((a, b) => a.added_at - b.added_at || (a.sku < b.sku ? -1 : 1));
+  [...(profile.cart ? profile.cart.lines : [])].sort(byAdding);
 const priceOf = (line) => (line.unit_price ? line.unit_price.amount_minor : 0) * line.quantity;
 const totalOf = (profile) => linesOf(profile).reduce((sum, line) => sum + priceOf(line), 0);
 export const piecesOf = (profile) => linesOf(profile).reduce((sum, line) => sum + line.quantity, 0);

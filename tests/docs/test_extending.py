@@ -64,9 +64,10 @@ def run(tree: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def generated(tree: Path, run: Run) -> None:
-    """What `make generate` would write: the readers of events, and what depends on them."""
-    readers = run("-m", "ccstream.wire.reader_module").stdout
-    (tree / "src/ccstream/wire/event_readers.py").write_text(readers)
+    """What `make generate` would write: readers and writers of events, and what depends on them."""
+    for what in ("reader", "writer"):
+        made = run("-m", f"ccstream.wire.{what}_module").stdout
+        (tree / f"src/ccstream/wire/event_{what}s.py").write_text(made)
     (tree / "asyncapi.yaml").write_text(run("-m", "ccstream.wire.asyncapi").stdout)
     assert "LoyaltySynced" in (tree / "asyncapi.yaml").read_text()
 

@@ -9,6 +9,7 @@ is another matter, since the same bytes may be good later.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -20,6 +21,7 @@ from ccstream.domain.events import Event
 from ccstream.errors import InvalidEventError, SchemaError, UndecodableError
 from ccstream.wire.catalogue import EVENT_TYPES, EVENTS, RECORDS
 from ccstream.wire.event_readers import EVENT_READERS
+from ccstream.wire.event_writers import EVENT_WRITERS
 from ccstream.wire.framing import (
     SINGLE_OBJECT_PREFIX_BYTES,
     SchemaRegistry,
@@ -135,8 +137,14 @@ class Codec:
             raise InvalidEventError(
                 reasons.NOT_AN_EVENT, f"{cls.__name__} is not an event that channels publish"
             )
-        info = self._schemas.schema(EVENT_TYPES[cls])
-        writer = self._writers[cls] = compile_writer(info.parsed, self.prefix(info))
+        fullname = EVENT_TYPES[cls]
+        info = self._schemas.schema(fullname)
+        writer: Writer = (
+            partial(EVENT_WRITERS[fullname], self.prefix(info))
+            if self._schemas is default_schemas()
+            else compile_writer(info.parsed, self.prefix(info))
+        )
+        self._writers[cls] = writer
         return writer
 
     def _decode_other(self, value: bytes) -> Event:

@@ -1,10 +1,10 @@
-"""Numbers of varying length, read from bytes, strictly; what all readers share."""
+"""Numbers of varying length, read from bytes strictly, and written."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["VARINT_BYTES_MAX", "Malformed", "long", "long_length"]
+__all__ = ["SMALL", "VARINT_BYTES_MAX", "Malformed", "encode_long", "long", "long_length"]
 
 VARINT_BYTES_MAX: Final = 10
 """A 64-bit number in groups of seven bits takes no more."""
@@ -38,3 +38,20 @@ def long_length(b: bytes, p: int) -> tuple[int, int]:
     if n < 0:
         raise Malformed("a negative length")
     return n, p
+
+
+def encode_long(value: int) -> bytes:
+    """Avro's int and long: zigzag, then groups of seven bits, the lowest first."""
+    n = (value << 1) ^ (value >> 63)
+    if n >> 64 or value >> 63 not in (0, -1):
+        raise OverflowError("a number of more than 64 bits")
+    out = bytearray()
+    while n > 127:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+SMALL: Final[tuple[bytes, ...]] = tuple([encode_long(n) for n in range(1024)])
+"""The encodings of 0 to 1,023, which are nearly all lengths and quantities."""

@@ -1,17 +1,19 @@
 """Compiles an Avro schema into a Python function that writes a record of ours.
 
 The counterpart of `reader`: about four times as quick as building a dict for fastavro and
-writing that, which matters to load generators and to the worker's own outputs.
+writing that, which matters to the gateway, to load generators and to the worker's own outputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ccstream.errors import SchemaError
+from ccstream.wire.varint import SMALL, encode_long
 
-__all__ = ["SMALL", "Writer", "compile_writer", "encode_long"]
+__all__ = ["Writer", "compile_writer", "writer_source"]
 
 Writer = Callable[[Any], bytes]
 """``write(record)``: prefix and record as bytes.
@@ -19,23 +21,6 @@ Writer = Callable[[Any], bytes]
 Raises ``AttributeError``, ``KeyError``, ``TypeError``, ``ValueError`` or ``OverflowError`` if
 a field is missing or its value not of its type; the caller says of which record.
 """
-
-
-def encode_long(value: int) -> bytes:
-    """Avro's int and long: zigzag, then groups of seven bits, the lowest first."""
-    n = (value << 1) ^ (value >> 63)
-    if n >> 64 or value >> 63 not in (0, -1):
-        raise OverflowError("a number of more than 64 bits")
-    out = bytearray()
-    while n > 127:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-SMALL = tuple(encode_long(n) for n in range(1024))
-"""The encodings of 0 to 1,023, which are nearly all lengths and quantities."""
 
 
 def compile_writer(
@@ -51,11 +36,24 @@ def compile_writer(
     Raises:
         SchemaError: the schema uses a type that ccstream's schemas do not use.
     """
-    return _Compiler(parsed, prefix, dicts=dicts).compile()
+    source = _Compiler(parsed, dicts=dicts).source("write")
+    names: dict[str, Any] = {"SMALL": SMALL, "encode_long": encode_long, "Any": Any}
+    # S102: the source is made from a schema of ours
+    exec(compile(source, f"<writer of {parsed['name']}>", "exec"), names)  # noqa: S102
+    return partial(names["write"], prefix)
+
+
+def writer_source(parsed: Mapping[str, Any], name: str, record: str) -> str:
+    """The source of such a writer as the typed function ``name(prefix, record)``, for a module.
+
+    ``record`` is the name of the records' class; the module has to import it, and `SMALL` and
+    `encode_long` of ``varint``.
+    """
+    return _Compiler(parsed, dicts=False).source(name, record)
 
 
 class _Compiler:
-    def __init__(self, parsed: Mapping[str, Any], prefix: bytes, *, dicts: bool) -> None:
+    def __init__(self, parsed: Mapping[str, Any], *, dicts: bool) -> None:
         self._parsed = parsed
         self._dicts = dicts
         self._lines: list[str] = []
@@ -63,18 +61,13 @@ class _Compiler:
         self._names = 0
         self._records: dict[str, Mapping[str, Any]] = {}
         self._open: list[str] = []
-        self._globals: dict[str, Any] = {"SMALL": SMALL, "long": encode_long, "PREFIX": prefix}
 
-    def compile(self) -> Writer:
-        self._emit(0, "def write(r):")
-        self._emit(1, "out = [PREFIX]; add = out.append")
+    def source(self, name: str, record: str = "Any") -> str:
+        self._emit(0, f"def {name}(prefix: bytes, r: {record}) -> bytes:")
+        self._emit(1, "out = [prefix]; add = out.append")
         self._value(self._parsed, "r", 1)
         self._emit(1, "return b''.join(out)")
-        source = "\n".join(self._lines)
-        # S102: the source is made from a schema of ours
-        exec(compile(source, f"<writer of {self._parsed['name']}>", "exec"), self._globals)  # noqa: S102
-        writer: Writer = self._globals["write"]
-        return writer
+        return "\n".join(self._lines)
 
     def _emit(self, depth: int, line: str) -> None:
         self._lines.append("    " * depth + line)
@@ -105,13 +98,13 @@ class _Compiler:
             case "string" | "bytes":
                 encoded = f"{value}.encode()" if kind == "string" else f"bytes(memoryview({value}))"
                 self._emit(depth, f"s = {encoded}; n = len(s)")
-                self._emit(depth, "add(SMALL[n] if n < 1024 else long(n)); add(s)")
+                self._emit(depth, "add(SMALL[n] if n < 1024 else encode_long(n)); add(s)")
             case "int" | "long":
                 self._emit(depth, f"n = {value}")
                 if kind == "int":
                     self._emit(depth, "if not -2147483648 <= n < 2147483648:")
                     self._emit(depth + 1, "raise OverflowError('an int of more than 32 bits')")
-                self._emit(depth, "add(SMALL[n] if 0 <= n < 1024 else long(n))")
+                self._emit(depth, "add(SMALL[n] if 0 <= n < 1024 else encode_long(n))")
             case "boolean":
                 self._emit(depth, f"add(b'\\1' if {value} else b'\\0')")
             case _:
@@ -142,10 +135,10 @@ class _Compiler:
 
     def _array(self, items: Any, value: str, depth: int) -> None:
         sequence, item = self._name(), self._name()
-        self._emit(depth, f"{sequence} = {value}")
+        self._emit(depth, f"{sequence}: Any = {value}")
         self._emit(depth, f"if {sequence}.__class__ is str: raise TypeError('a list, not a text')")
         self._emit(depth, f"if {sequence}:")
-        self._emit(depth + 1, f"add(long(len({sequence})))")
+        self._emit(depth + 1, f"add(encode_long(len({sequence})))")
         self._emit(depth + 1, f"for {item} in {sequence}:")
         self._value(items, item, depth + 2)
         self._emit(depth, "add(b'\\0')")

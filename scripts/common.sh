@@ -79,6 +79,8 @@ mirror() {
 # checked by the same hashes, come from there: the addresses in the lock are the public index's.
 sync_packages() {
     export UV_PROJECT_ENVIRONMENT="$venv" UV_PYTHON="$bin/python" UV_PYTHON_DOWNLOADS=never
+    # Where Python is told to write no bytecode, each start would compile all that it imports.
+    export UV_COMPILE_BYTECODE=1
     case $1 in
     all) groups=--all-groups ;;
     *) groups=--group=dev ;;
@@ -112,6 +114,7 @@ set_up() {
     say "Installing the packages of uv.lock (the first time may take a minute)."
     sync_packages "$groups_wanted" ||
         die "the packages of uv.lock could not be installed; uv's reason is above."
+    "$bin/python" -m compileall -q src >/dev/null 2>&1 || : # a file that does not compile tells later
     printf '%s\n%s\n' "$state" "$groups_wanted" >"$stamp"
     say "Set up in .venv."
 }

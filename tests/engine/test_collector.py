@@ -62,11 +62,30 @@ def test_garbage_goes_when_it_is_time(collector: Collector, clock: ManualClock) 
     assert knot() is None
 
 
-def test_garbage_of_before_goes_at_the_next_assignment(collector: Collector) -> None:
+def test_garbage_of_before_an_assignment_goes_when_it_is_time(
+    collector: Collector, clock: ManualClock
+) -> None:
     held = Knot()
     knot = weakref.ref(held)
-    collector.begin()
+    clock.now += 301
+    collector.turn()  # from here on it is passed over
     del held
+    clock.now += 301
+    collector.turn()
     assert knot() is not None
     collector.begin()
+    assert knot() is not None, "a take-over does not wait for garbage"
+    clock.now += 301
+    collector.turn()
+    assert knot() is None
+
+
+def test_assignments_that_follow_each_other_put_nothing_off(
+    collector: Collector, clock: ManualClock
+) -> None:
+    knot = weakref.ref(Knot())
+    for _ in range(4):
+        clock.now += 100
+        collector.begin()
+    collector.turn()
     assert knot() is None

@@ -24,11 +24,11 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 WORKERS = 3
 
-STATIC_S_MAX = 20.0
-"""A process's start, which is 3 s here and more on a busy machine. A rebalance that waits for a
-member that is gone would take the session timeout, which is set to a minute."""
+STATIC_S_MAX = 10.0
+"""A process's end and start: 1.5 to 5 s on a busy machine. A rebalance that waits for a member that
+is gone would take the session timeout, which is set to a minute."""
 
-DYNAMIC_S_MAX = 10.0
+DYNAMIC_S_MAX = 5.0
 """A rebalance among those that are there, and what a standby has not read yet. To wait for a
 restore or a start would be longer."""
 

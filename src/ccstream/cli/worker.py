@@ -73,8 +73,11 @@ def worker(
         ccstream worker --bootstrap kafka:9092 --web-port 0
         ccstream worker --bootstrap kafka:9092 --processes 4
     """
-    from ccstream.ops import logs
-    from ccstream.ops.settings import Settings
+    from ccstream.ops import startup
+
+    with startup.imports():
+        from ccstream.ops import logs
+        from ccstream.ops.settings import Settings
 
     if processes > 1 and not restart and process is None:
         raise typer.BadParameter("--processes restarts workers by itself; leave --no-restart out")
@@ -111,10 +114,14 @@ def worker(
         die_with(parent)
 
     from ccstream.engine.allocator import share_one_heap
-    from ccstream.engine.worker import run
+
+    with startup.engine_imports():
+        from ccstream.engine.worker import run
 
     share_one_heap()
-    return run(settings, web_socket, query_url)
+    status = run(settings, web_socket, query_url)
+    startup.leave()
+    return status
 
 
 def _of_process(settings: Settings, number: int) -> Settings:

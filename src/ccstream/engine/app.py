@@ -105,6 +105,7 @@ def make_app(
         topic_disable_leader=True,
         table_standby_replicas=settings.state.standby_replicas,
         web_enabled=False,
+        HttpClient=object,  # or Faust imports aiohttp, a fifth of a start, for its agents to use
         # A static member is given its last assignment back, which names it by its address.
         canonical_url=f"http://{group.instance_id}" if group.instance_id else url,
         consumer_group_instance_id=group.instance_id,

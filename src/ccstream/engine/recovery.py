@@ -70,6 +70,11 @@ class TableManager(FaustTableManager):
     app: EngineApp
     _recovery: Recovery | None = None  # type: ignore[assignment]
 
+    async def on_start(self) -> None:
+        """Faust's waits a second for agents that declare tables; ours are all declared."""
+        await self._update_channels()
+        await self.recovery.start()
+
     @property
     def recovery(self) -> Recovery:  # type: ignore[override]
         if self._recovery is None:

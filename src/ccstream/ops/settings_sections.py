@@ -151,7 +151,7 @@ class GroupSettings(Section):
         description="Silence after which a worker is dead.",
     )
     heartbeat_interval_ms: int = Field(
-        default=1_000,
+        default=500,
         ge=100,
         le=10 * MINUTE_MS,
         description="Between two signs of life. Members hear of a rebalance by the answer, so that "

@@ -18,6 +18,7 @@ from benchmarks import (
     ingest,
     latency,
     memory,
+    merges,
     push,
     report,
     restore,
@@ -48,6 +49,11 @@ def questions(scale: float = 1.0) -> Mapping[str, Measure]:
             latency.run,
             seconds=max(2.0, latency.SECONDS * scale),
             warm_up_s=max(4.0, latency.WARM_UP_S * scale),
+        ),
+        "merges": partial(
+            merges.run,
+            seconds=max(2.0, merges.SECONDS * scale),
+            warm_up_s=max(2.0, merges.WARM_UP_S * scale),
         ),
         "memory": partial(
             memory.run, carts=size(memory.CARTS), warm_up_events=size(memory.WARM_UP_EVENTS)

@@ -1,9 +1,13 @@
 """What does folding an event cost by itself, without Kafka?
 
 The throughput load goes through the engine's own folder, from bytes to encoded sync events,
-with a drain of the changed rows every 4,000 events as a commit has it; what is handed over is
-thrown away. Processor time of one thread in one process, so it says the same on a busy machine
-as on an idle one, and shows at once what a change costs or saves.
+with a drain of the changed rows every 4,000 events as a commit has it; what is handed over,
+letters aside, is thrown away. Processor time of one thread in one process, so it says the same
+on a busy machine as on an idle one, and shows at once what a change costs or saves.
+
+``ccstream``          every event is of its own account
+``ccstream-aliased``  the same events by visitors who are logged in: each is forwarded where the
+                      visitor lives, and folded a second time, as a letter, where the account does
 """
 
 from __future__ import annotations
@@ -14,44 +18,72 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
-from benchmarks.load import Load
+from benchmarks.load import CHANNEL, SOURCE, Load
 from benchmarks.processes import ROOT
 from benchmarks.results import Result, median_of
 from benchmarks.subjects import CACHE_ROWS
+from ccstream.domain.events import Event, IdentifiersLinked
+from ccstream.domain.moment import Scope
+from ccstream.engine.folding import make_folder
+from ccstream.engine.partition import NOTHING_FOLDED, Partition
+from ccstream.engine.store import Table
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import MAIL_TOPIC, TABLES, topic_numbers
+from ccstream.wire.codec import Codec
+from ccstream.wire.partition import partition_for
+from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["run"]
 
 QUESTION = "fold"
+ACCOUNT, VISITOR = "customer:", "visitor:v"
+"""What keys begin with; a visitor's value is none of zeros, which are nobody's identifier."""
+SUBJECTS = {"ccstream": ACCOUNT, "ccstream-aliased": VISITOR}
 EVENTS = 100_000
 PARTITIONS = 8
 COMMIT_EVERY = 4_000
+ROWS_MAX = 2 * int(CACHE_ROWS) // PARTITIONS
+"""All rows stay decoded, and a visitor has some beside the account's."""
 
 
 def run(*, events: int = EVENTS, runs: int = 3, say: Callable[[str], None] = print) -> list[Result]:
-    costs: list[float] = []
+    costs: dict[str, list[float]] = {subject: [] for subject in SUBJECTS}
     for number in range(1, runs + 1):
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.fold", str(events)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        costs.append(json.loads(done.stdout)["cpu_us_per_event"])
-        say(f"{QUESTION}: run {number} of {runs}: {costs[-1]:.1f} µs of processor an event")
-    return [median_of(QUESTION, "ccstream", "cpu_us_per_event", "µs", costs)]
+        for subject in SUBJECTS:
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.fold", str(events), subject],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            cost = json.loads(done.stdout)["cpu_us_per_event"]
+            costs[subject].append(cost)
+            say(
+                f"{QUESTION}: {subject}: run {number} of {runs}: {cost:.1f} µs of processor "
+                "an event"
+            )
+    found = [
+        median_of(QUESTION, subject, "cpu_us_per_event", "µs", some)
+        for subject, some in costs.items()
+    ]
+    direct, aliased = found
+    ratio = round(aliased.value / direct.value, 2)
+    return [*found, Result(QUESTION, aliased.subject, "times_an_event_of_an_account", ratio, "x")]
 
 
 class _Record:
-    """An input record as librdkafka hands it over."""
+    """A record as librdkafka hands it over, and its partition."""
 
-    __slots__ = ("_at", "_key", "_offset", "_value")
+    __slots__ = ("_at", "_key", "_offset", "_value", "home")
 
     def __init__(self, key: bytes, value: bytes, offset: int, at: int) -> None:
+        self.home = partition_for(key, PARTITIONS)
         self._key, self._value, self._offset, self._at = key, value, offset, at
 
     def key(self) -> bytes:
@@ -70,61 +102,109 @@ class _Record:
         return []
 
 
-class _Nowhere:
-    """A delivery that counts."""
+class _Post:
+    """A delivery that counts, and keeps letters until they are fetched."""
 
     def __init__(self) -> None:
         self.outputs = 0
+        self.letters: list[tuple[int, str, bytes]] = []
 
-    def send(self, *_: Any) -> None:
-        self.outputs += 1
+    def send(self, topic: str, partition: int, key: str, value: bytes, _headers: Any) -> None:
+        if topic == MAIL_TOPIC:
+            self.letters.append((partition, key, value))
+        else:
+            self.outputs += 1
 
 
-def measure(events: int) -> dict[str, float]:
+class _House:
+    """All partitions, and the mail between them."""
+
+    def __init__(self) -> None:
+        self.post = _Post()
+        topics = tuple(topic_numbers())
+        self._mail = topics.index(MAIL_TOPIC)
+        delivery: Any = self.post
+        self._folder = make_folder(Settings(), topics, delivery, append_time=True)
+        self._partitions = []
+        for number in range(PARTITIONS):
+            tables = {name: Table(name, ROW_CODECS[name], ROWS_MAX) for name in TABLES}
+            partition = Partition(
+                Scope(b"12345678", number, PARTITIONS), tables, [NOTHING_FOLDED] * len(topics)
+            )
+            partition.begin_epoch(1)
+            self._partitions.append(partition)
+        self._letters = 0
+
+    def fold(self, records: list[_Record]) -> None:
+        """Fold records of a channel with a commit's drain from time to time; letters arrive then,
+        as those of a transaction do.
+        """
+        fold = self._folder.fold
+        partitions = self._partitions
+        for number, record in enumerate(records, 1):
+            fold(partitions[record.home], 0, record)
+            if number % COMMIT_EVERY == 0:
+                self._commit()
+                self._deliver(record.timestamp()[1])
+        while self.post.letters:
+            self._deliver(records[-1].timestamp()[1])
+        self._commit()
+
+    def _commit(self) -> None:
+        for partition in self._partitions:
+            for _ in partition.drain():
+                pass
+        self._folder.take_statistics()
+
+    def _deliver(self, at: int) -> None:
+        letters, self.post.letters = self.post.letters, []
+        for home, key, value in letters:
+            self._letters += 1
+            record = _Record(key.encode(), value, self._letters, at)
+            self._folder.fold(self._partitions[home], self._mail, record)
+
+
+def measure(events: int, subject: str, customers: int = 20_000) -> dict[str, float]:
     """Fold the load in this process."""
-    from ccstream.domain.moment import Scope
-    from ccstream.engine.folding import make_folder
-    from ccstream.engine.partition import NOTHING_FOLDED, Partition
-    from ccstream.engine.store import Table
-    from ccstream.ops.settings import Settings
-    from ccstream.wire.catalogue import TABLES, topic_numbers
-    from ccstream.wire.codec import Codec
-    from ccstream.wire.partition import partition_for
-    from ccstream.wire.rows import ROW_CODECS
-
-    settings = Settings()
-    topics = tuple(topic_numbers())
-    delivery: Any = _Nowhere()
+    aliased = SUBJECTS[subject] == VISITOR
     codec = Codec()
-    folder = make_folder(settings, topics, delivery, append_time=True)
-    rows_max = int(CACHE_ROWS) // PARTITIONS
-    partitions = []
-    for number in range(PARTITIONS):
-        tables = {name: Table(name, ROW_CODECS[name], rows_max) for name in TABLES}
-        partition = Partition(
-            Scope(b"12345678", number, PARTITIONS), tables, [NOTHING_FOLDED] * len(topics)
-        )
-        partition.begin_epoch(1)
-        partitions.append(partition)
+    house = _House()
+    load = Load.ending_now(events, customers)
+    if aliased:
+        log_ins = map(_log_in, range(load.customers), repeat(load.begins_ms - 1))
+        house.fold([_record(codec, event, number) for number, event in enumerate(log_ins)])
+    begun = house.post.outputs
     work = []
-    for offset, event in enumerate(Load.ending_now(events).stream()):
-        key = event.subject.encode()
-        record = _Record(key, codec.encode_event(event), offset, event.occurred_at)
-        work.append((partitions[partition_for(key, PARTITIONS)], record))
+    for offset, event in enumerate(load.stream(SUBJECTS[subject])):
+        work.append(_record(codec, event, load.customers + offset))
     gc.collect()
     gc.disable()  # as the worker has it
-    began = time.process_time()
-    for number, (partition, record) in enumerate(work, 1):
-        folder.fold(partition, 0, record)
-        if number % COMMIT_EVERY == 0:
-            for changed in partitions:
-                for _ in changed.drain():
-                    pass
-            folder.take_statistics()
-    elapsed = time.process_time() - began
-    assert delivery.outputs == 2 * events, delivery.outputs
+    try:
+        began = time.process_time()
+        house.fold(work)
+        elapsed = time.process_time() - began
+    finally:
+        gc.enable()
+    # A visitor's own basket and touch, of which there are none, are said to be none.
+    assert house.post.outputs - begun == (4 if aliased else 2) * events, house.post.outputs
     return {"cpu_us_per_event": elapsed / events * 1e6}
 
 
+def _log_in(number: int, at: int) -> Event:
+    return IdentifiersLinked(
+        event_id=f"{number:036}",
+        occurred_at=at,
+        channel=CHANNEL,
+        source=SOURCE,
+        subject=f"{VISITOR}{number}",
+        identifiers=(f"{ACCOUNT}{number + 1}",),
+    )
+
+
+def _record(codec: Codec, event: Event, offset: int) -> _Record:
+    key = event.subject.encode()
+    return _Record(key, codec.encode_event(event), offset, event.occurred_at)
+
+
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]))))
+    print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))

@@ -46,12 +46,12 @@ class Load:
     def ending_now(cls, events: int, customers: int = 20_000) -> Load:
         return cls(events, customers, begins_ms=time.time_ns() // 1_000_000 - events)
 
-    def stream(self) -> Iterator[Event]:
-        """The events, the same at every call."""
+    def stream(self, whose: str = "customer:") -> Iterator[Event]:
+        """The events, the same at every call; ``whose`` is what their subjects begin with."""
         chance = random.Random(self.seed)
         model = CartModel()
         for number in range(self.events):
-            subject = f"customer:{chance.randrange(self.customers)}"
+            subject = f"{whose}{chance.randrange(self.customers)}"
             lines = model.lines(subject)
             kind = chance.random()
             if kind < _ADDS or not lines:

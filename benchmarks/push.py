@@ -113,7 +113,9 @@ def _measure(
         following = Instrument(follower.__name__, port, connections)
         stack.callback(following.stop)
         grown = _resident_bytes(port) - before
-        beside = Instrument(bystander.__name__, bootstrap, SYNC_TOPICS["carts"], FOLLOWED)
+        beside = Instrument(
+            bystander.__name__, bootstrap, SYNC_TOPICS["carts"], FOLLOWED, "read_uncommitted"
+        )
         stack.callback(beside.stop)
         used_s = program.cpu_seconds()
         written = _write(bootstrap, FOLLOWED, connections, rate, seconds)

@@ -2,8 +2,9 @@
 
 What it hears late, broker, writer and machine have made late, and no gateway can mend. Says
 ``ready`` when it reads from the ends, takes one line as the end, then decodes what it kept and
-prints the p50 and p99 of the ages. A record that is to be timed has the nanosecond of its making as
-its cause's ``event_id``. Arguments: bootstrap, topic, the namespace of the customers that count.
+prints the p50 and p99 of the ages. A record that is to be timed has the nanosecond of its making
+as its cause's ``event_id``, or in front of a ``-`` there. Arguments: bootstrap, topic, the
+namespace of the customers that count, isolation level.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from ccstream.wire.codec import Codec
 POLL_S = 0.2
 
 
-def listen(bootstrap: str, topic: str) -> list[tuple[int, bytes]]:
+def listen(bootstrap: str, topic: str, isolation: str) -> list[tuple[int, bytes]]:
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
             "group.id": "bench-bystander",
             "enable.auto.commit": False,
-            "isolation.level": "read_uncommitted",
+            "isolation.level": isolation,
             "auto.offset.reset": "error",
         }
     )
@@ -53,13 +54,14 @@ def listen(bootstrap: str, topic: str) -> list[tuple[int, bytes]]:
     return heard
 
 
-def main(bootstrap: str, topic: str, namespace: str) -> None:
+def main(bootstrap: str, topic: str, namespace: str, isolation: str) -> None:
     decode = Codec().decode
     ages_ms = []
-    for at_ns, value in listen(bootstrap, topic):
-        record = decode(value)[1]
+    for at_ns, value in listen(bootstrap, topic, isolation):
+        record = decode(value)[1] if value else {"subject": ""}
         if record["subject"].startswith(f"{namespace}:"):
-            ages_ms.append((at_ns - int(record["cause"]["event_id"])) / 1e6)
+            made_ns = int(record["cause"]["event_id"].partition("-")[0])
+            ages_ms.append((at_ns - made_ns) / 1e6)
     ages_ms.sort()
     if not ages_ms:
         raise SystemExit("nothing was heard")
@@ -68,4 +70,4 @@ def main(bootstrap: str, topic: str, namespace: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3])
+    main(*sys.argv[1:5])

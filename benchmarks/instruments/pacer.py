@@ -8,18 +8,28 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import Producer
 
 from benchmarks.instruments.paced import additions, paced_event
+from ccstream.domain.events import Event
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import event_headers
+
+__all__ = ["pace"]
 
 PAUSE_S = 0.0005
 
 
-def main(bootstrap: str, topic: str, namespace: str, rate: int, seconds: float) -> None:
+def pace(
+    bootstrap: str, topic: str, rate: int, seconds: float, make: Callable[[int, int], Event]
+) -> dict[str, int]:
+    """Say ``ready`` and publish; how many were published and acknowledged.
+
+    ``make`` is given the number of an event and the nanosecond at which it is handed over.
+    """
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -38,21 +48,35 @@ def main(bootstrap: str, topic: str, namespace: str, rate: int, seconds: float) 
         acknowledged += error is None
 
     print("ready", flush=True)
-    who_and_what = additions(namespace, rate)
     number = 0
     began = time.monotonic()
     while (elapsed := time.monotonic() - began) < seconds:
         for _ in range(int(elapsed * rate) - number):
-            subject, sku = next(who_and_what)
-            event = paced_event(number, time.time_ns(), subject, sku)
+            event = make(number, time.time_ns())
             producer.produce(
-                topic, encode(event), subject, headers=event_headers(event), on_delivery=delivered
+                topic,
+                encode(event),
+                event.subject,
+                headers=event_headers(event),
+                on_delivery=delivered,
             )
             number += 1
         producer.poll(0)
         time.sleep(PAUSE_S)
     producer.flush(30)
-    print(json.dumps({"published": number, "acknowledged": acknowledged}))
+    return {"published": number, "acknowledged": acknowledged}
+
+
+def main(bootstrap: str, topic: str, namespace: str, rate: int, seconds: float) -> None:
+    who_and_what = additions(namespace, rate)
+    found = pace(
+        bootstrap,
+        topic,
+        rate,
+        seconds,
+        lambda number, at_ns: paced_event(number, at_ns, *next(who_and_what)),
+    )
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

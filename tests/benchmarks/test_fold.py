@@ -1,0 +1,16 @@
+"""An event of somebody who is logged in is folded twice, and costs hardly twice as much."""
+
+from __future__ import annotations
+
+from benchmarks import fold
+
+EVENTS = 1_500
+CUSTOMERS = 100
+TIMES_MAX = 2.2
+
+
+def test_an_event_that_is_sent_on_costs_little_more_than_two() -> None:
+    costs = {
+        name: fold.measure(EVENTS, name, CUSTOMERS)["cpu_us_per_event"] for name in fold.SUBJECTS
+    }
+    assert 1 < costs["ccstream-aliased"] / costs["ccstream"] <= TIMES_MAX

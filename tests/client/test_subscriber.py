@@ -257,6 +257,20 @@ def test_signals_are_read_beside_tables_and_only_when_they_are_final(own_kafka: 
     }
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_orders_of_people_who_were_erased_are_shown_to_readers_of_facts(
+    own_kafka: str, live: bool
+) -> None:
+    writer = SyncWriter(own_kafka)
+    with SyncReader(["orders"], bootstrap=own_kafka, live=live) as reader:
+        kept = order("erased:0f", 1, "A", 1_000)
+        writer.write("orders", "erased:0f#A", kept)
+        writer.write("orders", "customer:1#B", order("customer:1", 1, "B", 1_000))
+        writer.flush()
+        found = {change.key for change in read_some(reader, 1 if live else 2)}
+    assert found == {"customer:1#B"} | (set() if live else {"erased:0f#A"})
+
+
 def test_whoever_reads_all_tables_gets_no_signals() -> None:
     with pytest.raises(SettingsError, match="no sync topic of 'timers'"):
         SyncReader(["timers"], bootstrap="127.0.0.1:1")

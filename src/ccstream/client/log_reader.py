@@ -32,7 +32,7 @@ from ccstream.errors import AccessDeniedError, BrokerUnavailableError, TopicMism
 from ccstream.ops.kafka_config import Isolation, admin_config, consumer_config
 from ccstream.ops.refusals import denied, told
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import HEARTBEAT_NAMESPACE
+from ccstream.wire.catalogue import ERASED_NAMESPACE, HEARTBEAT_NAMESPACE
 from ccstream.wire.headers import epoch_of, last_trace
 
 __all__ = ["HEARTBEAT", "EndOfLog", "Item", "LogReader", "LogRecord", "Positions", "Start"]
@@ -59,6 +59,8 @@ AWAY_LOG_S: Final = 10.0
 
 HEARTBEAT: Final = HEARTBEAT_NAMESPACE.encode()
 """Keys that begin so are nobody's: `ccstream heartbeat` shows by them that events come through."""
+
+_ERASED: Final = ERASED_NAMESPACE.encode()
 
 Positions = Mapping[tuple[str, int], int]
 """The next offset to read of each (topic, partition)."""
@@ -101,6 +103,8 @@ class LogReader:
             partitions that these do not name are read from their beginning.
         start_timeout_s: how long ``start`` waits for a broker and for the topics.
         rule: the epochs seen so far, if another reader came before this one.
+        shows_erased: whether orders are shown that are kept of people who were erased; None: to
+            readers of what is final alone.
     """
 
     def __init__(
@@ -111,9 +115,14 @@ class LogReader:
         start: Start,
         start_timeout_s: float,
         rule: ReaderRule | None = None,
+        *,
+        shows_erased: bool | None = None,
     ) -> None:
         self._settings = settings
         self._isolation = isolation
+        if shows_erased is None:
+            shows_erased = isolation == "read_committed"
+        self._hidden_keys = (HEARTBEAT,) if shows_erased else (HEARTBEAT, _ERASED)
         self._config = {
             **consumer_config(settings, isolation=isolation, role="reader"),
             "error_cb": self._on_error,
@@ -189,7 +198,7 @@ class LogReader:
                 self.dropped += 1
                 continue
             key = message.key()
-            if key is not None and key.startswith(HEARTBEAT):
+            if key is not None and key.startswith(self._hidden_keys):
                 continue
             at = message.timestamp()[1]
             trace = last_trace(headers)

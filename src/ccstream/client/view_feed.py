@@ -43,11 +43,17 @@ class ViewFeed:
         self._settings = settings
         self._topics = tuple(topics)
         self._start_timeout_s = start_timeout_s
+        self._live = live
         self._phases: list[Isolation] = ["read_committed"]
         if live:
             self._phases.append("read_uncommitted")
         self._reader = LogReader(
-            settings, self._topics, self._phases[0], "beginning", start_timeout_s
+            settings,
+            self._topics,
+            self._phases[0],
+            "beginning",
+            start_timeout_s,
+            shows_erased=not live,
         )
         self._dropped_before = 0
         self._ends: dict[tuple[str, int], int] = {}
@@ -124,6 +130,7 @@ class ViewFeed:
             dict(before.positions),
             self._start_timeout_s,
             before.rule,
+            shows_erased=not self._live,
         )
         self._reader.start()
         self._behind = set(self._ends)

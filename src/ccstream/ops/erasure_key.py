@@ -21,12 +21,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from ccstream.domain.erasure import Erasure
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
+from ccstream.wire.catalogue import ERASED_NAMESPACE
 from ccstream.wire.headers import time_text
 from ccstream.wire.topics import DAY_MS, TopicSpec
 
-__all__ = ["FINGERPRINT_NAMESPACE", "ErasureKey", "is_signed"]
-
-FINGERPRINT_NAMESPACE: Final = "erased"
+__all__ = ["ErasureKey", "is_signed"]
 
 _CONTEXT: Final = b"ccstream erasure v1 "
 _FINGERPRINT_BYTES: Final = 16
@@ -71,9 +70,9 @@ class ErasureKey:
         return _text(self._signing.public_key().public_bytes_raw())
 
     def fingerprint(self, entity: str) -> str:
-        """What stands for an entity that was erased: a key of the namespace ``erased``."""
+        """What stands for an entity that was erased: a key of a namespace of its own."""
         digest = hmac.new(self._fingerprints, entity.encode(), sha256).digest()
-        return f"{FINGERPRINT_NAMESPACE}:{digest[:_FINGERPRINT_BYTES].hex()}"
+        return f"{ERASED_NAMESPACE}{digest[:_FINGERPRINT_BYTES].hex()}"
 
     def receipt_of(self, erasure: Erasure, fingerprint: str) -> tuple[str, str]:
         """The receipt of an erasure, as JSON, and its signature."""

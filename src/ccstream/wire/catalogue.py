@@ -28,6 +28,7 @@ __all__ = [
     "CHANNELS",
     "CONSENT_RECORDS",
     "CONTEXTS",
+    "ERASED_NAMESPACE",
     "EVENTS",
     "EVENT_TYPES",
     "HEARTBEAT_NAMESPACE",
@@ -183,6 +184,11 @@ event was applied, a duplicate or rejected.
 
 HEARTBEAT_NAMESPACE = "heartbeat:"
 """How the keys begin of what `ccstream heartbeat` publishes; readers are not shown them."""
+
+ERASED_NAMESPACE = "erased:"
+"""How the keys begin under which orders of people who were erased are kept. They are for readers of
+facts: what a worker's crash takes back of them its successor cannot know of, and live readers would
+be left with it."""
 
 MAIL_TOPIC = "ccstream.mail.v1"
 REJECTED_TOPIC = "ccstream.rejected.v1"

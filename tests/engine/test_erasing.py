@@ -24,10 +24,12 @@ from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
+from ccstream.engine.unfinished import Unfinished, oldest
 from ccstream.errors import StateError
 from ccstream.ops.erasure_key import ErasureKey, is_signed
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import SYNC_TOPICS, TABLES
+from ccstream.wire.entry import Entry
 from ccstream.wire.headers import BY_HAND
 from ccstream.wire.mail import ERASE, encode_mail
 from ccstream.wire.partition import partition_for
@@ -319,6 +321,87 @@ def test_an_identifier_that_went_over_from_another_account_goes_at_a_second_requ
     town.deliver(NOW + 21)
     assert "aliases" not in town.rows_of(VISITOR)
     assert town.erasure(ADA) == before
+
+
+def test_rows_on_their_way_to_who_is_erased_go_though_their_sender_is_another_s_by_now() -> None:
+    town = Town()
+    town.fold(*life(VISITOR), log_in())
+    cart = town.state("carts", VISITOR)
+    town.fold(log_in(account=BOB, at=2, name="over"))
+    town.partition.tables["carts"].put(VISITOR, Entry(cart, 0))  # as a card keeps it that moves on
+    town.fold(erase(), at=NOW + 10)
+    town.deliver(NOW + 11)
+    assert town.state("aliases", VISITOR).root == BOB
+    assert "carts" not in town.rows_of(VISITOR)
+
+
+def test_a_request_that_waits_shows_again_what_a_history_that_was_lost_may_have_erased() -> None:
+    town = Town()
+    town.fold(*life(), hold(True))
+    sent = town.fold(erase(), at=NOW + 10)
+    shown = {one.topic for one in sent if one.value is not None}
+    assert {SYNC_TOPICS[table] for table in ("carts", "profiles", "touches", "orders")} <= shown
+    assert all(one.value is not None for one in sent)
+
+
+def test_an_order_on_its_way_to_who_is_erased_is_shown_as_gone() -> None:
+    town = Town()
+    town.fold(*life(VISITOR), log_in())
+    town.fold(erase(), at=NOW + 10)
+    town.deliver(NOW + 11)
+    last = [one for one in town.delivery.sent if one.key == f"{ADA}#O-1"][-1]
+    assert last.topic == SYNC_TOPICS["orders"] and last.value is None
+
+
+def test_an_identifier_keeps_the_receipt_that_it_had_when_it_goes_with_an_account() -> None:
+    town = Town()
+    town.fold(add("v", subject=VISITOR))
+    town.fold(erase("alone", subject=VISITOR), at=NOW + 10)
+    town.folder.fire(town.partition, NOW + 10 + DEADLINE_MS, 10)
+    receipt = town.erasure(VISITOR).receipt
+    later = 20 + DEADLINE_MS
+    town.fold(log_in(at=later), at=NOW + later)
+    town.fold(erase(at=later + 5, identifiers=(VISITOR,)), at=NOW + later + 5)
+    town.deliver(NOW + later + 6)
+    after = town.erasure(VISITOR)
+    assert after.part_of == town.key.fingerprint(ADA)
+    assert receipt and after.receipt == receipt and after.state == "completed"
+
+
+def test_it_is_counted_what_becomes_of_requests_and_how_long_a_receipt_took() -> None:
+    town = Town()
+    town.fold(*life(), *life(VISITOR), log_in(), hold(True))
+    town.deliver()
+    town.fold(erase("while held"), at=NOW + 10)
+    town.fold(hold(False, "lifted", at=20), at=NOW + 20)
+    town.fold(erase("again", at=25, identifiers=(VISITOR,)), at=NOW + 25)
+    town.fold(add("late", at=9), at=NOW + 30)
+    town.deliver(NOW + 31)
+    town.folder.fire(town.partition, NOW + 20 + DEADLINE_MS, 10)
+    counted = town.folder.take_statistics()
+    assert counted.erasures == {
+        ("held",): 1,
+        ("erased",): 1,
+        ("repeated",): 1,
+        ("late",): 1,
+        ("identifier",): 1,
+        ("completed",): 1,
+    }
+    assert counted.receipts_after == [10 + DEADLINE_MS]
+
+
+def test_requests_without_a_receipt_are_known_also_after_a_take_over() -> None:
+    town = Town()
+    town.fold(*life(), hold(True))
+    town.fold(erase(), at=NOW + 10)
+    town.fold(*life(BOB), erase("of bob", subject=BOB), at=NOW + 20)
+    for _ in range(2):
+        assert oldest([town.partition.unfinished], "waiting") == (1, NOW + 10)
+        assert oldest([town.partition.unfinished], "erased") == (1, NOW + 20)
+        town.partition.unfinished = Unfinished()
+        town.partition.index_rows()
+    town.folder.fire(town.partition, NOW + 20 + DEADLINE_MS, 10)
+    assert oldest([town.partition.unfinished], "erased") == (0, 0)
 
 
 def test_nobody_else_is_erased_by_being_named() -> None:

@@ -128,6 +128,6 @@ def test_the_table_keeps_prometheus_conventions() -> None:
 def test_no_label_can_hold_a_customer() -> None:
     allowed = {
         *("channel", "outcome", "reason", "aggregate", "topic", "partition", "table"),
-        *("kind", "version", "route", "method", "status"),
+        *("kind", "version", "route", "method", "state", "status"),
     }
     assert {label for spec in METRICS.values() for label in spec.labels} <= allowed

@@ -100,7 +100,7 @@ class Engine:
             for key, value in rows.items():
                 tables[name].restore(key, value)
         partition = Partition(Scope(STATE_ID, 0, PARTITIONS), tables, list(self.folded))
-        partition.index_timers()
+        partition.index_rows()
         self.epoch += 1
         partition.begin_epoch(self.epoch)
         self.world.partition = partition

@@ -11,10 +11,12 @@ from ccstream.domain.events import (
     CartItemQuantitySet,
     CartItemRemoved,
     ChannelVisited,
+    ErasureRequested,
     Event,
     IdentifiersLinked,
     IdentifierUnlinked,
     InteractionLogged,
+    LegalHoldChanged,
     Money,
     OrderLine,
     OrderPlaced,
@@ -138,6 +140,13 @@ class Author:
                 others = (dice.choice(_LINKABLE),)
                 never = dice.random() < 0.3
                 return IdentifierUnlinked(**common, identifiers=others, never_again=never)
+            case "erase":
+                named = tuple(dice.sample(_SUBJECTS, dice.randrange(3)))
+                return ErasureRequested(**common, identifiers=named)
+            case "hold":
+                return LegalHoldChanged(**common, held=dice.random() < 0.6)
+            case "before":
+                common["occurred_at"] = now - 3_600_000
             case "brittle":
                 sku = BRITTLE_SKU
         return CartItemAdded(**common, sku=sku, quantity=dice.randint(1, 3), unit_price=price)

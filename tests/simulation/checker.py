@@ -11,19 +11,23 @@ It shares no code with the engine.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
 from ccstream.domain.merge import lines_view
 from ccstream.domain.observed import Observed
 from ccstream.domain.timers import Timer
+from ccstream.ops.erasure_key import is_signed
 from ccstream.wire.catalogue import (
+    ERASED_NAMESPACE,
     MAIL_TOPIC,
     OWNERS_TOPIC,
     REJECTED_TOPIC,
     SIGNALS_TOPIC,
     SYNC_TOPICS,
 )
+from ccstream.wire.headers import time_text
 from ccstream.wire.mail import decode_mail
 from ccstream.wire.rejected import decode_rejected
 from ccstream.wire.rows import ROW_CODECS, Entry
@@ -31,10 +35,12 @@ from ccstream.wire.sync import SYNC_CODECS
 from tests.simulation import timed
 from tests.simulation.author import Published
 from tests.simulation.broker import FakeBroker, LogRecord
+from tests.simulation.erased import Erased
 from tests.simulation.lineage import Lineage, LineageError
-from tests.simulation.process import APP, CODEC
+from tests.simulation.process import APP, CODEC, ERASURE_KEY
 from tests.simulation.simulation import Simulation, Violation
 from tests.simulation.truth import (
+    Ending,
     Letter,
     Origin,
     Rejection,
@@ -65,6 +71,7 @@ def check(simulation: Simulation) -> Counter[str]:
         _check_rejected(broker, number, truth.rejected)
         _check_timers(broker, number, truth)
         _check_signals(broker, number, truth.watches)
+        _check_erasures(broker, number, truth)
     _check_mail(broker, partitions, truths)
     return _check_endings(simulation.author.published, truths)
 
@@ -92,6 +99,7 @@ def _check_rows(broker: FakeBroker, number: int, truth: Truth) -> None:
     sizes = {
         key: Counter({source: len(w) for source, w in _window(value).sources.items()})
         for key, value in stored.items()
+        if _window(value).sources
     }
     wanted = {
         key: Counter(source for source, _ in ids) for key, ids in truth.windows.items() if ids
@@ -128,7 +136,7 @@ class _SyncTopic:
         self._truth = truth
 
     def check(self, expected: list[Synced]) -> None:
-        facts = list(self._log.committed(0))
+        facts = [one for one in self._log.committed(0) if not _is_bare(one)]
         told = [(record.key() or b"").decode() for record in facts]
         _same(f"the keys published on {self._where}", told, [synced.key for synced in expected])
         bases: dict[str, list[int]] = {}
@@ -165,6 +173,8 @@ class _SyncTopic:
         )
 
     def _check_live(self, facts: dict[str, LogRecord]) -> None:
+        # Orders that are kept of people who were erased are for readers of facts.
+        facts = {key: r for key, r in facts.items() if not key.startswith(ERASED_NAMESPACE)}
         highest = 0
         versions: dict[str, int] = {}
         view: dict[str, LogRecord] = {}
@@ -174,6 +184,8 @@ class _SyncTopic:
                 continue
             highest = epoch
             key = (record.key() or b"").decode()
+            if key.startswith(ERASED_NAMESPACE):
+                continue
             version = _version(record)
             if version >> 32 != epoch:
                 raise Violation(f"{record} on {self._where}: version {version} in epoch {epoch}")
@@ -188,6 +200,12 @@ class _SyncTopic:
                     f"on {self._where} a live reader ends with {record}: {_shown(record)}, "
                     f"and the truth is {fact and _shown(fact)}"
                 )
+
+
+def _is_bare(record: LogRecord) -> bool:
+    """Whether it is what makes a segment end, some time after an erasure."""
+    key = (record.key() or b"").decode()
+    return key.startswith(ERASED_NAMESPACE) and "#" not in key
 
 
 def _version(record: LogRecord) -> int:
@@ -283,19 +301,99 @@ def _check_endings(published: list[Published], truths: dict[int, Truth]) -> Coun
     ends = Counter((e.origin.topic, e.origin.partition, e.origin.offset) for e in endings)
     appended = Counter((r.topic(), r.partition(), r.offset()) for r, _ in published)
     _same("what became of each event", ends, appended)
-    taken = Counter(
-        (e.event.subject, e.event.channel, e.event.source, e.event.event_id)
-        for e in endings
-        if e.event is not None and e.outcome in ("applied", "no_effect")
-    )
-    twice = [name for name, count in taken.items() if count > 1]
+    taken: dict[tuple[str, ...], list[Ending]] = {}
+    for e in endings:
+        if e.event is not None and e.outcome in ("applied", "no_effect"):
+            name = (e.event.subject, e.event.channel, e.event.source, e.event.event_id)
+            taken.setdefault(name, []).append(e)
+    twice = [name for name, some in taken.items() if not _are_apart(some, truths)]
     if twice:
         raise Violation(f"events were applied more than once: {twice}")
     return Counter(ending.outcome for ending in endings)
 
 
+def _are_apart(endings: list[Ending], truths: dict[int, Truth]) -> bool:
+    """Whether an event was applied once; or anew, after an erasure that its clock was ahead of."""
+    if len(endings) == 1:
+        return True
+    if len({(e.entity, e.life) for e in endings}) < len(endings):
+        return False
+    event = endings[0].event
+    assert event is not None
+    erased = [
+        t.erasures.at(who) for t in truths.values() for who in (event.subject, *_whose(endings))
+    ]
+    return any(0 < at < event.occurred_at for at in erased)
+
+
+def _whose(endings: list[Ending]) -> set[str]:
+    return {ending.entity for ending in endings}
+
+
+def _check_erasures(broker: FakeBroker, number: int, truth: Truth) -> None:
+    """Of each that was erased there is what guards against them, and one receipt.
+
+    Beside what the truth says step by step, it is said here once more in the words of whoever
+    asks: no row names the person but those of what they did afterwards.
+    """
+    where = f"the erasures of partition {number}"
+    stored = _last_values(broker, f"{APP}-erasures-changelog", number)
+    rows = {key: ROW_CODECS["erasures"].decode_row(value).state for key, value in stored.items()}
+    _same(where, set(rows), set(truth.erasures.known))
+    for key, row in rows.items():
+        known = truth.erasures.known[key]
+        found = (row.held, row.erased_at, row.request_id, row.identifiers, row.part_of)
+        _same(
+            f"{key} among {where}",
+            found,
+            (known.held, known.at, known.request, known.named, known.part_of),
+        )
+        if known.at:
+            counted = (row.orders_kept, row.identifiers_erased, row.rows_deleted)
+            spare = known.spare and row.rows_deleted > known.rows
+            wanted = (known.orders, known.told, known.rows + spare)
+            _same(f"what was deleted of {key} among {where}", counted, wanted)
+        _check_receipt(where, key, row, known)
+    _check_rolls(broker, number, truth)
+
+
+def _check_receipt(where: str, key: str, row: Any, known: Erased) -> None:
+    if not known.times:
+        if row.receipt:
+            raise Violation(f"{where}: {key} has a receipt that nobody asked for")
+        return
+    if not is_signed(row.receipt, row.signature, ERASURE_KEY.public_key):
+        raise Violation(f"{where}: {key} has no receipt: {row}")
+    if known.as_member:  # since then its counts are others
+        return
+    said = json.loads(row.receipt)
+    shown = (said["person"], said["rows_deleted"], said["orders_kept"], said["completed_at"])
+    wanted = (key, row.rows_deleted, known.orders, time_text(known.due))
+    _same(f"the receipt of {key} among {where}", shown, wanted)
+
+
+def _check_rolls(broker: FakeBroker, number: int, truth: Truth) -> None:
+    """Once for each erasure every sync topic is written to, unless another erasure followed."""
+    for topic in SYNC_TOPICS.values():
+        bare = Counter(
+            (one.key() or b"").decode()
+            for one in broker.logs[topic, number].committed(0)
+            if _is_bare(one)
+        )
+        for key, known in truth.erasures.known.items():
+            rolls = bare.pop(key, 0)
+            if not min(1, known.times) <= rolls <= known.times:
+                raise Violation(
+                    f"{topic}[{number}] was written to {rolls} times for {key}, "
+                    f"which was erased {known.times} times"
+                )
+        _same(f"who else {topic}[{number}] was written to for", dict(bare), {})
+
+
 def _same(what: str, found: Any, expected: Any) -> None:
     if found != expected:
+        if isinstance(found, Counter) and isinstance(expected, Counter):
+            found, expected = found - expected, expected - found
         raise Violation(f"{what}:\n  found    {_short(found)}\n  expected {_short(expected)}")
 
 

@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 
 from msgspec import structs
 
+from ccstream.domain.events import LegalHoldChanged
 from ccstream.engine import assignment as engine_assignment
 from ccstream.engine import restore as engine_restore
 from ccstream.engine.assignment import Assignment
@@ -23,6 +24,7 @@ from ccstream.engine.takeover import TakeOver
 from ccstream.engine.timers import TIMERS, TimerIndex
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.wire.catalogue import OWNERS_TOPIC
+from ccstream.wire.mail import ERASE
 from tests.simulation.fakes import FakeCluster, SteppedCommitter
 from tests.simulation.following import SteppedStandbys
 from tests.simulation.process import STEPS, Parts
@@ -350,6 +352,64 @@ class _RowsOfTheAbsorbedStay(Folder):
         self._hand_overs._send_on = MagicMock()  # type: ignore[method-assign]
 
 
+class _ErasuresNotRestored(FakeCluster):
+    """At each take-over nobody is known to have been erased."""
+
+    def restore(self, ranges: Any, table_of: Any, cancelled: Any, progress: Any) -> Any:
+        kept = [one for one in ranges if not one.topic.endswith("-erasures-changelog")]
+        return super().restore(kept, table_of, cancelled, progress)
+
+
+class _LateBringsBack(Folder):
+    """What occurred before an erasure and is late is folded like anything else."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._erasing.meet = lambda *_: (None, None)  # type: ignore[method-assign]
+
+
+class _LettersBringBack(Folder):
+    """Rows and links on their way to somebody who was erased are taken in."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        takes = self._erasing.takes
+
+        def takes_erasures(partition: Any, mail: Any, *more: Any) -> bool:
+            return mail.kind == ERASE and takes(partition, mail, *more)
+
+        self._erasing.takes = takes_erasures  # type: ignore[method-assign]
+
+
+class _QuietErasing(Folder):
+    """A request that erases nothing publishes nothing."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._erasing.publish_rows = MagicMock()  # type: ignore[method-assign]
+
+
+class _RowsOfTheErasedStay(Folder):
+    """Rows that were on their way to somebody who was erased stay where they came from."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._erasing._end_row = MagicMock()  # type: ignore[method-assign]
+
+
+class _HoldsForgotten(Folder):
+    """A legal hold does not hold an erasure up."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        ask = self._erasing.ask
+
+        def asked(partition: Any, entity: Any, event: Any, *more: Any) -> Any:
+            return None if type(event) is LegalHoldChanged else ask(partition, entity, event, *more)
+
+        self._erasing.ask = asked  # type: ignore[method-assign]
+
+
 class _RowsOfTheSplitStay(Folder):
     """What has gone to the profile that an identifier leaves stays with that identifier, too."""
 
@@ -407,6 +467,12 @@ MUTANTS: dict[str, Parts] = {
     "letters that change nothing publish nothing": Parts(folder=_QuietLinking),
     "rows of one that was absorbed stay with it": Parts(folder=_RowsOfTheAbsorbedStay),
     "links are not restored": Parts(cluster=_LinksNotRestored),
+    "erasures are not restored": Parts(cluster=_ErasuresNotRestored),
+    "what is late brings back who was erased": Parts(folder=_LateBringsBack),
+    "letters bring back who was erased": Parts(folder=_LettersBringBack),
+    "a request that erases nothing publishes nothing": Parts(folder=_QuietErasing),
+    "rows on their way to who was erased stay": Parts(folder=_RowsOfTheErasedStay),
+    "legal holds are forgotten": Parts(folder=_HoldsForgotten),
     "rows of one that is split off come back": Parts(folder=_RowsOfTheSplitStay),
     "rows stay with an alias": Parts(folder=_RowsLeftBehind),
     "rows taken over stay with an alias, too": Parts(folder=_RowsKept),

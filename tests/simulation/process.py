@@ -38,6 +38,8 @@ from ccstream.engine.store import Table
 from ccstream.engine.stores import Stores
 from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
+from ccstream.ops.erasure_key import ErasureKey
+from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import MAIL_TOPIC, OUTPUT_TOPICS, OWNERS_TOPIC, TABLES
 from ccstream.wire.codec import Codec
 from ccstream.wire.rows import ROW_CODECS
@@ -60,6 +62,8 @@ __all__ = [
     "CART_MERGE",
     "CHANNELS",
     "CODEC",
+    "ERASURE_DEADLINE_MS",
+    "ERASURE_KEY",
     "IDENTIFIERS",
     "INPUTS",
     "STEPS",
@@ -87,6 +91,18 @@ IDENTIFIERS = IdentifierRules(
 
 CART_MERGE: MergeMode = "max"
 """A mode in which it matters from which cart an addition is."""
+
+ERASURE_DEADLINE_MS = 3_000
+
+_ERASURE_KEY = ErasureKey.of(
+    Settings.load(
+        privacy__erasure_key="simulated " * 4,
+        privacy__erasure_deadline_ms=ERASURE_DEADLINE_MS,
+        app_id=APP,
+    )
+)
+assert _ERASURE_KEY is not None
+ERASURE_KEY: ErasureKey = _ERASURE_KEY
 
 BRITTLE_SKU = "brittle"
 """Adding this to a cart that has lines raises: a mistake of ours, and one that depends on what
@@ -330,6 +346,7 @@ class Process:
             window_limits=WindowLimits(),
             append_time=True,
             identifiers=IDENTIFIERS,
+            erasure_key=ERASURE_KEY,
         )
         pace = Pace(
             commit_interval=0.6,

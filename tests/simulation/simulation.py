@@ -379,6 +379,8 @@ class Simulation:
         living = [p for p in self._slots if p is not None and p.alive]
         if broker.undecided or any(len(producer) for p in living for producer in p.producers):
             return False
+        if any(one.committer.busy for one in living):  # one that failed is still to be told
+            return False
         held = [one for p in living for one in p.chunks.partitions.values()]
         if any(one.changed or one.timers.next_due < NEVER for one in held):
             return False

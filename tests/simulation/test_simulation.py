@@ -15,10 +15,12 @@ from tests.simulation.explore import Explored, explore, failure_of, first_failur
 from tests.simulation.following import SteppedStandbys
 from tests.simulation.history import (
     SLOTS,
+    Action,
     History,
     Mark,
     Publish,
     Rebalance,
+    Restart,
     Step,
     Turn,
     Wait,
@@ -161,9 +163,16 @@ def test_a_failing_history_is_made_short() -> None:
     history = generate(seed)
     shortest = shrink(history, lambda shorter: failure_of(shorter, parts) is not None)
     assert failure_of(shortest, parts) is not None
-    published = [action for action in shortest.actions if isinstance(action, Publish)]
+    actions = [*shortest.actions, *_inside(shortest)]
+    published = [action for action in actions if isinstance(action, Publish)]
     assert 1 <= len(published) <= 2
     assert len(shortest.actions) < len(history.actions) / 3
+
+
+def _inside(history: History) -> list[Action]:
+    """What happens in the midst of rebalances."""
+    outer = [one for one in history.actions if isinstance(one, Rebalance | Restart)]
+    return [nested.action for one in outer for nested in one.during]
 
 
 def test_a_seed_gives_the_same_history_again() -> None:

@@ -36,10 +36,12 @@ from ccstream.wire.rows import ROW_CODECS, Entry
 from ccstream.wire.validate import validate, validate_origin
 from tests.simulation import timed
 from tests.simulation.broker import LogRecord
+from tests.simulation.erased import ABOUT_ALL, Erasures
 from tests.simulation.process import BRITTLE_SKU, CART_MERGE, CHANNELS, CODEC, IDENTIFIERS, INPUTS
 
 __all__ = [
     "HORIZON_MS",
+    "Ending",
     "Letter",
     "Origin",
     "Rejection",
@@ -130,6 +132,8 @@ class Ending(NamedTuple):
     outcome: str
     entity: str
     event: Event | None
+    life: int = 0
+    """How often the entity had been erased before."""
 
 
 class Row(NamedTuple):
@@ -183,6 +187,8 @@ def _addressed(entity: str, event: Event) -> list[tuple[str, str]]:
     """The rows that an event is about: (table, key)."""
     if isinstance(event, _LINKS):
         return [("aliases", entity)]
+    if isinstance(event, ABOUT_ALL):
+        return []
     rows = [("touches", entity)]
     if isinstance(event, _CART_EVENTS):
         rows.insert(0, ("carts", entity))
@@ -218,6 +224,10 @@ class Truth:
         self._folded = [-1] * len(INPUTS)
         self._ids: dict[str, set[_Name]] = {}
         self._latest: dict[str, int] = {}
+        self._floors: dict[str, int] = {}
+        self._horizons: dict[str, dict[str, int]] = {}
+        self._lives: dict[str, int] = {}
+        self.erasures = Erasures(self)
         self.rows: dict[str, dict[str, Any]] = {table: {} for table in (*_STEPS, "links")}
         self.synced: list[Synced] = []
         self.rejected: list[Rejection] = []
@@ -254,6 +264,8 @@ class Truth:
                 mail.origin_appended_at,
             )
             event = CODEC.decode_event(mail.value)
+            if mail.kind != "forward" and self.erasures.opens(mail, event, origin):
+                return
             if mail.kind == "link":
                 said = ROW_CODECS["links"].decode_row(mail.row or b"").state
                 post = post_from(mail.key, mail.to, said)
@@ -295,37 +307,124 @@ class Truth:
         origin: Origin,
         hops: int,
     ) -> None:
+        if not self.has_window(entity) and self.erasures.turns_away(
+            entity, event, value, origin, hops
+        ):
+            return
         alias = self.rows["aliases"].get(entity)
         root = "" if isinstance(event, _LINKS) else _owner(alias, event.occurred_at)
         now = max(record.timestamp()[1], self._latest.get(entity, 0))
         ids = self._ids.setdefault(entity, set())
-        name = _name(f"{event.channel}/{event.source}", event.event_id)
+        source = f"{event.channel}/{event.source}"
+        name = _name(source, event.event_id)
         if name in ids:
             self._unchanged(entity, event, origin, "duplicate")
             return
-        if event.occurred_at < now - HORIZON_MS:
+        horizon = self._horizons.get(entity, {}).get(source, self._floors.get(entity, -1))
+        if event.occurred_at <= horizon or event.occurred_at < now - HORIZON_MS:
             self._reject(reasons.TOO_LATE, entity, event, value, origin, outcome="too_late")
             return
         self._tell(entity, now)
         if isinstance(event, _LINKS) and not entity.startswith("visitor:"):
             if self._say(entity, event, value, origin, hops):
-                ids.add(name)
-                self._latest[entity] = now
+                self._admit(entity, source, name, now)
             return
         if root:
-            ids.add(name)
-            self._latest[entity] = now
+            self._admit(entity, source, name, now)
             self._unchanged(entity, event, origin, "forwarded")
             self.letters.append(Letter(root, self._home(root), origin, hops + 1, value))
+        elif isinstance(event, ABOUT_ALL):
+            lives = self.has_window(entity)
+            verdict = self.erasures.ask(entity, event, value, origin, hops, now)
+            if verdict == "noted" and lives:
+                self._admit(entity, source, name, now)
+            self.endings.append(Ending(origin, "applied", entity, None))
         else:
             at = Moment(
                 now, topic, record.offset(), self._scope, tuple(self._folded), origin.appended_at
             )
             if self._apply(entity, event, value, origin, at):
-                ids.add(name)
-                self._latest[entity] = now
+                self._admit(entity, source, name, now)
             if isinstance(event, _LINKS):
                 self._follow(entity, alias, event, value, origin, hops)
+
+    def _admit(self, entity: str, source: str, name: _Name, now: int) -> None:
+        """The event is known from now on."""
+        self._ids.setdefault(entity, set()).add(name)
+        self._latest[entity] = now
+        horizons = self._horizons.setdefault(entity, {})
+        horizons.setdefault(source, self._floors.get(entity, -1))
+
+    # what the model of erasures asks for
+
+    def has_window(self, entity: str) -> bool:
+        """Whether anything of it has been taken in since it was erased, or ever."""
+        return bool(self._ids.get(entity)) or entity in self._floors
+
+    def begin_anew(self, entity: str, at: int) -> None:
+        """Somebody comes back of whom nothing is known any more; what was before is too late."""
+        self._floors[entity] = at
+
+    def end_life(self, entity: str) -> bool:
+        """Forget what is known of the entity beside its rows; whether it had timers, perhaps."""
+        for known in (self._ids, self._latest, self._floors, self._horizons):
+            known.pop(entity, None)
+        self._lives[entity] = self._lives.get(entity, 0) + 1
+        timed_ = bool(self.timers.get(entity))
+        self._end_watch(entity, timed.ABANDONED, must=False)
+        self.timers.pop(entity, None)
+        return timed_
+
+    def forget_tenures(self, entity: str, account: str) -> None:
+        """That the entity once was this account's is not known any more."""
+        alias = self.rows["aliases"][entity]
+        earlier = tuple(one for one in alias.earlier if one.root != account)
+        self.rows["aliases"][entity] = identity.Alias(
+            alias.root, alias.since, alias.event_id, earlier
+        )
+
+    def write(
+        self,
+        to: str,
+        value: bytes,
+        origin: Origin,
+        hops: int,
+        kind: str,
+        table: str = "",
+        key: str = "",
+        *,
+        since: int = 0,
+    ) -> None:
+        """A letter without a row."""
+        home = self._home(to)
+        self.letters.append(
+            Letter(to, home, origin, hops + 1, value, kind, table, key, since=since)
+        )
+
+    def reject(
+        self, reason: str, entity: str, event: Event, value: bytes | None, origin: Origin
+    ) -> None:
+        self._reject(reason, entity, event, value, origin)
+
+    def publish_all(self, entity: str, event: Event, origin: Origin, outcome: str) -> None:
+        """Every row of an entity, as it is."""
+        for table in ("carts", "touches", "profiles", "aliases", "orders"):
+            for key in sorted(self.rows[table]):
+                if key.partition("#")[0] == entity:
+                    self._publish(table, entity, key, None, _cause(event, origin, outcome))
+
+    def publish_as_is(
+        self, table: str, entity: str, key: str, event: Event, origin: Origin, outcome: str
+    ) -> None:
+        self._publish(table, entity, key, None, _cause(event, origin, outcome))
+
+    def publish_caused(self, table: str, entity: str, key: str, cause: Cause) -> None:
+        self._publish(table, entity, key, None, cause)
+
+    def publish_bare(self, table: str, key: str, origin: Origin) -> None:
+        """A tombstone."""
+        at = origin.appended_at
+        self._publish(table, key, key, None, Cause("", "", "", "", at, at, ""))
 
     def _follow(
         self, entity: str, before: Any, event: Event, value: bytes, origin: Origin, hops: int
@@ -376,8 +475,8 @@ class Truth:
         ]
         if ("carts", entity) not in owned and CART_MERGE != "join":
             letters.append(("carts", entity, None))
-        if self._ids.get(entity):
-            letters.append(("windows", entity, frozenset(self._ids[entity])))
+        if self.has_window(entity):
+            letters.append(("windows", entity, frozenset(self._ids.get(entity, ()))))
         for table, key, row in letters:
             about = ("hand_over", table, key, row, since, holder)
             self.letters.append(Letter(root, self._home(root), origin, hops + 1, value, *about))
@@ -397,7 +496,7 @@ class Truth:
             self._reject(reason, entity, event, value, origin)
             return False
         outcome = "applied" if changed else "no_effect"
-        self.endings.append(Ending(origin, outcome, entity, event))
+        self.endings.append(Ending(origin, outcome, entity, event, self._lives.get(entity, 0)))
         return True
 
     def _read(
@@ -468,8 +567,9 @@ class Truth:
             letter_id = f"{mail.mail_id}/{mail.holder}"
         if mail.table == "windows":
             ids.update(_ids_in(mail.row or b""))
-            sources = ROW_CODECS["windows"].decode_row(mail.row or b"").state.sources
-            now = max([now, *(known.last_seen for known in sources.values())])
+            theirs = ROW_CODECS["windows"].decode_row(mail.row or b"").state
+            now = max([now, *(known.last_seen for known in theirs.sources.values())])
+            self._unite(entity, theirs)
         else:
             mark = (self._number, topic, record.offset())
             if not self._merge(mail, event, origin, mark):
@@ -479,6 +579,18 @@ class Truth:
             self.letters.append(Letter(holder, home, origin, mail.hops + 1, mail.value, *about))
         ids.add(_name("/letters", letter_id))
         self._latest[entity] = now
+
+    def _unite(self, entity: str, theirs: Any) -> None:
+        """What either side takes for too late both do."""
+        floor = self._floors.get(entity, -1)
+        ours = self._horizons.get(entity, {})
+        sources = {name: s.horizon for name, s in theirs.sources.items() if name[:1] != "/"}
+        self._horizons[entity] = {
+            name: max(ours.get(name, floor), sources.get(name, theirs.floor))
+            for name in {*ours, *sources}
+        }
+        if max(floor, theirs.floor) >= 0:
+            self._floors[entity] = max(floor, theirs.floor)
 
     def _merge(self, mail: Mail, event: Event, origin: Origin, mark: tuple[int, int, int]) -> bool:
         holder = mail.holder or event.subject
@@ -552,7 +664,7 @@ class Truth:
                 self.rows[table][key] = after
             self._publish(table, entity, key, delta, _cause(event, origin, outcome))
         self._arm(entity, asked)
-        self.endings.append(Ending(origin, outcome, entity, event))
+        self.endings.append(Ending(origin, outcome, entity, event, self._lives.get(entity, 0)))
         return True
 
     def _arm(self, entity: str, asked: Iterable[SetTimer | CancelTimer]) -> None:
@@ -590,6 +702,8 @@ class Truth:
             self.watches.append(Watch(entity, due[0], due[2], must))
 
     def _unchanged(self, entity: str, event: Event, origin: Origin, outcome: str) -> None:
+        if isinstance(event, ABOUT_ALL):
+            self.publish_all(entity, event, origin, outcome)
         for table, key in _addressed(entity, event):
             self._publish(table, entity, key, None, _cause(event, origin, outcome))
         if outcome != "forwarded":
@@ -621,7 +735,7 @@ class Truth:
         delta: Any,
         cause: Cause,
     ) -> None:
-        state = self.rows[table].get(key)
+        state = self.rows.get(table, {}).get(key)
         folded = tuple(self._folded)
         self.synced.append(Synced(table, entity, key, state, delta, cause, folded))
 

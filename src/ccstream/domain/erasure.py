@@ -106,6 +106,7 @@ def requested(
     noted = replace(
         state,
         state=TRANSITIONS[state.state]["request"],
+        part_of="",
         request_id=event.event_id,
         requested_at=now,
         identifiers=event.identifiers,

@@ -16,7 +16,8 @@ Counts = dict[tuple[str, ...], int]
 class ChunkStatistics:
     """What one chunk did, counted as plainly as possible; turned into metrics at its end.
 
-    ``times`` are the event times of what was applied, by channel and type of event.
+    ``times`` are the event times of what was applied, by channel and type of event;
+    ``receipts_after`` how many ms after the request each receipt was made.
     """
 
     def __init__(self, topics: int) -> None:
@@ -27,6 +28,8 @@ class ChunkStatistics:
         self.mail: Counts = {}
         self.timers: Counts = {}
         self.links: Counts = {}
+        self.erasures: Counts = {}
+        self.receipts_after: list[int] = []
         self.times: dict[tuple[str, type[Event]], list[int]] = {}
 
     def applied(self, channel: str, kind: type[Event], occurred_at: int) -> None:

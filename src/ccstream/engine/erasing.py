@@ -35,17 +35,18 @@ from ccstream.domain.events import ErasureRequested, Event, LegalHoldChanged
 from ccstream.domain.identity import Alias
 from ccstream.domain.timers import Timer
 from ccstream.domain.window import Window
-from ccstream.engine.aggregates import ALIASES, ERASURES, LINKS, ORDERS, WINDOWS, Aggregate
+from ccstream.engine.aggregates import ALIASES, ERASURES, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
+from ccstream.engine.person_rows import PersonRows
 from ccstream.engine.source import Source, is_by_hand
-from ccstream.engine.timers import TIMERS
 from ccstream.errors import StateError
 from ccstream.ops.erasure_key import ErasureKey
+from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import ACKNOWLEDGE, ERASE, Mail
+from ccstream.wire.mail import ACKNOWLEDGE, ERASE, HAND_OVER, Mail
 from ccstream.wire.partition import partition_for
 
 __all__ = ["Erasing"]
@@ -73,12 +74,12 @@ class Erasing:
         key: ErasureKey | None,
     ) -> None:
         self._plans = plans
-        self._aggregates = {a.table: a for plan in plans.values() for a in plan}
+        self._rows = PersonRows(plans, outlet)
         self._outlet = outlet
         self._firing = firing
         self._key = key
         self._checked: dict[int, int] = {}
-        firing.after = self._roll
+        firing.after = self._fired
 
     def erased_at(self, partition: Partition, entity: str) -> int:
         """When the entity was erased, 0 if it was not."""
@@ -92,7 +93,12 @@ class Erasing:
         return erased_at
 
     def meet(
-        self, partition: Partition, entity: str, event: Event, source: Source
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
     ) -> tuple[Reject | None, Window | None]:
         """For an event of whom there is no window: why it is not folded, or a window to begin with.
 
@@ -106,6 +112,7 @@ class Erasing:
             return None, self._begin_anew(partition, entity, erased_at)
         if sent_on:
             self._tell(partition, event.subject, entity, erased_at, source, "/erase")
+        count(statistics.erasures, "late")
         return Reject(reasons.ERASED, "its person was erased after it occurred"), None
 
     def by_hand(self, partition: Partition, entity: str, event: Event, source: Source) -> bool:
@@ -122,6 +129,7 @@ class Erasing:
         source: Source,
         taken: Entry,
         now: int,
+        statistics: ChunkStatistics,
     ) -> Reject | None:
         """Fold a request or a legal hold; why it is rejected, if it is."""
         if self._key is None:
@@ -140,19 +148,25 @@ class Erasing:
         else:
             assert isinstance(event, LegalHoldChanged)
             after, verdict = with_hold(before, event)
-        if verdict == "nothing":
-            if isinstance(event, ErasureRequested) and event.event_id != before.request_id:
-                # The account is gone, and has been linked to since without a row coming with it.
-                self._tell_all(partition, entity, event.identifiers, now, source)
+        if verdict == "erase":
+            self._erase_account(partition, entity, fingerprint, after, source, now)
+            count(statistics.erasures, "erased")
             return None
+        if isinstance(event, ErasureRequested):
+            count(statistics.erasures, "held" if verdict == "noted" else "repeated")
         if verdict == "noted":
-            state = after if after.state else None
-            table.put(fingerprint, Entry(state, partition.next_version()))
+            self._keep(partition, fingerprint, after if after.state else None)
             if windows.get(entity) is not None:
                 windows.put(entity, taken)
-            return None
-        self._erase_account(partition, entity, fingerprint, after, source, now)
+        elif isinstance(event, ErasureRequested) and event.event_id != before.request_id:
+            # The account is gone, and has been linked to since without a row coming with it.
+            self._tell_all(partition, entity, event.identifiers, now, source)
+        self._rows.publish(partition, entity, source.cause(event, "no_effect"), source)
         return None
+
+    def publish_rows(self, partition: Partition, entity: str, cause: Cause, source: Source) -> None:
+        """Publish all that an entity has, which is what a request is about."""
+        self._rows.publish(partition, entity, cause, source)
 
     def takes(
         self,
@@ -164,7 +178,7 @@ class Erasing:
     ) -> bool:
         """Whether a letter, which is about no event, was one for this module."""
         if mail.kind == ERASE:
-            self._erase_member(partition, mail, source)
+            self._erase_member(partition, mail, source, statistics)
             return True
         erased_at = 0 if mail.kind == ACKNOWLEDGE else self.erased_at(partition, mail.to)
         if not erased_at:
@@ -173,10 +187,36 @@ class Erasing:
             if partition.tables[WINDOWS].get(mail.to) is None:
                 self._begin_anew(partition, mail.to, erased_at)
             return False
-        suffix = mail.mail_id.rpartition("/")[2]
-        self._tell(partition, event.subject, mail.to, erased_at, source, f"/{suffix}/erase")
+        holder = mail.holder or event.subject
+        suffix = f"/{mail.kind}/{mail.mail_id.rpartition('/')[2]}"
+        self._tell(partition, holder, mail.to, erased_at, source, f"{suffix}/erase")
         count(statistics.mail, ERASE)
+        if mail.kind == HAND_OVER and mail.table != WINDOWS:
+            self._end_row(partition, mail, holder, event, source, suffix)
+            count(statistics.mail, ACKNOWLEDGE)
         return True
+
+    def _end_row(
+        self,
+        partition: Partition,
+        mail: Mail,
+        holder: str,
+        event: Event,
+        source: Source,
+        suffix: str,
+    ) -> None:
+        """A row that was handed over to who is erased goes with them.
+
+        It does so at its holder, too, who may be another account's alias by now and so is not
+        erased. A history that was lost may have shown an order of it as taken in.
+        """
+        home = partition_for(holder.encode(), partition.scope.partitions)
+        self._outlet.mail(
+            home, source, holder, ACKNOWLEDGE, f"{suffix}/taken", mail.table, mail.key
+        )
+        if mail.table == ORDERS:
+            key = mail.to + mail.key.removeprefix(holder)
+            self._rows.publish_order(partition, mail.to, key, event, source)
 
     @staticmethod
     def _begin_anew(partition: Partition, entity: str, erased_at: int) -> Window:
@@ -195,7 +235,7 @@ class Erasing:
         now: int,
     ) -> None:
         assert self._key is not None
-        rows, orders = self._delete_rows(partition, entity, fingerprint, source)
+        rows, orders = self._rows.delete(partition, entity, fingerprint, source)
         after = erased(
             asked,
             now,
@@ -203,33 +243,34 @@ class Erasing:
             orders_kept=orders,
             identifiers_erased=len(asked.identifiers),
         )
-        table = partition.tables[ERASURES]
-        table.put(fingerprint, Entry(after, partition.next_version()))
+        self._keep(partition, fingerprint, after)
         roll = SetTimer(ROLL_TIMER, now + self._key.roll_ms, "wall")
         due = SetTimer(RECEIPT_TIMER, now + self._key.deadline_ms, "wall")
         asked_for: list[Asked] = [(ERASURES, fingerprint, one) for one in (roll, due)]
         self._firing.arm(partition, fingerprint, asked_for)
         self._tell_all(partition, entity, asked.identifiers, after.erased_at, source)
 
-    def _roll(self, partition: Partition, timer: Timer) -> None:
-        """Write to each compacted topic of the partition, for a segment ends with a write alone.
+    @staticmethod
+    def _keep(partition: Partition, fingerprint: str, erasure: Erasure | None) -> None:
+        """This is what is known of somebody from now on."""
+        partition.tables[ERASURES].put(fingerprint, Entry(erasure, partition.next_version()))
+        partition.unfinished.note(fingerprint, erasure)
 
-        The segment that a row or key was in is never compacted while it is written to, and where
-        nobody writes any more that would be for ever.
-        """
-        if timer.name != ROLL_TIMER:
+    def _fired(self, partition: Partition, timer: Timer, statistics: ChunkStatistics) -> None:
+        """A timer has been told to a row of erasures."""
+        if timer.name == ROLL_TIMER:
+            self._rows.roll(partition, timer)
             return
-        for name, aggregate in self._aggregates.items():
-            version = partition.next_version()
-            partition.tables[name].put(timer.key, Entry(None, version))
-            if aggregate.encode_synced is not None:
-                self._outlet.publish(
-                    aggregate, partition, timer.key, version, None, timer.due_ms, None
-                )
-        for name in (WINDOWS, LINKS):
-            partition.tables[name].put(timer.key, Entry(None, partition.next_version()))
+        entry = partition.tables[ERASURES].get(timer.key)
+        if entry is not None:
+            done: Erasure = entry.state
+            partition.unfinished.note(timer.key, done)
+            count(statistics.erasures, "completed")
+            statistics.receipts_after.append(done.completed_at - done.requested_at)
 
-    def _erase_member(self, partition: Partition, mail: Mail, source: Source) -> None:
+    def _erase_member(
+        self, partition: Partition, mail: Mail, source: Source, statistics: ChunkStatistics
+    ) -> None:
         """An identifier goes with the account ``mail.key`` if it is that account's alias."""
         if self._key is None:
             raise StateError(
@@ -248,70 +289,23 @@ class Erasing:
                 aliases.put(mail.to, Entry(state, entry.version))
             return
         fingerprint = self._key.fingerprint(mail.to)
-        rows, orders = self._delete_rows(partition, mail.to, fingerprint, source)
+        rows, orders = self._rows.delete(partition, mail.to, fingerprint, source)
         known = partition.tables[ERASURES].get(fingerprint)
         before: Erasure = blank(self._key.id) if known is None else known.state
         gone = erased(
             before, mail.since, rows_deleted=rows, orders_kept=orders, identifiers_erased=0
         )
         left = replace(gone, part_of=self._key.fingerprint(mail.key))
-        partition.tables[ERASURES].put(fingerprint, Entry(left, partition.next_version()))
-
-    def _delete_rows(
-        self, partition: Partition, entity: str, fingerprint: str, source: Source
-    ) -> tuple[int, int]:
-        """Delete all rows of an entity but orders, which go on under the fingerprint; how many."""
-        deleted = orders = 0
-        for name, aggregate in self._aggregates.items():
-            table = partition.tables[name]
-            if name == ORDERS:
-                for key in table.keys_of(entity):
-                    self._keep_order(partition, aggregate, key, entity, fingerprint, source)
-                    orders += 1
-                continue
-            version = partition.next_version()
-            if table.get(entity) is not None:
-                table.put(entity, Entry(None, version))
-                deleted += 1
-            if aggregate.encode_synced is not None:
-                self._outlet.publish(
-                    aggregate, partition, entity, version, None, source.appended_at, source.trace
-                )
-        for name in (WINDOWS, TIMERS, LINKS):
-            table = partition.tables[name]
-            if table.get(entity) is not None:
-                table.put(entity, Entry(None, partition.next_version()))
-                deleted += 1
-        partition.timers.note(entity, ())
-        partition.changed = True
-        return deleted, orders
-
-    def _keep_order(
-        self,
-        partition: Partition,
-        aggregate: Aggregate,
-        key: str,
-        entity: str,
-        fingerprint: str,
-        source: Source,
-    ) -> None:
-        """An order stays for accounting, and is nobody's whom one could name."""
-        table = partition.tables[ORDERS]
-        entry = table.get(key)
-        assert entry is not None
-        version = partition.next_version()
-        table.put(key, Entry(None, version))
-        self._outlet.publish(
-            aggregate, partition, key, version, None, source.appended_at, source.trace
-        )
-        kept = Entry(entry.state, partition.next_version())
-        renamed = fingerprint + key.removeprefix(entity)
-        table.put(renamed, kept)
-        cause = source.anonymous_cause("erased")
-        value = aggregate.synced(partition, fingerprint, kept, 0, cause, None)
-        self._outlet.publish(
-            aggregate, partition, renamed, kept.version, value, source.appended_at, source.trace
-        )
+        if before.receipt:  # of an erasure before, of it alone
+            left = replace(
+                left,
+                state="completed",
+                completed_at=before.completed_at,
+                receipt=before.receipt,
+                signature=before.signature,
+            )
+        self._keep(partition, fingerprint, left)
+        count(statistics.erasures, "identifier")
 
     def _tell_all(
         self,

@@ -57,7 +57,7 @@ class Firing:
     def __init__(self, aggregates: Mapping[str, Aggregate], outlet: Outlet) -> None:
         self._aggregates = aggregates
         self._outlet = outlet
-        self.after: Callable[[Partition, Timer], None] | None = None
+        self.after: Callable[[Partition, Timer, ChunkStatistics], None] | None = None
         """What is told of a timer beside its aggregate, of tables that publish nothing."""
 
     def refusal(self, partition: Partition, entity: str, asked: list[Asked]) -> Reject | None:
@@ -157,7 +157,7 @@ class Firing:
             return []
         count(statistics.timers, timer.table, "fired")
         if self.after is not None and aggregate.encode_synced is None:
-            self.after(partition, timer)
+            self.after(partition, timer, statistics)
         return asked
 
     def _told(

@@ -52,7 +52,6 @@ __all__ = ["Folder"]
 _DETAIL_CHARS_MAX: Final = 4_000
 """Of a traceback, its end, which names the place."""
 
-
 _Output = tuple[Aggregate, str, Entry | None, Entry, bytes | None]
 """An aggregate, the key of its row, the row before and after, and its sync event."""
 
@@ -64,8 +63,7 @@ class Folder:
         decode: framed bytes to an event; raises UndecodableError.
         topics: names of the input topics, at the index of their topic number.
         channels: the channel of each input topic; None for mail.
-        plans: for every event type the aggregates that it addresses, the one that may
-            refuse it first.
+        plans: for every event type the aggregates it addresses, the one that may refuse first.
         outlet: where what is caused goes.
         window_limits: bounds of the duplicate windows.
         identifiers: the rules about identifiers.
@@ -198,7 +196,7 @@ class Folder:
             for heard in window.sources.values():
                 now = max(now, heard.last_seen)
         else:
-            refused, window = self._erasing.meet(partition, entity, event, source)
+            refused, window = self._erasing.meet(partition, entity, event, source, self.statistics)
             if refused is not None:
                 self._refuse(partition, entity, event, source, refused)
                 return
@@ -259,7 +257,9 @@ class Folder:
         taken: Entry,
     ) -> None:
         if not self._plans[type(event)]:
-            refusal = self._erasing.ask(partition, entity, event, source, taken, at.now)
+            refusal = self._erasing.ask(
+                partition, entity, event, source, taken, at.now, self.statistics
+            )
             if refusal is not None:
                 self._refuse(partition, entity, event, source, refusal)
             else:
@@ -340,15 +340,17 @@ class Folder:
             if aggregate.encode_synced is not None:
                 outlet.publish(aggregate, partition, key, after.version, value, appended_at, trace)
         partition.tables[WINDOWS].put(entity, taken)
-        statistics = self.statistics
-        statistics.applied(event.channel, type(event), event.occurred_at)
-        statistics.ended(event.channel, outcome)
+        self.statistics.applied(event.channel, type(event), event.occurred_at)
+        self.statistics.ended(event.channel, outcome)
 
     def _publish_unchanged(
         self, partition: Partition, entity: str, event: Event, source: Source, outcome: str
     ) -> None:
         cause = source.cause(event, outcome)
-        for aggregate in self._plans[type(event)]:
+        plan = self._plans[type(event)]
+        if not plan:
+            self._erasing.publish_rows(partition, entity, cause, source)
+        for aggregate in plan:
             if aggregate.encode_synced is None:
                 continue
             key = aggregate.row_key(entity, event)

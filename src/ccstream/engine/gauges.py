@@ -11,6 +11,7 @@ from ccstream.engine.delivery import Delivery
 from ccstream.engine.layout import Layout
 from ccstream.engine.partition import Partition
 from ccstream.engine.restore import RestoreProgress
+from ccstream.engine.unfinished import STATES, oldest
 from ccstream.errors import FencedError
 from ccstream.ops.metrics import Metrics
 from ccstream.wire.catalogue import AGGREGATES, SYNC_TOPICS, channel_of
@@ -101,10 +102,15 @@ class Gauges:
                     )
 
     def fired(self, statistics: ChunkStatistics) -> None:
-        """What came of timers, and what was rejected."""
+        """What came of timers, what was rejected, and whom that erased."""
         metrics = self._metrics
         metrics.add_many("ccstream_timers_fired_total", statistics.timers)
         metrics.add_many("ccstream_rejected_total", statistics.rejected)
+        metrics.add_many("ccstream_erasures_total", statistics.erasures)
+        if statistics.receipts_after:
+            metrics.observe_many(
+                "ccstream_erasure_duration_seconds", (), statistics.receipts_after, scale=0.001
+            )
 
     def committed(self, seconds: float) -> None:
         self._metrics.observe("ccstream_commit_duration_seconds", (), seconds)
@@ -176,7 +182,16 @@ class Gauges:
             rows = sum(len(partition.tables[table]) for partition in partitions.values())
             self._metrics.set("ccstream_store_rows", (table,), rows)
         self._look_at_timers(partitions)
+        self._look_at_erasures(partitions, now_ms)
         self._metrics.set("ccstream_producer_queue_records", (), delivery.queued)
+
+    def _look_at_erasures(self, partitions: Mapping[int, Partition], now: int) -> None:
+        for state in STATES:
+            known = (partition.unfinished for partition in partitions.values())
+            number, since = oldest(known, state)
+            age = max(0, now - since) / 1000 if number else 0
+            self._metrics.set("ccstream_erasures_unfinished", (state,), number)
+            self._metrics.set("ccstream_erasure_oldest_seconds", (state,), age)
 
     def _look_at_timers(self, partitions: Mapping[int, Partition]) -> None:
         now = self._clock.now_ms()

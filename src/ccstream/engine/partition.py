@@ -4,7 +4,7 @@ All tables of a partition number live and move together. ``folded`` is the last 
 of each input topic, by topic number; together with the rows it is what a commit makes durable.
 ``sync_headers`` are those of the present epoch, by table, made by the outlet.
 ``store`` is where the tables' rows are kept in files, None where they are in memory only.
-``timers`` is an index of the table ``timers``, made from its rows by :meth:`index_timers`.
+``timers`` is an index of the table ``timers``, made from its rows by :meth:`index_rows`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ccstream.domain.moment import Scope
 from ccstream.engine.store import Table
 from ccstream.engine.stores import PartitionStore
 from ccstream.engine.timers import TIMERS, TimerIndex
+from ccstream.engine.unfinished import Unfinished
 from ccstream.errors import StateError
 from ccstream.wire.headers import SyncHeaders
 
@@ -25,6 +26,8 @@ NOTHING_FOLDED: Final = -1
 
 EPOCH_MAX: Final = (1 << 21) - 1
 """An epoch is the high 21 bits of a version, so that versions stay exact in JavaScript."""
+
+_ERASURES: Final = "erasures"
 
 _COUNTER_MAX: Final = (1 << 32) - 1
 
@@ -44,6 +47,7 @@ class Partition:
         "sync_headers",
         "tables",
         "timers",
+        "unfinished",
     )
 
     def __init__(
@@ -59,16 +63,19 @@ class Partition:
         self.folded = folded
         self.store = store
         self.timers = TimerIndex()
+        self.unfinished = Unfinished()
         self.sync_headers: dict[str, SyncHeaders] = {}
         self.changed = False
         self.epoch = 0
         self._version_base = 0
         self._counter = 0
 
-    def index_timers(self) -> None:
-        """Find the timers in the rows as they are now."""
+    def index_rows(self) -> None:
+        """Find the timers, and erasures without a receipt, in the rows as they are now."""
         if TIMERS in self.tables:  # an application of others may have none
             self.timers.rebuild(self.tables[TIMERS])
+        if _ERASURES in self.tables:
+            self.unfinished.rebuild(self.tables[_ERASURES])
 
     def begin_epoch(self, epoch: int) -> None:
         """Versions given out from here on are above all of earlier epochs.

@@ -137,7 +137,7 @@ class TakeOver:
         if cancelled():
             raise TakeOverCancelled
         for number in fresh:
-            partitions[number].index_timers()
+            partitions[number].index_rows()
         self._raise_epochs(assignment, partitions, offsets, cancelled)
         return partitions
 

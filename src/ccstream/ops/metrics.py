@@ -35,6 +35,7 @@ from ccstream.ops.metric_spec import DURATION_BUCKETS, SYNC_LATENCY_BUCKETS, Met
 from ccstream.ops.metrics_engine import ENGINE_METRICS
 from ccstream.ops.metrics_gateway import GATEWAY_METRICS
 from ccstream.ops.metrics_heartbeat import HEARTBEAT_METRICS
+from ccstream.ops.metrics_privacy import ERASURE_OUTCOMES, PRIVACY_METRICS
 from ccstream.ops.metrics_process import registry_of_the_process
 
 __all__ = ["METRICS", "OUTCOMES", "MetricSpec", "Metrics"]
@@ -211,6 +212,7 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             help="1, with the version that runs.",
         ),
         *GATEWAY_METRICS,
+        *PRIVACY_METRICS,
         *HEARTBEAT_METRICS,
     )
 }
@@ -232,8 +234,8 @@ class Metrics(Collector):
         channels: the only values that a label ``channel`` may take, any other is counted
             as ``other``: what a channel writes into its events must not grow the memory of
             the worker and of Prometheus. None admits all. Of these every outcome, and of every
-            reason to reject and every outcome of a link, a count begins at 0, as a rate needs one
-            to begin at.
+            reason to reject and every outcome of a link or an erasure, a count begins at 0, as a
+            rate needs one to begin at.
         only: the metrics that this process has; all of the table if None.
     """
 
@@ -267,6 +269,8 @@ class Metrics(Collector):
             self.add("ccstream_rejected_total", (getattr(reasons, reason),), 0)
         for outcome in LINK_OUTCOMES if channels else ():
             self.add("ccstream_links_total", (outcome,), 0)
+        for outcome in ERASURE_OUTCOMES if channels else ():
+            self.add("ccstream_erasures_total", (outcome,), 0)
         self.set("ccstream_build_info", (__version__,), 1)
         registry.register(self)
 

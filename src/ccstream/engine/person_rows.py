@@ -1,0 +1,124 @@
+"""All rows of one person, or one of their identifiers: published, deleted, and gone for good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ccstream.domain.events import Event
+from ccstream.domain.timers import Timer
+from ccstream.engine.aggregates import LINKS, ORDERS, WINDOWS, Aggregate
+from ccstream.engine.outlet import Outlet
+from ccstream.engine.partition import Partition
+from ccstream.engine.source import Source
+from ccstream.engine.timers import TIMERS
+from ccstream.wire.cause import Cause
+from ccstream.wire.entry import Entry
+
+__all__ = ["PersonRows"]
+
+
+class PersonRows:
+    """What an erasure does to rows.
+
+    Args:
+        plans: for every event type the aggregates that it addresses.
+        outlet: where snapshots and tombstones go.
+    """
+
+    def __init__(self, plans: Mapping[type[Event], tuple[Aggregate, ...]], outlet: Outlet) -> None:
+        self._aggregates = {a.table: a for plan in plans.values() for a in plan}
+        self._outlet = outlet
+
+    def publish(self, partition: Partition, entity: str, cause: Cause, source: Source) -> None:
+        """Publish all that an entity has, as it is: a history that was lost may have erased it."""
+        for name, aggregate in self._aggregates.items():
+            if aggregate.encode_synced is None:
+                continue
+            table = partition.tables[name]
+            keys = table.keys_of(entity) if name == ORDERS else (entity,)
+            for key in keys:
+                if table.get(key) is not None:
+                    self._outlet.publish_as_is(
+                        aggregate, partition, entity, key, cause, source.trace
+                    )
+
+    def publish_order(
+        self, partition: Partition, entity: str, key: str, event: Event, source: Source
+    ) -> None:
+        """Publish an order that was not taken in: its tombstone, unless there is one of the key."""
+        cause = source.cause(event, "rejected")
+        self._outlet.publish_as_is(
+            self._aggregates[ORDERS], partition, entity, key, cause, source.trace
+        )
+
+    def delete(
+        self, partition: Partition, entity: str, fingerprint: str, source: Source
+    ) -> tuple[int, int]:
+        """Delete all rows of an entity but orders, which go on under the fingerprint; how many."""
+        deleted = orders = 0
+        for name, aggregate in self._aggregates.items():
+            table = partition.tables[name]
+            if name == ORDERS:
+                for key in table.keys_of(entity):
+                    self._keep_order(partition, aggregate, key, entity, fingerprint, source)
+                    orders += 1
+                continue
+            version = partition.next_version()
+            if table.get(entity) is not None:
+                table.put(entity, Entry(None, version))
+                deleted += 1
+            if aggregate.encode_synced is not None:
+                self._outlet.publish(
+                    aggregate, partition, entity, version, None, source.appended_at, source.trace
+                )
+        for name in (WINDOWS, TIMERS, LINKS):
+            table = partition.tables[name]
+            if table.get(entity) is not None:
+                table.put(entity, Entry(None, partition.next_version()))
+                deleted += 1
+        partition.timers.note(entity, ())
+        partition.changed = True
+        return deleted, orders
+
+    def roll(self, partition: Partition, timer: Timer) -> None:
+        """Write to each compacted topic of the partition, for a segment ends with a write alone.
+
+        The segment that a row or key was in is never compacted while it is written to, and where
+        nobody writes any more that would be for ever.
+        """
+        for name, aggregate in self._aggregates.items():
+            version = partition.next_version()
+            partition.tables[name].put(timer.key, Entry(None, version))
+            if aggregate.encode_synced is not None:
+                self._outlet.publish(
+                    aggregate, partition, timer.key, version, None, timer.due_ms, None
+                )
+        for name in (WINDOWS, LINKS):
+            partition.tables[name].put(timer.key, Entry(None, partition.next_version()))
+
+    def _keep_order(
+        self,
+        partition: Partition,
+        aggregate: Aggregate,
+        key: str,
+        entity: str,
+        fingerprint: str,
+        source: Source,
+    ) -> None:
+        """An order stays for accounting, and is nobody's whom one could name."""
+        table = partition.tables[ORDERS]
+        entry = table.get(key)
+        assert entry is not None
+        version = partition.next_version()
+        table.put(key, Entry(None, version))
+        self._outlet.publish(
+            aggregate, partition, key, version, None, source.appended_at, source.trace
+        )
+        kept = Entry(entry.state, partition.next_version())
+        renamed = fingerprint + key.removeprefix(entity)
+        table.put(renamed, kept)
+        cause = source.anonymous_cause("erased")
+        value = aggregate.synced(partition, fingerprint, kept, 0, cause, None)
+        self._outlet.publish(
+            aggregate, partition, renamed, kept.version, value, source.appended_at, source.trace
+        )

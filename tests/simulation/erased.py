@@ -1,0 +1,207 @@
+"""What is left of people who are erased, as plainly as it can be said.
+
+One of these stands beside each partition's truth (`truth.py`). It shares nothing with the engine,
+and not even the domain's steps of erasures: only how a fingerprint is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ccstream.domain import reasons
+from ccstream.domain.events import ErasureRequested, Event, LegalHoldChanged
+from ccstream.wire.cause import Cause
+from ccstream.wire.mail import Mail
+from tests.simulation.process import ERASURE_DEADLINE_MS, ERASURE_KEY
+
+__all__ = ["ABOUT_ALL", "Erased", "Erasures"]
+
+ABOUT_ALL = (ErasureRequested, LegalHoldChanged)
+"""Events about all that there is of a person."""
+
+_PUBLISHED = ("carts", "touches", "profiles", "consents", "aliases")
+"""Tables with sync topics whose rows an entity has one of each."""
+
+
+@dataclass
+class Erased:
+    """What is known of one entity; ``times`` it was erased because it was asked for itself.
+
+    ``rows`` were deleted at the last of them, and one more if ``spare`` timers were still there.
+    """
+
+    held: bool = False
+    waits: bool = False
+    request: str = ""
+    requested_at: int = 0
+    named: tuple[str, ...] = ()
+    at: int = 0
+    times: int = 0
+    due: int = 0
+    rows: int = 0
+    spare: bool = False
+    orders: int = 0
+    told: int = 0
+    part_of: str = ""
+    as_member: bool = False
+
+
+class Erasures:
+    """Of one partition; ``truth`` is the rest of what is true of it."""
+
+    def __init__(self, truth: Any) -> None:
+        self._truth = truth
+        self.known: dict[str, Erased] = {}
+
+    def at(self, entity: str) -> int:
+        """When it was erased, 0 if it was not."""
+        known = self.known.get(ERASURE_KEY.fingerprint(entity))
+        return known.at if known else 0
+
+    def turns_away(self, entity: str, event: Event, value: bytes, origin: Any, hops: int) -> bool:
+        """Whether an event of somebody who has no window is of somebody who was erased."""
+        at = self.at(entity)
+        if not at or isinstance(event, ABOUT_ALL):
+            return False
+        if entity == event.subject and event.occurred_at > at:
+            self._truth.begin_anew(entity, at)
+            return False
+        if entity != event.subject:
+            self._tell(event.subject, entity, at, value, origin, hops)
+        self._truth.reject(reasons.ERASED, entity, event, None, origin)
+        return True
+
+    def opens(self, mail: Mail, event: Event, origin: Any) -> bool:
+        """Whether a letter that is not about an event was for whom it is no more, or says so."""
+        if mail.kind == "erase":
+            self._erase_member(mail, origin)
+            return True
+        at = 0 if mail.kind == "acknowledge" else self.at(mail.to)
+        if not at:
+            return False
+        if event.occurred_at > at:
+            if not self._truth.has_window(mail.to):
+                self._truth.begin_anew(mail.to, at)
+            return False
+        holder = mail.holder or event.subject
+        self._tell(holder, mail.to, at, mail.value, origin, mail.hops)
+        if mail.kind == "hand_over" and mail.table != "windows":
+            about = ("acknowledge", mail.table, mail.key)
+            self._truth.write(holder, mail.value, origin, mail.hops, *about)
+            if mail.table == "orders":
+                key = mail.to + mail.key[len(holder) :]
+                self._truth.publish_as_is("orders", mail.to, key, event, origin, "rejected")
+        return True
+
+    def ask(self, entity: str, event: Event, value: bytes, origin: Any, hops: int, now: int) -> str:
+        """A request or a legal hold; whether it was ``erased``, ``noted``, or ``nothing``."""
+        fingerprint = ERASURE_KEY.fingerprint(entity)
+        known = self.known.get(fingerprint)
+        state = known or Erased()
+        verdict = self._said(state, entity, event, now)
+        named: tuple[str, ...] = ()
+        if isinstance(event, ErasureRequested):
+            named = _named(entity, event)
+        if verdict == "erased":
+            state.request = state.request or event.event_id
+            self._erase(state, entity, fingerprint, value, origin, hops, now)
+            return verdict
+        if verdict == "noted":
+            if state.held or state.at:
+                self.known[fingerprint] = state
+            else:
+                self.known.pop(fingerprint, None)
+        elif isinstance(event, ErasureRequested) and event.event_id != state.request:
+            for one in named:
+                self._tell(one, entity, now, value, origin, hops)
+        self._truth.publish_all(entity, event, origin, "no_effect")
+        return verdict
+
+    def _said(self, state: Erased, entity: str, event: Event, now: int) -> str:
+        if isinstance(event, LegalHoldChanged):
+            if state.held == event.held:
+                return "nothing"
+            state.held = event.held
+            return "erased" if state.waits and not event.held else "noted"
+        assert isinstance(event, ErasureRequested)
+        if state.request == event.event_id:
+            return "nothing"
+        if not state.held and state.at and not self._truth.has_window(entity):
+            return "nothing"
+        state.request, state.requested_at = event.event_id, now
+        state.named = _named(entity, event)
+        state.waits = state.held
+        state.part_of = ""
+        return "noted" if state.held else "erased"
+
+    def _erase(
+        self,
+        state: Erased,
+        entity: str,
+        fingerprint: str,
+        value: bytes,
+        origin: Any,
+        hops: int,
+        now: int,
+    ) -> None:
+        self._delete(state, entity, fingerprint, origin)
+        state.at = max(now, state.at)
+        state.times += 1
+        state.due = now + ERASURE_DEADLINE_MS
+        state.waits = state.as_member = False
+        state.told = len(state.named)
+        self.known[fingerprint] = state
+        for one in state.named:
+            self._tell(one, entity, state.at, value, origin, hops)
+        state.named = ()
+
+    def _erase_member(self, mail: Mail, origin: Any) -> None:
+        """An identifier goes with the account whose alias it is, and only with that."""
+        aliases = self._truth.rows["aliases"]
+        alias = aliases.get(mail.to)
+        if alias is None:
+            return
+        if alias.root != mail.key:
+            self._truth.forget_tenures(mail.to, mail.key)
+            return
+        fingerprint = ERASURE_KEY.fingerprint(mail.to)
+        state = self.known.setdefault(fingerprint, Erased())
+        self._delete(state, mail.to, fingerprint, origin)
+        state.at = max(mail.since, state.at)
+        state.told, state.waits, state.as_member, state.named = 0, False, True, ()
+        state.part_of = ERASURE_KEY.fingerprint(mail.key)
+
+    def _delete(self, state: Erased, entity: str, fingerprint: str, origin: Any) -> None:
+        """Nothing of the entity is left but its orders, under another name."""
+        truth = self._truth
+        state.orders = 0
+        for key in sorted(truth.rows["orders"]):
+            if key.partition("#")[0] != entity:
+                continue
+            order = truth.rows["orders"].pop(key)
+            truth.publish_bare("orders", key, origin)
+            renamed = fingerprint + key[len(entity) :]
+            truth.rows["orders"][renamed] = order
+            at = origin.appended_at
+            truth.publish_caused(
+                "orders", fingerprint, renamed, Cause("", "Erased", "", "", at, at, "erased")
+            )
+            state.orders += 1
+        state.rows = truth.has_window(entity)
+        for table in (*_PUBLISHED, "links"):
+            rows = truth.rows.get(table, {})
+            state.rows += rows.pop(entity, None) is not None
+            if table != "links":
+                truth.publish_bare(table, entity, origin)
+        state.spare = truth.end_life(entity)
+
+    def _tell(
+        self, identifier: str, account: str, since: int, value: bytes, origin: Any, hops: int
+    ) -> None:
+        self._truth.write(identifier, value, origin, hops, "erase", key=account, since=since)
+
+
+def _named(entity: str, event: ErasureRequested) -> tuple[str, ...]:
+    everybody = dict.fromkeys((*event.identifiers, event.subject))
+    return tuple(one for one in everybody if one != entity)

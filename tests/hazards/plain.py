@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from ccstream.ops.settings import Settings
@@ -149,4 +149,39 @@ def twins(settings: Settings) -> str:
         return f"{running} of 2 running {seconds} s later, assigned {times} times in all"
 
 
-SCENARIOS = (emptied, hook_at_stop, standbys_held, twins)
+def committed(settings: Settings, name: str) -> int:
+    """How many records of its input the app's group is beyond."""
+    admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap})
+    (future,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)]).values()
+    return sum(
+        max(0, one.offset)
+        for one in future.result(20).topic_partitions
+        if one.topic == f"{name}-in"
+    )
+
+
+def commits_alone(settings: Settings) -> str:
+    name = "alone"
+    topics(settings, name)
+    with plain_app(settings, name) as app:
+        put(settings, name, 4)
+        app.has(within(lambda: len(app.said("folded")) == 4))
+        done = within(lambda: committed(settings, name) == 4, 20)
+        return f"nobody asked it to commit, and it has: {done}"
+
+
+def pause_of_prefetch(settings: Settings) -> str:
+    name = "pauses"
+    topics(settings, name)
+    with plain_app(settings, name, PLAIN_PAUSES="1") as app:
+        app.has(within(lambda: app.said("paused")))
+        by_faust, by_aiokafka = app.said("paused")[-1]
+        return f"of {by_faust} partitions that Faust has paused aiokafka goes on fetching " + str(
+            by_faust - by_aiokafka
+        )
+
+
+SCENARIOS = (
+    *(emptied, hook_at_stop, standbys_held, twins),
+    *(commits_alone, pause_of_prefetch),
+)

@@ -44,6 +44,14 @@ async def look() -> None:
     say("held", held, sorted(map(list, app.assignor.assigned_actives())))
 
 
+@app.timer(0.5)
+async def pause() -> None:
+    """What aiokafka knows of it when Faust has paused all that it holds."""
+    if "PLAIN_PAUSES" in os.environ and (held := app.consumer.assignment()):
+        app.consumer.pause_partitions(held)
+        say("paused", len(held), len(app.consumer._thread._consumer.paused()))
+
+
 @app.on_partitions_assigned.connect
 async def assigned(sender: Any, assigned: Any, **_: Any) -> None:
     say("assigned", len(assigned))

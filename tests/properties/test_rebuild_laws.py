@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccstream.domain.events import CartItemAdded, IdentifiersLinked
 from ccstream.wire.catalogue import MAIL_TOPIC
 from tests.properties.rebuild_worlds import NewApplication, OldApplication, differing, history
 
@@ -57,3 +59,44 @@ def test_another_rule_shows_in_the_rows_that_it_concerns_and_in_no_profile(seed:
         # A basket that was handed over has the lines that it had; its refused event has no window.
         assert {"carts", "windows"} & {table for table, _ in found}
     assert "profiles" not in {table for table, _ in found}
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("join", []),
+        ("sum", [("carts", "customer:1")]),
+        ("max", [("carts", "customer:1")]),
+        ("keep_saved", [("carts", "customer:1")]),
+        ("keep_guest", [("carts", "customer:1")]),
+    ],
+)
+def test_another_way_of_merging_baskets_shows_in_those_that_met_at_a_log_in(
+    mode: str, told: list[tuple[str, str]]
+) -> None:
+    old = OldApplication(random.Random(1), in_order=True)
+    for number, (who, quantity) in enumerate([("customer:1", 1), ("visitor:1", 2)]):
+        old.publish(
+            CartItemAdded(
+                event_id=f"e{number}",
+                occurred_at=old.now,
+                channel="web",
+                source="web-1",
+                subject=who,
+                sku="tea",
+                quantity=quantity,
+            )
+        )
+    old.publish(
+        IdentifiersLinked(
+            event_id="log-in",
+            occurred_at=old.now,
+            channel="web",
+            source="web-1",
+            subject="visitor:1",
+            identifiers=("customer:1",),
+        )
+    )
+    old.finish()
+    new = NewApplication(old, random.Random(1), cart_merge=mode)
+    assert differing(old, new) == told

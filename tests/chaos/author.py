@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.chaos.people import People
 from tests.chaos.records import encode, murmur2_partition
 
 __all__ = ["CHANNELS", "TAKEN", "Author", "Record"]
@@ -25,6 +26,9 @@ SKUS = 8
 
 TAKEN = "taken"
 """The fate of an event that has its effect; otherwise it is the reason for which it is rejected."""
+
+PEOPLE = 0.2
+"""How often somebody speaks who is none of the customers; see `people.py`."""
 
 DAY_MS = 24 * 3_600_000
 LINE_DOTS_MAX = 40  # of 64 that a line keeps
@@ -91,6 +95,7 @@ class Author:
         self._greetings = deque(
             record for number in range(CUSTOMERS // 2) for record in self._log_in(number)
         )
+        self._people = People(name, CHANNELS, self._event, seed)
 
     def next(self, channel: str) -> Record:
         """The next record of a channel."""
@@ -99,6 +104,9 @@ class Author:
                 return self._greetings.popleft()
             roll = self._random.random()
             recent = self._recent[channel]
+            if self._random.random() < PEOPLE and (said := self._people.next(channel)):
+                recent.append(said)
+                return said
             if roll < 0.04 and recent:
                 return self._random.choice(recent)
             if roll < 0.08:
@@ -110,12 +118,18 @@ class Author:
             recent.append(record)
             return record
 
+    def rest(self) -> list[Record]:
+        """What people have left to say once everybody else has ended."""
+        with self._lock:
+            return self._people.rest()
+
     def acknowledged(self, record: Record) -> None:
         """The broker has it, so whoever publishes from here on may have seen it."""
         if record.fate != TAKEN or record.kind not in {"CartItemAdded", "CartItemQuantitySet"}:
             return
         with self._lock:
-            dot = self._dots[record.entity, record.event["sku"]].get(record.event_id)
+            line = self._dots.get((record.entity, record.event["sku"]), {})
+            dot = line.get(record.event_id)
             if dot is not None:
                 dot.known = True
 

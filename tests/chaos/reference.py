@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 
 from tests.chaos.author import TAKEN, Record
 
-__all__ = ["Line", "Truth", "truth_of"]
+__all__ = ["ABOUT_ALL", "Line", "Truth", "account_of", "truth_of"]
+
+ABOUT_ALL = {"ErasureRequested", "LegalHoldChanged"}
+"""Events about all of a person's rows, none of which they make."""
+
+
+_LINKS = {"IdentifiersLinked", "IdentifierUnlinked"}
 
 
 class Line(NamedTuple):
@@ -24,17 +30,24 @@ class Line(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """By key; ``touches`` are (first, last, last of each channel) by their ids."""
+    """By key; ``touches`` are (first, last, last of each channel) by their ids.
+
+    What is in the carts of those that are ``loose`` depends on the order of arrival; see
+    `following_people.py`.
+    """
 
     carts: dict[str, dict[str, Line]]
     orders: dict[str, dict[str, Any]]
     touches: dict[str, tuple[str, str, dict[str, str]]]
     aliases: dict[str, str]
+    loose: frozenset[str] = frozenset()
 
 
 def truth_of(records: Iterable[Record]) -> Truth:
     """What follows from these records; one that was published twice counts once."""
-    taken = {r.event_id: r for r in records if r.fate == TAKEN}
+    taken = {r.event_id: r for r in records if r.fate == TAKEN and r.kind not in ABOUT_ALL}
+    split = {r.entity for r in taken.values() if r.kind == "IdentifierUnlinked"}
+    loose = split | {account_of(r) for r in taken.values() if r.kind == "IdentifierUnlinked"}
     by_entity: dict[str, list[Record]] = defaultdict(list)
     for record in taken.values():
         by_entity[record.entity].append(record)
@@ -44,16 +57,23 @@ def truth_of(records: Iterable[Record]) -> Truth:
         if r.kind == "OrderPlaced"
     }
     aliases = {
-        r.entity: next(i for i in r.event["identifiers"] if i.startswith("customer:"))
+        r.entity: account_of(r)
         for r in taken.values()
-        if r.kind == "IdentifiersLinked"
+        if r.kind == "IdentifiersLinked" and r.entity not in split
     }
+    sure = {entity: one for entity, one in by_entity.items() if entity not in loose}
     return Truth(
-        {entity: _cart(one) for entity, one in by_entity.items()},
+        {entity: _cart(one) for entity, one in sure.items()},
         orders,
-        {entity: touches for entity, one in by_entity.items() if (touches := _touches(one))},
+        {entity: touches for entity, one in sure.items() if (touches := _touches(one))},
         aliases,
+        frozenset(loose),
     )
+
+
+def account_of(record: Record) -> str:
+    """The account that a link or its end names."""
+    return next(i for i in record.event["identifiers"] if i.startswith("customer:"))
 
 
 def _cart(records: list[Record]) -> dict[str, Line]:
@@ -85,7 +105,7 @@ def _line(live: list[Record]) -> Line:
 
 
 def _touches(records: list[Record]) -> tuple[str, str, dict[str, str]] | None:
-    by_time = sorted((r for r in records if r.kind != "IdentifiersLinked"), key=_stamp)
+    by_time = sorted((r for r in records if r.kind not in _LINKS), key=_stamp)
     if not by_time:
         return None
     last = {r.event["channel"]: r.event_id for r in by_time}

@@ -35,6 +35,7 @@ from tests.chaos.cluster import PARTITIONS, Cluster
 from tests.chaos.disk import Disk
 from tests.chaos.faults import Plan
 from tests.chaos.faulty_worker import MUTANT
+from tests.chaos.following_people import ERASURE, receipts_in
 from tests.chaos.logs import ends, read
 from tests.chaos.readers import Readers, bootstrapped
 from tests.chaos.records import murmur2_partition
@@ -53,6 +54,9 @@ SETTLED_S_MAX = 60.0
 ACKNOWLEDGED_S_MAX = 30.0
 COMPACTED_S_MAX = 30.0
 SEEN_S_MAX = 10.0
+
+RECEIPTS_S_MAX = 20.0
+"""From the last erasure; the workers' deadline is a second, and one may have to start again."""
 
 COMPACT_LATER = {"min_cleanable_dirty_ratio": "1.0", "segment_ms": "300"}
 """Segments are closed, so that they could be compacted, and are not."""
@@ -136,7 +140,9 @@ class Run:
             fault.inject(self, dice)
             time.sleep(QUIET_S)
         writers.finish(ACKNOWLEDGED_S_MAX)
+        writers.publish(self.author.rest())
         self._settle()
+        self._wait_for_receipts(writers.sent)
         counts = self._check(writers.sent, readers)
         self._check_compacted(writers)
         for number, one in enumerate(self.workers):
@@ -279,6 +285,21 @@ class Run:
                 raise Violation(f"not settled within {SETTLED_S_MAX:.0f} s of the end: {why}")
             time.sleep(0.2)
 
+    def _wait_for_receipts(self, sent: list[Sent]) -> None:
+        """Receipts come by the clock, some time after what they are for."""
+        topic = changelog_topic(self.app_id, "erasures")
+        wanted = len({one.record.entity for one in sent if one.record.kind == ERASURE})
+
+        def completed() -> bool:
+            rows = read(self.kafka.bootstrap, [topic], PARTITIONS)[topic]
+            return receipts_in(rows) >= wanted
+
+        try:
+            self.until(completed, RECEIPTS_S_MAX, f"there are no {wanted} receipts")
+        except TimeoutError as error:
+            raise Violation(str(error)) from error
+        self._settle()
+
     def _group_offsets(self) -> dict[tuple[str, int], int]:
         asked = [ConsumerGroupTopicPartitions(self.app_id)]
         futures = self._cluster.admin.list_consumer_group_offsets(asked, request_timeout=10)
@@ -287,8 +308,7 @@ class Run:
 
     def _check(self, sent: list[Sent], readers: Readers) -> Counter[str]:
         bootstrap = self.kafka.bootstrap
-        tables = ("carts", "orders", "aliases")
-        topics = {table: changelog_topic(self.app_id, table) for table in tables}
+        topics = {table: changelog_topic(self.app_id, table) for table in TABLES}
         changelogs = read(bootstrap, topics.values(), PARTITIONS)
         evidence = Evidence(
             sent,

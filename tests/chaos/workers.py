@@ -27,6 +27,8 @@ SHORT = {
     "GROUP__SESSION_TIMEOUT_MS": str(int(SESSION_S * 1000)),
     "GROUP__HEARTBEAT_INTERVAL_MS": "500",
     "GROUP__REBALANCE_TIMEOUT_MS": "8000",
+    "PRIVACY__ERASURE_KEY": "chaos " * 8,
+    "PRIVACY__ERASURE_DEADLINE_MS": "1000",
     "LOG__LEVEL": "info",
     "LOG__FORMAT": "json",
 }

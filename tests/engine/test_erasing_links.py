@@ -70,8 +70,11 @@ def test_a_card_that_nobody_named_goes_when_it_shows_itself(town: LinkedTown) ->
 
 def test_a_link_from_before_that_comes_late_brings_nobody_back(town: LinkedTown) -> None:
     town.told(erase("e4", CARD), at=20)
-    town.told(link("e5", LATE_CARD, at=3), at=30)
+    town.told(add("e5", at=2, subject=LATE_CARD), at=30)
+    town.told(link("e6", LATE_CARD, at=3), at=30)
     assert town.rows_of(ADA) == []
+    assert town.rows_of(LATE_CARD) == []
+    assert town.erasure(LATE_CARD).part_of == town.key.fingerprint(ADA)
 
 
 def test_a_card_that_is_scanned_again_afterwards_is_somebody_s_who_begins_anew(

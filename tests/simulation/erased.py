@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccstream.domain import reasons
-from ccstream.domain.events import ErasureRequested, Event, LegalHoldChanged
+from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, LegalHoldChanged
 from ccstream.wire.cause import Cause
 from ccstream.wire.mail import Mail
 from tests.simulation.process import ERASURE_DEADLINE_MS, ERASURE_KEY
@@ -85,7 +85,10 @@ class Erasures:
                 self._truth.begin_anew(mail.to, at)
             return False
         holder = mail.holder or event.subject
-        self._tell(holder, mail.to, at, mail.value, origin, mail.hops)
+        late_link = mail.kind == "link" and isinstance(event, IdentifiersLinked)
+        table = "links" if late_link and mail.to in event.identifiers else ""
+        if holder != mail.to:
+            self._tell(holder, mail.to, at, mail.value, origin, mail.hops, table)
         if mail.kind == "hand_over" and mail.table != "windows":
             about = ("acknowledge", mail.table, mail.key)
             self._truth.write(holder, mail.value, origin, mail.hops, *about)
@@ -160,9 +163,12 @@ class Erasures:
         """An identifier goes with the account whose alias it is, and only with that."""
         aliases = self._truth.rows["aliases"]
         alias = aliases.get(mail.to)
-        if alias is None:
+        root = "" if alias is None else alias.root
+        if root == "" and mail.table == "links":
+            pass  # nobody's, and linked to the account once
+        elif alias is None:
             return
-        if alias.root != mail.key:
+        elif root != mail.key:
             self._truth.forget_tenures(mail.to, mail.key)
             return
         fingerprint = ERASURE_KEY.fingerprint(mail.to)
@@ -197,9 +203,16 @@ class Erasures:
         state.spare = truth.end_life(entity)
 
     def _tell(
-        self, identifier: str, account: str, since: int, value: bytes, origin: Any, hops: int
+        self,
+        identifier: str,
+        account: str,
+        since: int,
+        value: bytes,
+        origin: Any,
+        hops: int,
+        table: str = "",
     ) -> None:
-        self._truth.write(identifier, value, origin, hops, "erase", key=account, since=since)
+        self._truth.write(identifier, value, origin, hops, "erase", table, key=account, since=since)
 
 
 def _named(entity: str, event: ErasureRequested) -> tuple[str, ...]:

@@ -31,11 +31,11 @@ from ccstream.domain.erasure import (
     requested,
     with_hold,
 )
-from ccstream.domain.events import ErasureRequested, Event, LegalHoldChanged
-from ccstream.domain.identity import Alias
+from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, LegalHoldChanged
+from ccstream.domain.identity import NOBODY, Alias
 from ccstream.domain.timers import Timer
 from ccstream.domain.window import Window
-from ccstream.engine.aggregates import ALIASES, ERASURES, ORDERS, WINDOWS, Aggregate
+from ccstream.engine.aggregates import ALIASES, ERASURES, LINKS, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.outlet import Outlet
@@ -46,7 +46,7 @@ from ccstream.errors import StateError
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import ACKNOWLEDGE, ERASE, HAND_OVER, Mail
+from ccstream.wire.mail import ACKNOWLEDGE, ERASE, HAND_OVER, LINK, Mail
 from ccstream.wire.partition import partition_for
 
 __all__ = ["Erasing"]
@@ -189,8 +189,11 @@ class Erasing:
             return False
         holder = mail.holder or event.subject
         suffix = f"/{mail.kind}/{mail.mail_id.rpartition('/')[2]}"
-        self._tell(partition, holder, mail.to, erased_at, source, f"{suffix}/erase")
-        count(statistics.mail, ERASE)
+        was_linked = mail.kind == LINK and mail.to in _linked_by(event)
+        table = LINKS if was_linked else ""
+        if holder != mail.to:
+            self._tell(partition, holder, mail.to, erased_at, source, f"{suffix}/erase", table)
+            count(statistics.mail, ERASE)
         if mail.kind == HAND_OVER and mail.table != WINDOWS:
             self._end_row(partition, mail, holder, event, source, suffix)
             count(statistics.mail, ACKNOWLEDGE)
@@ -271,22 +274,19 @@ class Erasing:
     def _erase_member(
         self, partition: Partition, mail: Mail, source: Source, statistics: ChunkStatistics
     ) -> None:
-        """An identifier goes with the account ``mail.key`` if it is that account's alias."""
+        """An identifier goes with the account ``mail.key`` if it is that account's alias, or is
+        nobody's and a link to it, from before it was erased, has arrived too late to be read.
+        """
         if self._key is None:
             raise StateError(
                 "a letter asks to erase an identifier, and this worker has no "
                 "privacy.erasure_key: it is to be the same for all workers"
             )
-        aliases = partition.tables[ALIASES]
-        entry = aliases.get(mail.to)
-        if entry is None:
-            return
-        alias: Alias = entry.state
-        if alias.root != mail.key:  # somebody else's by now: only that it once was this one's goes
-            earlier = tuple(one for one in alias.earlier if one.root != mail.key)
-            if len(earlier) < len(alias.earlier):
-                state = Alias(alias.root, alias.since, alias.event_id, earlier)
-                aliases.put(mail.to, Entry(state, entry.version))
+        entry = partition.tables[ALIASES].get(mail.to)
+        root = NOBODY if entry is None else entry.state.root
+        if root != mail.key and (root != NOBODY or mail.table != LINKS):
+            if entry is not None:
+                self._forget_tenures(partition, mail.to, mail.key, entry)
             return
         fingerprint = self._key.fingerprint(mail.to)
         rows, orders = self._rows.delete(partition, mail.to, fingerprint, source)
@@ -307,6 +307,15 @@ class Erasing:
         self._keep(partition, fingerprint, left)
         count(statistics.erasures, "identifier")
 
+    @staticmethod
+    def _forget_tenures(partition: Partition, identifier: str, account: str, known: Entry) -> None:
+        """It is somebody else's by now: only that it once was this account's goes."""
+        alias: Alias = known.state
+        earlier = tuple(one for one in alias.earlier if one.root != account)
+        if len(earlier) < len(alias.earlier):
+            state = Alias(alias.root, alias.since, alias.event_id, earlier)
+            partition.tables[ALIASES].put(identifier, Entry(state, known.version))
+
     def _tell_all(
         self,
         partition: Partition,
@@ -326,9 +335,13 @@ class Erasing:
         erased_at: int,
         source: Source,
         suffix: str,
+        table: str = "",
     ) -> None:
+        """Ask an identifier to go with the account; with ``table`` it was linked to it before."""
         home = partition_for(identifier.encode(), partition.scope.partitions)
-        self._outlet.mail(home, source, identifier, ERASE, suffix, key=account, since=erased_at)
+        self._outlet.mail(
+            home, source, identifier, ERASE, suffix, table, key=account, since=erased_at
+        )
 
     def _check(self, partition: Partition) -> None:
         """Once in each epoch: with another key nobody who was erased would be known."""
@@ -346,3 +359,8 @@ class Erasing:
                 "would bring them back"
             )
         self._checked[partition.number] = partition.epoch
+
+
+def _linked_by(event: Event) -> tuple[str, ...]:
+    """Whom an event says that its subject is one with."""
+    return event.identifiers if isinstance(event, IdentifiersLinked) else ()

@@ -51,10 +51,12 @@ Stage = Callable[..., Staged]
 
 @pytest.fixture
 def stage(tmp_path: Path, points: ContactPoints) -> Stage:
-    """Reads a file, given as text or path, by a map in TOML."""
+    """Reads a file, given as text or path, by a map in TOML; ``learn`` is as `learn_accounts`."""
     count = 0
 
-    def read(content: str | bytes | Path, mapping: str, **known: object) -> Staged:
+    def read(
+        content: str | bytes | Path, mapping: str, learn: Callable[[Staging], None] | None = None
+    ) -> Staged:
         nonlocal count
         count += 1
         folder = tmp_path / f"stage-{count}"
@@ -74,8 +76,11 @@ def stage(tmp_path: Path, points: ContactPoints) -> Stage:
             problem=problems.append,
             progress=lambda _: None,
         )
-        plan = Plan(staging, made)
-        plan.count(report, RULES)
+        if learn is not None:
+            learn(staging)
+        plan = Plan(staging, made, RULES)
+        plan.find_accounts()
+        plan.count(report)
         return Staged(report, problems, plan, staging)
 
     return read

@@ -5,11 +5,12 @@ By the worker's fold, with partitions and mail in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ccstream.client.contact_points import ContactPoints
 from ccstream.domain.events import Event
 from ccstream.domain.moment import Scope
 from ccstream.domain.window import WindowLimits
@@ -18,7 +19,7 @@ from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.store import Table
-from ccstream.imports.staging import Claim
+from ccstream.imports.staging import Claim, Staging
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, TABLES, input_topic
 from ccstream.wire.headers import BY_HAND
@@ -26,7 +27,8 @@ from ccstream.wire.partition import partition_for
 from ccstream.wire.rejected import decode_rejected
 from ccstream.wire.rows import ROW_CODECS
 from tests.engine.world import CODEC, RecordingDelivery
-from tests.imports.conftest import NOW, Stage, Staged
+from tests.imports import overlap
+from tests.imports.conftest import NOW, RULES, Stage, Staged
 from tests.imports.customer_files import CRM_MAP, LOYALTY_MAP, Truth, write_files
 from tests.simulation.broker import LogRecord
 
@@ -48,6 +50,7 @@ class Fold:
             outlet=Outlet(self.delivery, "app", 1_000_000),
             window_limits=WindowLimits(),
             append_time=True,
+            identifiers=RULES,
         )
         self.partitions = []
         for number in range(PARTITIONS):
@@ -99,14 +102,18 @@ def events(staged: Staged) -> Iterator[Event]:
     return (event for _, some in staged.plan.rows() for event in some)
 
 
-def learn(staged: Staged, fold: Fold) -> None:
+def learning(fold: Fold) -> Callable[[Staging], None]:
     """As `learn_accounts` does from the topic of aliases."""
-    for one in fold.partitions:
-        aliases = one.tables["aliases"]
-        for key in sorted(aliases.keys()):
-            entry = aliases.get(key)
-            if entry is not None and staged.staging.names(key) and entry.state.root:
-                staged.staging.know(key, Claim(entry.state.root, entry.state.since))
+
+    def learn(staging: Staging) -> None:
+        for one in fold.partitions:
+            aliases = one.tables["aliases"]
+            for key in sorted(aliases.keys()):
+                entry = aliases.get(key)
+                if entry is not None and staging.names(key) and entry.state.root:
+                    staging.know(key, Claim(entry.state.root, entry.state.since))
+
+    return learn
 
 
 def end_as_one_set(fold: Fold, truth: Truth) -> None:
@@ -126,8 +133,7 @@ def both(stage: Stage, folder: Path, rows: int) -> tuple[Fold, Truth, Staged, St
     fold = Fold()
     first = stage(crm, CRM_MAP)
     fold.take(events(first))
-    second = stage(loyalty, LOYALTY_MAP)
-    learn(second, fold)
+    second = stage(loyalty, LOYALTY_MAP, learning(fold))
     fold.take(events(second))
     return fold, truth, first, second
 
@@ -169,8 +175,7 @@ def test_a_card_without_a_number_finds_its_account_by_its_address(
     assert unmatched > 20  # nothing is known yet but what the file itself says
     fold = Fold()
     fold.take(events(stage(crm, CRM_MAP)))
-    again = stage(loyalty, LOYALTY_MAP)
-    learn(again, fold)
+    again = stage(loyalty, LOYALTY_MAP, learning(fold))
     found = {again.plan.account_of(facts) for facts in again.facts if facts.account is None}
     assert found - {None} <= set(truth.cards.values())
     assert len(found - {None}) >= unmatched - 5
@@ -183,7 +188,61 @@ def test_the_order_of_the_files_makes_no_difference_where_rows_name_their_accoun
     fold = Fold()
     fold.take(events(stage(loyalty, LOYALTY_MAP)))
     fold.take(events(stage(crm, CRM_MAP)))
-    again = stage(loyalty, LOYALTY_MAP)
-    learn(again, fold)
+    again = stage(loyalty, LOYALTY_MAP, learning(fold))
     fold.take(events(again))  # now the cards that had an address alone are found
     end_as_one_set(fold, truth)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_two_files_say_of_each_other_s_customers_ends_as_all_of_it_together_says(
+    stage: Stage, tmp_path: Path, points: ContactPoints, seed: int
+) -> None:
+    files = overlap.write_files(tmp_path, 600, seed)
+    wanted = overlap.expected(files, points)
+    fold = Fold()
+    crm = stage(files.crm, CRM_MAP)
+    fold.take(events(crm))
+    fold.take(events(stage(files.loyalty, LOYALTY_MAP, learning(fold))))
+    for path, mapping in ((files.crm, CRM_MAP), (files.loyalty, LOYALTY_MAP)):
+        fold.take(events(stage(path, mapping, learning(fold))))  # again: nothing changes
+    roots = {key: fold.state("aliases", key).root for key in fold.keys("aliases")}  # type: ignore[attr-defined]
+    assert roots == wanted.roots
+    traits = {
+        key: {name: kept[0].value for name, kept in fold.state("profiles", key).values().items()}  # type: ignore[attr-defined]
+        for key in fold.keys("profiles")
+    }
+    assert traits == wanted.traits
+    assert crm.report.conflicts.identifiers > 0
+    assert not fold.rejected
+
+
+def test_a_row_finds_its_account_by_one_that_has_found_it(stage: Stage, tmp_path: Path) -> None:
+    head = "card,customer,email,town,size,changed\n"
+    rows = (
+        "k1,7,a@example.org,,,2020-01-03",
+        "k2,,a@example.org,,,2020-01-02",
+        "k2,,b@example.org,,,2020-01-01",
+        "k3,,b@example.org,,,2020-01-04",
+        "k4,,c@example.org,,,2020-01-05",
+    )
+    done = stage(head + "\n".join(rows) + "\n", LOYALTY_MAP)
+    assert (done.report.named, done.report.found, done.report.unmatched) == (1, 3, 1)
+    whose = {facts.number: done.plan.account_of(facts) for facts in done.facts}
+    assert whose == dict.fromkeys((2, 3, 4, 5), "customer:7") | {6: None}
+
+
+def test_of_two_accounts_a_card_s_first_claim_counts_and_a_device_s_last(stage: Stage) -> None:
+    mapping = LOYALTY_MAP + '[[identifier]]\nnamespace = "app"\ncolumn = "app"\n'
+    head = "card,customer,email,town,size,changed,app\n"
+    rows = (
+        "k1,7,a@example.org,,,2020-01-01,x1",
+        "k2,8,a@example.org,,,2020-01-02,x1",
+        "k3,,a@example.org,,,2020-01-03,",
+        ",,,,,2020-01-04,x1",
+    )
+    done = stage(
+        head + "\n".join(rows) + "\n",
+        mapping.replace('key = "card"', 'key = "changed"'),
+    )
+    whose = {facts.number: done.plan.account_of(facts) for facts in done.facts}
+    assert (whose[4], whose[5]) == ("customer:7", "customer:8")

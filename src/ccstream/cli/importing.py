@@ -120,8 +120,9 @@ def customers(
             report = read_into(staging, file, mapping, reader, problem=problem, progress=advance)
         if not offline:
             learn_accounts(settings, staging, say)
-        plan = Plan(staging, mapping)
-        plan.count(report, rules)
+        plan = Plan(staging, mapping, rules)
+        plan.find_accounts()
+        plan.count(report)
         published = None
         if not dry_run:
             progress = _progress_file(state or file.with_name(file.name + SUFFIX), file, map_bytes)
@@ -235,7 +236,7 @@ def _tell(report: Report) -> None:
         (
             "conflicts identifiers",
             report.conflicts.identifiers,
-            "identifiers of several accounts: they go to the one that claimed them last",
+            "identifiers of several accounts: they stay with the one that claimed them first",
         ),
         (
             "conflicts rows",

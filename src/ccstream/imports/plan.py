@@ -26,6 +26,10 @@ __all__ = ["Plan", "Report", "read_into"]
 TOLD_ROWS: Final = 1_000
 """Between two words of progress: some tens of milliseconds."""
 
+PASSES_MAX: Final = 10
+"""Each finds the rows that are as many others away from one that names its account. Further ones
+are found when the file is imported again."""
+
 
 class Report(Struct, kw_only=True):
     """What is in a file.
@@ -60,19 +64,34 @@ class Report(Struct, kw_only=True):
 class Plan:
     """What is to be published of the rows that are staged, and in which order."""
 
-    def __init__(self, staging: Staging, mapping: ImportMap) -> None:
+    def __init__(self, staging: Staging, mapping: ImportMap, rules: IdentifierRules) -> None:
         self._staging = staging
         self._map = mapping
+        self._rules = rules
+
+    def find_accounts(self) -> None:
+        """Find whose the rows are that name no account, once all is known that there is to know.
+
+        A row that has been found claims its other identifiers for the account, by which more are.
+        """
+        for _ in range(PASSES_MAX):
+            if not self._staging.find(self._holder):
+                return
+
+    def _holder(self, facts: Facts) -> str | None:
+        for identifier in dict.fromkeys((facts.own, *facts.identifiers)):
+            if identifier is None:
+                continue
+            # As the worker has it: a link holds against later ones, a log-in until the next.
+            first = self._rules.class_of(identifier) != "device"
+            found = self._staging.holder(identifier, first=first)
+            if found is not None:
+                return found
+        return None
 
     def account_of(self, facts: Facts) -> str | None:
         """Whose a row is: as it says, else whose the first of its identifiers is that is known."""
-        if facts.account is not None:
-            return facts.account
-        ordered = dict.fromkeys((facts.own, *facts.identifiers))
-        for identifier in ordered:
-            if identifier is not None and (found := self._staging.holder(identifier)) is not None:
-                return found
-        return None
+        return facts.account or self._staging.found(facts)
 
     def rows(self, skip: int = 0) -> Iterator[tuple[Facts, tuple[Event, ...]]]:
         """Each row with its events, by time."""
@@ -85,7 +104,7 @@ class Plan:
             )
             yield facts, tuple(events)
 
-    def count(self, report: Report, rules: IdentifierRules) -> None:
+    def count(self, report: Report) -> None:
         """Fill in what is only known once all is read."""
         for facts, events in self.rows():
             account = self.account_of(facts)
@@ -102,7 +121,7 @@ class Plan:
             report.events.update(type(event).__name__ for event in events)
             self._staging.count_events(event.subject for event in events)
         report.crowded = self._staging.crowded(WINDOW_IDS_MIN)
-        report.conflicts = self._staging.conflicts(rules.accounts_max.get("personal"))
+        report.conflicts = self._staging.conflicts(self._rules.accounts_max.get("personal"))
 
 
 def read_into(

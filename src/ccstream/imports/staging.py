@@ -7,7 +7,7 @@ import is as large as its data base, and sorting needs all of it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -26,15 +26,20 @@ CREATE TABLE rows (
     number INTEGER NOT NULL,
     key TEXT NOT NULL,
     digest TEXT NOT NULL,
+    named INTEGER NOT NULL,                 -- whether it names its account
     facts BLOB NOT NULL,
     UNIQUE (key, digest)
 ) STRICT;
+CREATE UNIQUE INDEX by_number ON rows (number);
 CREATE TABLE claims (                       -- which accounts rows say an identifier is of
     identifier TEXT NOT NULL,
     account TEXT NOT NULL,
-    time_ms INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
     PRIMARY KEY (identifier, account)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE found (number INTEGER PRIMARY KEY, account TEXT NOT NULL) STRICT;
+CREATE TABLE fresh (number INTEGER PRIMARY KEY, account TEXT NOT NULL) STRICT;
 CREATE TABLE known (                        -- whose it is by what has been folded
     identifier TEXT PRIMARY KEY,
     account TEXT NOT NULL,
@@ -45,19 +50,26 @@ CREATE TABLE subjects (subject TEXT PRIMARY KEY, events INTEGER NOT NULL) STRICT
 """
 
 _CLAIM: Final = """
-INSERT INTO claims VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET time_ms = max(time_ms, excluded.time_ms)
+INSERT INTO claims VALUES (?1, ?2, ?3, ?3) ON CONFLICT DO UPDATE SET
+    first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms)
 """
 
 _COUNT: Final = """
 INSERT INTO subjects VALUES (?, 1) ON CONFLICT DO UPDATE SET events = events + 1
 """
 
-_HOLDER: Final = """
+_FIRST: Final = """
 SELECT account FROM (
-    SELECT account, time_ms FROM claims WHERE identifier = ?1
+    SELECT account, first_ms AS at FROM claims WHERE identifier = ?1
     UNION ALL SELECT account, time_ms FROM known WHERE identifier = ?1
-) ORDER BY time_ms DESC, account DESC LIMIT 1
+) ORDER BY at, account LIMIT 1
+"""
+
+_LAST: Final = """
+SELECT account FROM (
+    SELECT account, last_ms AS at FROM claims WHERE identifier = ?1
+    UNION ALL SELECT account, time_ms FROM known WHERE identifier = ?1
+) ORDER BY at DESC, account DESC LIMIT 1
 """
 
 
@@ -111,8 +123,12 @@ class Staging:
     def add(self, facts: Facts) -> None:
         """Keep a row that is not there yet."""
         self._base.execute(
-            "INSERT INTO rows (time_ms, number, key, digest, facts) VALUES (?, ?, ?, ?, ?)",
-            (facts.time_ms, facts.number, facts.key, facts.digest, self._encode(facts)),
+            "INSERT INTO rows (time_ms, number, key, digest, named, facts) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                *(facts.time_ms, facts.number, facts.key, facts.digest),
+                *(facts.account is not None, self._encode(facts)),
+            ),
         )
         self.rows += 1
         if facts.account is None:
@@ -120,9 +136,11 @@ class Staging:
                 "INSERT OR IGNORE INTO unowned VALUES (?)", [(one,) for one in facts.identifiers]
             )
         else:
-            self._base.executemany(
-                _CLAIM, [(one, facts.account, facts.time_ms) for one in facts.identifiers]
-            )
+            self._claim(facts, facts.account)
+
+    def _claim(self, facts: Facts, account: str) -> None:
+        claims = [(one, account, facts.time_ms) for one in facts.identifiers]
+        self._base.executemany(_CLAIM, claims)
 
     def has(self, key: str, digest: str) -> bool:
         """Whether the row of this key and contents is there."""
@@ -148,10 +166,39 @@ class Staging:
                 (identifier, claim.account, claim.time_ms),
             )
 
-    def holder(self, identifier: str) -> str | None:
-        """The account that claimed an identifier last, by the file or by what has been folded."""
-        found = self._base.execute(_HOLDER, (identifier,)).fetchone()
+    def holder(self, identifier: str, *, first: bool) -> str | None:
+        """The account that claimed an identifier ``first``, or else last, by the file or by what
+        has been folded.
+        """
+        found = self._base.execute(_FIRST if first else _LAST, (identifier,)).fetchone()
         return None if found is None else str(found[0])
+
+    def find(self, account_of: Callable[[Facts], str | None]) -> int:
+        """Ask whose the rows are that name no account and have not been found; how many now are.
+
+        What these claim is known only when all have been asked, so their order makes no difference.
+        """
+        strangers = (
+            "SELECT facts FROM rows WHERE NOT named AND number NOT IN (SELECT number FROM found) "
+            "ORDER BY time_ms, number"
+        )
+        for (encoded,) in self._base.execute(strangers):
+            facts = self._decode(encoded)
+            account = account_of(facts)
+            if account is not None:
+                self._base.execute("INSERT INTO fresh VALUES (?, ?)", (facts.number, account))
+        now_found = "SELECT facts, account FROM fresh JOIN rows USING (number)"
+        for encoded, account in self._base.execute(now_found):
+            self._claim(self._decode(encoded), account)
+        count = self._base.execute("INSERT INTO found SELECT * FROM fresh").rowcount
+        self._base.execute("DELETE FROM fresh")
+        return count
+
+    def found(self, facts: Facts) -> str | None:
+        """Whose a row is that names no account, if that was found."""
+        found = self._base.execute("SELECT account FROM found WHERE number = ?", (facts.number,))
+        account = found.fetchone()
+        return None if account is None else str(account[0])
 
     def linked_already(self, identifier: str, account: str) -> bool:
         """Whether it is that account's by what has been folded."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ from tests.imports.customer_files import CRM_MAP, LOYALTY_MAP
 from tests.support.source import ROOT
 
 HEAD = "id,number,mail,tel,city,optin,updated\n"
+MILLION_S_MAX = 120
+"""Of processor time, interpreted; it takes some 20."""
+GROWTH_KIB_MAX = 16 * 1024
+"""For buffers. To remember something of each row would take several times as much."""
 GOOD = "c1,42,ada@example.org,06 12 34 56 78,Lyon,1,2020-05-01T10:00:00Z\n"
 
 
@@ -83,7 +89,10 @@ def test_a_million_rows_that_repeat_each_other_take_no_more_room_than_one(
         opened.write(HEAD)
         for _ in range(1_000):
             opened.write(GOOD * 1_000)
+    peak_kib, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     done = stage(path, CRM_MAP)
+    assert time.process_time() - begun < MILLION_S_MAX
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_kib < GROWTH_KIB_MAX
     assert (done.report.rows, done.report.repeated) == (1_000_000, 999_999)
     assert (path.parent / "stage-1" / "rows.sqlite").stat().st_size < 1 << 20
 

@@ -23,13 +23,15 @@ before its time-out of 10 s."""
 
 
 class Feed:
-    """Two hundred events a second until :meth:`finish`, whatever becomes of the broker.
+    """Events until :meth:`finish`, whatever becomes of the broker.
 
-    ``name``: a part of the customers' keys, so that they are nobody else's.
+    ``name``: a part of the customers' keys, so that they are nobody else's. ``pause``: seconds
+    between two events; two hundred a second if nothing is said.
     """
 
-    def __init__(self, bootstrap: str, name: str = "feed") -> None:
+    def __init__(self, bootstrap: str, name: str = "feed", pause: float = PAUSE) -> None:
         self._name = name
+        self._pause = pause
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -66,7 +68,7 @@ class Feed:
             self._producer.produce(input_topic("web"), value, event.subject.encode())
             self.published[event.subject] += 1
             self._producer.poll(0)
-            if self._stop.wait(PAUSE):
+            if self._stop.wait(self._pause):
                 return
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from ccstream.engine import dataplane, rebuilding
 from ccstream.engine.delivery import SourceOffset
@@ -51,6 +52,12 @@ class Consumer:
 
     def get_watermark_offsets(self, place: Any, *, cached: bool) -> tuple[int, int]:
         return 0, len(self.logs[place.topic, place.partition])
+
+    def position(self, places: Any) -> list[TopicPartition]:
+        return [
+            TopicPartition(one.topic, one.partition, self.positions[one.topic, one.partition])
+            for one in places
+        ]
 
     def close(self) -> None: ...
 

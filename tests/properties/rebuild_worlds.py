@@ -233,6 +233,12 @@ class _Shuffled:
     def get_watermark_offsets(self, place: TopicPartition, *, cached: bool) -> tuple[int, int]:
         return 0, len(self._log[place.topic, place.partition])
 
+    def position(self, places: Iterable[TopicPartition]) -> list[TopicPartition]:
+        return [
+            TopicPartition(one.topic, one.partition, self._positions[one.topic, one.partition])
+            for one in places
+        ]
+
     def _take(self, count: int) -> list[LogRecord]:
         begin = self._positions[self._at]
         taken = self._log[self._at][begin : begin + count]

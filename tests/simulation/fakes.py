@@ -95,6 +95,12 @@ class FakeConsumer:
         assert cached
         return 0, self._broker.logs[at.topic, at.partition].end
 
+    def position(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        return [
+            TopicPartition(one.topic, one.partition, self._positions[one.topic, one.partition])
+            for one in places
+        ]
+
     def close(self) -> None:
         self.unassign()
 

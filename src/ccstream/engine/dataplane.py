@@ -79,15 +79,21 @@ class DataPlane:
         return messages
 
     def ends(self) -> dict[tuple[str, int], int]:
-        """The end of the log of each assigned partition, as of the last fetch: cheap."""
+        """The end of the log of each assigned partition, as of the last fetch: cheap.
+
+        0 where all has been handed out: the end may be behind markers of transactions, which
+        never are, so that it says nothing about what is left.
+        """
         ends: dict[tuple[str, int], int] = {}
         for assigned in self._assigned:
+            one = TopicPartition(assigned.topic, assigned.partition)
             try:
-                _, high = self._consumer.get_watermark_offsets(assigned, cached=True)
+                _, high = self._consumer.get_watermark_offsets(one, cached=True)
+                (now,) = self._consumer.position([one])  # moves past markers by itself
             except Exception:  # noqa: BLE001 - only a metric; the next round asks again
                 continue
             if high >= 0:
-                ends[assigned.topic, assigned.partition] = high
+                ends[one.topic, one.partition] = high if now.offset < high else 0
         return ends
 
     def heard(self) -> bool:

@@ -145,7 +145,9 @@ class RebuildPlane(DataPlane):
     def ends(self) -> dict[tuple[str, int], int]:
         """As far as there is something to do."""
         reached = self._followed.reached
-        return {at: min(end, reached.get(at, 0)) for at, end in super().ends().items()}
+        return {
+            at: min(end or self._next[at], reached.get(at, 0)) for at, end in super().ends().items()
+        }
 
     def heard(self) -> bool:
         return len(super().ends()) == len(self._next)

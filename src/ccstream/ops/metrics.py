@@ -262,6 +262,8 @@ class Metrics(Collector):
         for name, spec in self._shown.items():
             if spec.kind == "counter" and not spec.labels:
                 self.add(name, (), 0)
+            elif spec.kind == "histogram" and not spec.labels:
+                self.observe_many(name, (), ())
         for channel in channels or ():
             for outcome in OUTCOMES:
                 self.add("ccstream_events_total", (channel, outcome), 0)

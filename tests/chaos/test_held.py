@@ -71,6 +71,7 @@ def test_the_rules_say_so_of_what_was_recorded(held: Held) -> None:
 
 
 @needs_promtool
+@pytest.mark.long
 def test_rules_that_call_nobody_fail_every_recording_but_the_undisturbed(tmp_path: Path) -> None:
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     for group in rules["groups"]:
@@ -85,6 +86,7 @@ def test_rules_that_call_nobody_fail_every_recording_but_the_undisturbed(tmp_pat
 
 
 @needs_promtool
+@pytest.mark.long
 def test_rules_that_always_call_fail_every_recording(tmp_path: Path) -> None:
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     always = {"alert": "CcstreamAlways", "expr": "vector(1)"}

@@ -1,7 +1,7 @@
 """How fast does a worker read its tables back from their changelogs?
 
 Each subject folds its load once, which leaves a changelog (ccstream's: carts, touches and
-windows, a record for each row that a commit, every 100 ms, has changed; the peers': a record
+windows, a record for each row that a commit, some times a second, has changed; the peers': a record
 an event). Then new processes of the same name start, with no state of their own; seconds are
 what they say themselves, from beginning to read to the last record in the tables: ccstream in
 its metrics, Faust by its callbacks, Kafka Streams by its restore listener. That ccstream's

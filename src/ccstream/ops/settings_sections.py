@@ -54,10 +54,12 @@ class CommitSettings(Section):
     """When a transaction is closed."""
 
     interval_ms: int = Field(
-        default=100,
+        default=200,
         ge=5,
         le=10_000,
-        description="Longest between two commits while there is work.",
+        description="Longest between two commits while there is work. Readers of committed records "
+        "wait for them; each costs the broker the same however little is in it, and live ones "
+        "wait for that.",
     )
     urgent_interval_ms: int = Field(
         default=20, ge=1, le=10_000, description="The same where mail waits for the commit."

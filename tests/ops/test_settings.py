@@ -157,7 +157,7 @@ def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"kafka__security_protocol": "SASL_SSL"}, "sasl_username"),
         ({"kafka__ssl_key_file": __file__}, "ssl_certificate_file"),
         ({"kafka__ssl_ca_file": "nowhere.pem"}, "nowhere.pem is no file"),
-        ({"commit__urgent_interval_ms": 200}, "interval_ms"),
+        ({"commit__urgent_interval_ms": 201}, "interval_ms"),
         ({"group__heartbeat_interval_ms": 5000}, "session_timeout_ms"),
         ({"wire__framing": "confluent"}, "registry.url"),
         ({"registry__url": "ftp://x"}, "registry.url"),

@@ -6,8 +6,7 @@ from benchmarks import fold
 
 EVENTS = 1_500
 CUSTOMERS = 100
-TIMES_MAX = 3.0
-"""The benchmark says how many it is (1.8 to 1.9); this is for machines with other work."""
+TIMES_MAX = 2.2
 RUNS = 3
 """The first pays for what is made once, and any may be disturbed: the least of each counts."""
 
@@ -18,4 +17,4 @@ def test_an_event_that_is_sent_on_costs_little_more_than_two() -> None:
         for _ in range(RUNS)
     ]
     least = {name: min(run[name] for run in runs) for name in fold.SUBJECTS}
-    assert least["ccstream-aliased"] <= TIMES_MAX * least["ccstream"]
+    assert 1 < least["ccstream-aliased"] / least["ccstream"] <= TIMES_MAX

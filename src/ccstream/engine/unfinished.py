@@ -29,8 +29,7 @@ class Unfinished:
     def rebuild(self, table: Table) -> None:
         """Begin anew from the rows of the table: each is decoded once, and not kept."""
         self._asked.clear()
-        keys = table.keys()
-        for key in keys:
+        for key in table.keys():  # noqa: SIM118 - a table is no mapping
             entry = table.peek(key)
             self.note(key, None if entry is None else entry.state)
 

@@ -235,7 +235,7 @@ class Metrics(Collector):
             as ``other``: what a channel writes into its events must not grow the memory of
             the worker and of Prometheus. None admits all. Of these every outcome, and of every
             reason to reject and every outcome of a link or an erasure, a count begins at 0, as a
-            rate needs one to begin at.
+            rate needs one to begin at; what has no labels begins at 0 anyway.
         only: the metrics that this process has; all of the table if None.
     """
 

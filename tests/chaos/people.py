@@ -3,8 +3,8 @@
 What has to become of them is said where it is checked, in `following_people.py`.
 
 * A *card* puts things into its cart, is linked to an account, and goes on: all is the account's.
-* A card that is *split off* was linked to the wrong account: what it put into its cart is in one of
-  both carts, which one depends on when, and it is nobody's alias.
+* A card that is *split off* was linked to the wrong account: what came by its key is in its own
+  cart, whenever that was, and it is nobody's alias.
 * Who is *erased* has a visitor, a card, carts and an order. All of it occurred before the request,
   some of it arrives after that. For every other one there is a legal hold, which is lifted later.
 """

@@ -32,8 +32,7 @@ class Line(NamedTuple):
 class Truth(NamedTuple):
     """By key; ``touches`` are (first, last, last of each channel) by their ids.
 
-    What is in the carts of those that are ``loose`` depends on the order of arrival; see
-    `following_people.py`.
+    What becomes of those that are ``loose``, by a split, `following_people.py` says.
     """
 
     carts: dict[str, dict[str, Line]]

@@ -7,7 +7,7 @@ import pytest
 from ccstream.domain.cart_state import NO_CART, Absorbed, Cart, LineKey, MergeMode
 from ccstream.domain.events import Event, Money
 from ccstream.domain.limits import ABSORBED_MAX, DOTS_MAX, LINES_MAX
-from ccstream.domain.merge import absorb, lines_view, release, settle
+from ccstream.domain.merge import absorb, lines_view, rejoin, release, settle
 from ccstream.domain.moment import Scope
 from ccstream.domain.observed import Observed
 from tests.support.carts import MAIL, SCOPE, Desk, add, clear, order, price, remove, set_to
@@ -164,7 +164,7 @@ class TestUntilCheckout:
         assert desk.cart is not None
         settled = settle(desk.cart)
         assert shown(settled) == desk.shows()
-        assert settled.absorbed == () and release(settled, "log-in") == (settled, None)
+        assert settled.absorbed == ()
 
     def test_one_merge_more_than_a_cart_keeps_open_settles_it(self) -> None:
         cart = NO_CART
@@ -201,19 +201,19 @@ class TestBounds:
         assert cart.currency == "USD" and cart.lines[SHOE].unit_price == Money(1, "USD")
 
 
-class TestUndoing:
+class TestParting:
     def test_what_was_put_in_since_goes_with_the_subject_it_was_put_in_under(self) -> None:
         desk = Desk()
         desk.put(add("a", unit_price=price(1)))
         met(desk, cart_of(add("b", sku="hat", unit_price=price(2))), log_in("keep_saved"))
         desk.put(add("c", at=60), add("d", sku="hat", at=61, subject=GUEST))
         assert desk.cart is not None
-        kept, released = release(desk.cart, "log-in")
+        kept, released = release(desk.cart, GUEST)
         assert shown(kept) == {"shoe": 2} and kept.absorbed == ()
         assert released is not None and shown(released) == {"hat": 2}
         assert released.currency == "EUR"
 
-    def test_a_guest_s_own_guest_can_be_parted_from_it_afterwards(self) -> None:
+    def test_a_guest_s_own_guest_is_parted_by_itself(self) -> None:
         inner = Absorbed("inner", 20, "visitor:2", "keep_saved")
         guest = absorb(
             cart_of(add("b", sku="hat")), cart_of(add("c", sku="sock")), inner, (5, 2, 0)
@@ -222,10 +222,12 @@ class TestUndoing:
         desk.put(add("a"))
         met(desk, guest, log_in())
         assert desk.cart is not None
-        _, released = release(desk.cart, "log-in")
-        assert released is not None and shown(released) == {"hat": 1}
-        first, second = release(released, "inner")
-        assert shown(first) == {"hat": 1} and shown(second) == {"sock": 1}
+        rest, released = release(desk.cart, GUEST)
+        assert shown(released) == {"hat": 1}
+        assert shown(rest) == {"shoe": 1}, "now it is hidden by the cart that it is a guest of"
+        rest, released = release(rest, "visitor:2")
+        assert shown(released) == {"sock": 1} and shown(rest) == {"shoe": 1}
+        assert rest.absorbed == ()
 
     @pytest.mark.parametrize("own", [1, 40])
     def test_adds_that_were_folded_into_one_were_of_one_cart(self, own: int) -> None:
@@ -233,22 +235,75 @@ class TestUndoing:
         desk.put(*(add(f"a{n:02}", at=2 * n) for n in range(own)))
         met(desk, cart_of(*(add(f"b{n:02}", at=2 * n + 1) for n in range(64))), log_in(at=999))
         assert desk.cart is not None and len(desk.cart.lines[SHOE].dots) == DOTS_MAX
-        kept, released = release(desk.cart, "log-in")
+        kept, released = release(desk.cart, GUEST)
         assert shown(kept) == {"shoe": own} and shown(released) == {"shoe": 64}
 
-    def test_an_unknown_merge_cannot_be_undone(self) -> None:
+    def test_who_brought_nothing_takes_nothing_along(self) -> None:
         cart = cart_of(add("a"))
-        assert release(cart, "nobody's") == (cart, None)
+        kept, released = release(cart, "nobody's")
+        assert kept is cart and released is None
 
-    def test_a_guest_that_logged_in_twice_stays_while_one_log_in_stands(self) -> None:
+    def test_what_a_guest_brought_twice_goes_at_once(self) -> None:
         desk = Desk()
         met(desk, cart_of(add("a")), log_in(at=50, marker_id="first"))
         met(desk, cart_of(add("b", at=55)), log_in(at=60, marker_id="second"))
         assert desk.cart is not None
-        kept, released = release(desk.cart, "second")
-        assert released is None and shown(kept) == {"shoe": 2}
-        kept, released = release(kept, "first")
+        kept, released = release(desk.cart, GUEST)
         assert shown(kept) == {} and shown(released) == {"shoe": 2}
+        assert kept.absorbed == ()
+
+    @pytest.mark.parametrize("mode", ["join", "sum", "max", "keep_saved", "keep_guest"])
+    def test_what_is_left_after_a_checkout_goes_as_well(self, mode: MergeMode) -> None:
+        desk = Desk()
+        desk.put(add("a"))
+        met(desk, cart_of(add("b", sku="hat"), add("c", sku="sock")), log_in(mode))
+        desk.put(add("d", sku="sock", at=60, subject=GUEST), add("e", sku="pot", at=61))
+        desk.put(order("o", "shoe", "hat", at=99, observed=desk.token()))
+        assert desk.cart is not None
+        kept, released = release(desk.cart, GUEST)
+        assert shown(kept) == {"pot": 1} and shown(released) == {"sock": 2}
+
+    @pytest.mark.parametrize("mode", ["join", "sum", "max", "keep_saved", "keep_guest"])
+    def test_what_a_settled_cart_holds_of_others_counts_as_its_own_when_it_is_absorbed(
+        self, mode: MergeMode
+    ) -> None:
+        guest = settle(
+            absorb(NO_CART, cart_of(add("b")), Absorbed("i", 20, "loyalty:1"), (5, 2, 0))
+        )
+        plain = absorb(cart_of(add("a")), cart_of(add("b")), log_in(mode), (3, MAIL, 0))
+        met_ = absorb(cart_of(add("a")), guest, log_in(mode), (3, MAIL, 0))
+        assert shown(met_) == shown(plain)
+        _, released = release(met_, "loyalty:1")
+        assert shown(released) == {"shoe": 1}
+
+    def test_what_was_put_in_by_a_key_that_was_never_absorbed_is_the_cart_s_and_goes(self) -> None:
+        desk = Desk()
+        desk.put(add("a", quantity=2))
+        desk.put(add("b", at=40, subject="loyalty:1"), came_by="loyalty:1")
+        met(desk, cart_of(add("c", sku="hat")), log_in("keep_saved", at=50))
+        assert desk.shows() == {"shoe": 3}
+        assert desk.cart is not None
+        kept, released = release(desk.cart, "loyalty:1")
+        assert shown(kept) == {"shoe": 2} and shown(released) == {"shoe": 1}
+
+    def test_what_comes_back_joins_what_is_there_and_can_leave_again(self) -> None:
+        part = cart_of(add("b", quantity=2))
+        cart = rejoin(cart_of(add("a")), part, GUEST, (4, MAIL, 7))
+        assert shown(cart) == {"shoe": 3}
+        assert rejoin(cart, part, GUEST, (4, MAIL, 7)).lines == cart.lines
+        kept, released = release(cart, GUEST)
+        assert shown(kept) == {"shoe": 1} and shown(released) == {"shoe": 2}
+        token = Observed.encode(Scope(SCOPE.state_id, 4, SCOPE.partitions), [-1] * MAIL + [7])
+        desk = Desk()
+        desk.cart = released
+        desk.put(clear("x", observed=token))
+        assert desk.shows() == {}, "who saw it there has seen it"
+
+    def test_more_origins_than_a_line_has_room_for_fold_into_one_all_the_same(self) -> None:
+        desk = Desk()
+        for number in range(DOTS_MAX + 6):
+            desk.put(add(f"a{number}", at=number), came_by=f"loyalty:{number}")
+        assert desk.shows() == {"shoe": DOTS_MAX + 6}
 
     def test_a_removed_item_is_removed_in_both(self) -> None:
         desk = Desk()
@@ -256,5 +311,5 @@ class TestUndoing:
         met(desk, cart_of(add("b")), log_in("max"))
         desk.put(remove("r", at=99, observed=desk.token()))
         assert desk.cart is not None
-        kept, released = release(desk.cart, "log-in")
+        kept, released = release(desk.cart, GUEST)
         assert shown(kept) == shown(released) == {}

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from ccstream.domain import links, reasons
-from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.events import (
+    Event,
+    IdentifiersLinked,
+    IdentifierUnlinked,
+    Money,
+    OrderLine,
+    OrderPlaced,
+)
 from ccstream.domain.identity import Alias
 from ccstream.domain.linking import Post
 from ccstream.domain.links import Assigned, Link
@@ -87,6 +94,10 @@ class Town:
         alias: Alias | None = self.home(key).state("aliases", key)
         return key if alias is None else alias.root or key
 
+    def orders(self, key: str) -> set[str]:
+        table = self.home(key).partition.tables["orders"]
+        return {one.partition("#")[2] for one in table.keys_of(key)}
+
     @property
     def rejected(self) -> list[str]:
         return [one.reason for world in self.worlds for one in world.rejected]
@@ -129,6 +140,12 @@ class Town:
 
     def add(self, subject: str, sku: str = "tea", at: int = 0) -> None:
         self.fold(added(**self.meta(subject, at), sku=sku))
+
+    def order(self, subject: str, order_id: str, at: int = 0) -> None:
+        price = Money(amount_minor=5, currency="EUR")
+        lines = (OrderLine(sku="hat", quantity=1, amount=price),)
+        meta = self.meta(subject, at)
+        self.fold(OrderPlaced(**meta, order_id=order_id, lines=lines, total=price))
 
 
 def test_a_card_scanned_at_the_till_brings_its_basket_into_the_account() -> None:
@@ -200,20 +217,75 @@ def test_a_card_of_two_accounts_stays_with_the_surer_and_the_other_link_is_count
     assert town.root(CARD) == OTHER
 
 
-def test_a_card_handed_back_begins_with_nothing() -> None:
+def test_a_card_handed_back_takes_along_what_it_brought_and_nothing_else() -> None:
     town = Town()
     town.add(CARD, "tea")
+    town.add(ACCOUNT, "hat")
+    town.link(CARD, ACCOUNT)
+    town.deliver()
+    town.add(CARD, "pot")
+    town.deliver()
+    assert town.basket(ACCOUNT) == {"tea": 1, "hat": 1, "pot": 1}
+    town.unlink(CARD, at=7)
+    town.deliver()
+    assert (town.root(CARD), town.basket(CARD)) == (CARD, {"tea": 1, "pot": 1})
+    assert town.basket(ACCOUNT) == {"hat": 1}
+    town.add(CARD, "cup", at=8)
+    town.link(CARD, OTHER, at=9)
+    town.deliver()
+    assert town.basket(OTHER) == {"tea": 1, "pot": 1, "cup": 1}
+
+
+def test_the_orders_of_a_card_go_with_it_and_those_of_the_account_stay() -> None:
+    town = Town()
+    town.order(CARD, "before")
+    town.order(ACCOUNT, "own")
+    town.link(CARD, ACCOUNT)
+    town.deliver()
+    town.order(CARD, "since", at=3)
+    town.deliver()
+    assert town.orders(ACCOUNT) == {"before", "own", "since"}
+    assert town.orders(CARD) == set()
+    town.unlink(CARD, at=7)
+    town.deliver()
+    assert town.orders(ACCOUNT) == {"own"}
+    assert town.orders(CARD) == {"before", "since"}
+    said = {
+        (one.key, one.value is None)
+        for world in town.worlds
+        for one in world.delivery.sent
+        if one.topic == "sync.orders.v1"
+    }
+    assert (f"{ACCOUNT}#since", True) in said and (f"{CARD}#since", False) in said
+
+
+def test_an_order_that_cannot_go_back_since_its_id_is_taken_stays_where_it_was() -> None:
+    town = Town()
+    town.link(CARD, ACCOUNT)
+    town.deliver()
+    town.order(CARD, "17")
+    town.deliver()
+    town.unlink(CARD, at=7)
+    while town.root(CARD) != CARD:
+        town.deliver(1)
+    town.order(CARD, "17", at=8)
+    town.deliver()
+    assert town.orders(CARD) == town.orders(ACCOUNT) == {"17"}
+    assert town.rejected == [reasons.ORDER_ALREADY_PLACED]
+    kept = town.home(ACCOUNT).state("orders", f"{ACCOUNT}#17")
+    assert kept.event_id != town.home(CARD).state("orders", f"{CARD}#17").event_id
+    assert kept.origin == CARD
+
+
+def test_an_order_that_the_account_refused_is_still_the_card_s_after_a_split() -> None:
+    town = Town()
+    town.order(CARD, "17")
+    town.order(ACCOUNT, "17")
     town.link(CARD, ACCOUNT)
     town.deliver()
     town.unlink(CARD, at=7)
     town.deliver()
-    assert (town.root(CARD), town.basket(CARD)) == (CARD, {})
-    town.add(CARD, "cup", at=8)
-    town.deliver()
-    assert town.basket(CARD) == {"cup": 1}
-    town.link(CARD, OTHER, at=9)
-    town.deliver()
-    assert town.basket(OTHER) == {"cup": 1}
+    assert town.orders(CARD) == town.orders(ACCOUNT) == {"17"}
 
 
 def test_a_wrong_link_is_undone_and_the_others_of_both_stay() -> None:
@@ -426,6 +498,7 @@ def _history(seed: int) -> None:
     names = [key_at(n, space) for space in spaces for n in range(PARTITIONS)]
     facts: list[plain.Fact] = []
     bought: dict[str, int] = dict.fromkeys(names, 0)
+    ordered: dict[str, set[str]] = {name: set() for name in names}
     unlinks = dice.random() < 0.5
     for _ in range(dice.randint(2, 16)):
         one, other = dice.sample(names, 2)
@@ -456,22 +529,26 @@ def _history(seed: int) -> None:
         else:
             town.add(one, at=at)
             bought[one] += 1
+            if roll > 0.85:
+                order_id = f"{one}-{len(ordered[one])}"
+                ordered[one].add(order_id)
+                town.order(one, order_id)
         town.deliver(dice.choice((0, 0, 1, 3, 20)))
     town.deliver()
     assert not {*town.rejected} - {reasons.TOO_MANY_ACCOUNTS}
     if town.rejected or _meets_a_repetition_between_unlinks(facts):
         return
-    roots, skipped = plain.roots_of(facts, lambda key: key.startswith("customer:"))
+    roots, _ = plain.roots_of(facts, lambda key: key.startswith("customer:"))
     for name in names:
         assert town.root(name) == roots.get(name, name), (seed, name, facts)
         if town.root(name) != name:
             assert town.basket(name) == {}
     shown_ = Counter({name: town.basket(name).get("tea", 0) for name in names})
     assert shown_.total() == sum(bought.values()), seed
-    if not unlinks and not skipped:
-        for name in names:
-            members = [key for key in names if roots.get(key, key) == name]
-            assert shown_[name] == sum(bought[key] for key in members), (seed, name)
+    for name in names:
+        members = [key for key in names if roots.get(key, key) == name]
+        assert shown_[name] == sum(bought[key] for key in members), (seed, name)
+        assert town.orders(name) == set().union(*(ordered[key] for key in members)), (seed, name)
 
 
 def test_in_any_order_all_is_where_kruskal_says_and_nothing_is_lost_or_there_twice() -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
+
 from ccstream.domain import reasons
 from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, LegalHoldChanged
 from ccstream.wire.cause import Cause
 from ccstream.wire.mail import Mail
+from ccstream.wire.rows import ROW_CODECS
 from tests.simulation.process import ERASURE_DEADLINE_MS, ERASURE_KEY
 
 __all__ = ["ABOUT_ALL", "Erased", "Erasures"]
@@ -77,14 +80,15 @@ class Erasures:
         if mail.kind == "erase":
             self._erase_member(mail, origin)
             return True
-        at = 0 if mail.kind == "acknowledge" else self.at(mail.to)
+        at = 0 if mail.kind in {"acknowledge", "give_back"} else self.at(mail.to)
         if not at:
             return False
         if event.occurred_at > at:
             if not self._truth.has_window(mail.to):
                 self._truth.begin_anew(mail.to, at)
             return False
-        holder = mail.holder or event.subject
+        goes_back = mail.kind == "hand_back"
+        holder = mail.key.partition("#")[0] if goes_back else mail.holder or event.subject
         late_link = mail.kind == "link" and isinstance(event, IdentifiersLinked)
         table = "links" if late_link and mail.to in event.identifiers else ""
         if holder != mail.to:
@@ -95,7 +99,20 @@ class Erasures:
             if mail.table == "orders":
                 key = mail.to + mail.key[len(holder) :]
                 self._truth.publish_as_is("orders", mail.to, key, event, origin, "rejected")
+        if goes_back and mail.table == "orders":
+            self._keep_order(mail, mail.key[len(holder) :], event, origin)
         return True
+
+    def _keep_order(self, mail: Mail, order_id: str, event: Event, origin: Any) -> None:
+        """Orders that go back to who is erased stay, as all of theirs."""
+        truth, fingerprint = self._truth, ERASURE_KEY.fingerprint(mail.to)
+        truth.publish_as_is("orders", mail.to, mail.to + order_id, event, origin, "rejected")
+        order = ROW_CODECS["orders"].decode_row(mail.row or b"").state
+        known = truth.rows["orders"].get(fingerprint + order_id)
+        if known is not None and known.event_id != order.event_id:
+            truth.refuse_letter(reasons.ORDER_ALREADY_PLACED, event, mail, origin)
+        else:
+            self._keep(fingerprint, fingerprint + order_id, order, origin)
 
     def ask(self, entity: str, event: Event, value: bytes, origin: Any, hops: int, now: int) -> str:
         """A request or a legal hold; whether it was ``erased``, ``noted``, or ``nothing``."""
@@ -187,12 +204,7 @@ class Erasures:
                 continue
             order = truth.rows["orders"].pop(key)
             truth.publish_bare("orders", key, origin)
-            renamed = fingerprint + key[len(entity) :]
-            truth.rows["orders"][renamed] = order
-            at = origin.appended_at
-            truth.publish_caused(
-                "orders", fingerprint, renamed, Cause("", "Erased", "", "", at, at, "erased")
-            )
+            self._keep(fingerprint, fingerprint + key[len(entity) :], order, origin)
             state.orders += 1
         state.rows = truth.has_window(entity)
         for table in (*_PUBLISHED, "links"):
@@ -201,6 +213,12 @@ class Erasures:
             if table != "links":
                 truth.publish_bare(table, entity, origin)
         state.spare = truth.end_life(entity)
+
+    def _keep(self, fingerprint: str, key: str, order: Any, origin: Any) -> None:
+        self._truth.rows["orders"][key] = structs.replace(order, origin="")
+        at = origin.appended_at
+        cause = Cause("", "Erased", "", "", at, at, "erased")
+        self._truth.publish_caused("orders", fingerprint, key, cause)
 
     def _tell(
         self,

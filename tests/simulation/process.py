@@ -26,7 +26,7 @@ from ccstream.domain.limits import LINES_MAX
 from ccstream.domain.profile import Policies
 from ccstream.domain.touch import TouchLimits
 from ccstream.domain.window import WindowLimits
-from ccstream.engine.aggregates import Aggregate, Rules, make_plans
+from ccstream.engine.aggregates import Aggregate, Parting, Rules, make_plans
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.chunks import _PATIENT_ABOVE, ChunkLoop, Pace
 from ccstream.engine.dataplane import DataPlane
@@ -140,6 +140,17 @@ def _timed_merge(merge: Any) -> Any:
     return lambda ours, *others: timed.merged(ours, *merge(ours, *others))
 
 
+def _timed_parting(parting: Any) -> Any:
+    def release(state: Any, name: str) -> Any:
+        parted = parting.release(state, name)
+        if parted is None:
+            return None
+        kept, part, effects = parted
+        return kept, part, timed.merged(state, kept, effects)[1]
+
+    return Parting(parting.origins, release, _timed_merge(parting.rejoin))
+
+
 def _plans() -> Mapping[type[Event], tuple[Aggregate, ...]]:
     made = make_plans(Rules(LINES_MAX, TouchLimits(), Policies(), CART_MERGE))
     return {
@@ -149,6 +160,7 @@ def _plans() -> Mapping[type[Event], tuple[Aggregate, ...]]:
                 step=_brittle(timed.step),
                 on_timer=timed.on_timer,
                 merge=_timed_merge(one.merge),
+                parting=_timed_parting(one.parting),
             )
             if one.table == "carts"
             else one

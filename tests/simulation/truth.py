@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from msgspec import structs
+
 from ccstream.domain import handover, identity, linking, links, order, profile, reasons, touch
 from ccstream.domain.cart_state import Absorbed
 from ccstream.domain.effects import CancelTimer, Publish, Reject, SetTimer
@@ -174,13 +176,42 @@ _STEPS: dict[str, Callable[..., Any]] = {
 }
 
 _MERGES: dict[str, Callable[..., Any]] = {
-    "carts": handover.merge_carts,
+    "carts": lambda ours, theirs, marker, mark, by: handover.merge_carts(
+        ours, theirs, marker, mark, by.into
+    ),
     "touches": lambda ours, theirs, *_: handover.merge_touches(ours, theirs, touch.TouchLimits()),
     "profiles": lambda ours, theirs, *_: handover.merge_profiles(ours, theirs, profile.Policies()),
-    "orders": lambda ours, theirs, *_: handover.merge_orders(ours, theirs),
+    "orders": lambda ours, theirs, _, __, by: handover.merge_orders(ours, theirs, by),
 }
 
+_PARTED = ("carts", "orders")
+"""Whose rows are parted when an identifier leaves that brought something into them."""
+
 _LINKS = (IdentifiersLinked, IdentifierUnlinked)
+
+
+def _origin(key: str) -> str:
+    """By whose key something came that may go back; a device's does not."""
+    return "" if key.startswith("visitor:") else key
+
+
+def _origins(table: str, state: Any) -> set[str]:
+    if table == "orders":
+        return {state.origin} - {""}
+    return {dot.origin for line in state.lines.values() for dot in (*line.dots, *line.sets)} - {""}
+
+
+def _release(table: str, state: Any, name: str) -> Any:
+    if table == "orders":
+        part = handover.release_order(state, name)
+        return (state, None, ()) if part is None else (None, part, ())
+    return handover.release_cart(state, name)
+
+
+def _rejoin(table: str, ours: Any, part: Any, origin: str, mark: Any) -> Any:
+    if table == "orders":
+        return handover.rejoin_orders(ours, part, origin)
+    return handover.rejoin_carts(ours, part, origin, mark)
 
 
 def _addressed(entity: str, event: Event) -> list[tuple[str, str]]:
@@ -278,6 +309,12 @@ class Truth:
             if mail.kind == "hand_over":
                 self._take(topic, record, mail, event, origin)
                 return
+            if mail.kind == "give_back":
+                self._give_back(mail, event, origin)
+                return
+            if mail.kind == "hand_back":
+                self._take_back(topic, record, mail, event, origin)
+                return
             if mail.kind == "acknowledge":
                 self._taken(mail, event, origin)
                 return
@@ -333,6 +370,8 @@ class Truth:
             self._admit(entity, source, name, now)
             self._unchanged(entity, event, origin, "forwarded")
             self.letters.append(Letter(root, self._home(root), origin, hops + 1, value))
+            if entity != event.subject:
+                self._note(entity, {event.subject})
         elif isinstance(event, ABOUT_ALL):
             lives = self.has_window(entity)
             verdict = self.erasures.ask(entity, event, value, origin, hops, now)
@@ -341,7 +380,13 @@ class Truth:
             self.endings.append(Ending(origin, "applied", entity, None))
         else:
             at = Moment(
-                now, topic, record.offset(), self._scope, tuple(self._folded), origin.appended_at
+                now,
+                topic,
+                record.offset(),
+                self._scope,
+                tuple(self._folded),
+                origin.appended_at,
+                "" if entity == event.subject else _origin(event.subject),
             )
             if self._apply(entity, event, value, origin, at):
                 self._admit(entity, source, name, now)
@@ -406,6 +451,10 @@ class Truth:
     ) -> None:
         self._reject(reason, entity, event, value, origin)
 
+    def refuse_letter(self, reason: str, event: Event, mail: Mail, origin: Origin) -> None:
+        subject = event.subject.encode()
+        self.rejected.append(Rejection(reason, origin, subject, mail.value))
+
     def publish_all(self, entity: str, event: Event, origin: Origin, outcome: str) -> None:
         """Every row of an entity, as it is."""
         for table in ("carts", "touches", "profiles", "aliases", "orders"):
@@ -453,8 +502,10 @@ class Truth:
             if key.partition("#")[0] == entity
         ]
 
-    def _delete(self, entity: str, event: Event, origin: Origin) -> None:
+    def _delete(self, entity: str, event: Event, origin: Origin, but: str = "") -> None:
         for table, key in self._owned(entity):
+            if table == but:
+                continue
             del self.rows[table][key]
             self._drop_timers(table, entity)
             self._publish(table, entity, key, None, _cause(event, origin, ""))
@@ -480,6 +531,109 @@ class Truth:
         for table, key, row in letters:
             about = ("hand_over", table, key, row, since, holder)
             self.letters.append(Letter(root, self._home(root), origin, hops + 1, value, *about))
+        if holder:
+            for table, key in owned:
+                if table in _PARTED:
+                    self._note(entity, _origins(table, self.rows[table][key]))
+
+    def _note(self, entity: str, others: Iterable[str]) -> None:
+        """Something of these goes on to the root of an alias, who will ask for it back."""
+        known = self.rows["links"].get(entity)
+        if known is not None:
+            names = {*known.carried, *map(_origin, others)} - {"", entity}
+            self.rows["links"][entity] = structs.replace(known, carried=tuple(sorted(names)))
+
+    def _ask_back(self, entity: str, was: str, value: bytes, origin: Origin, hops: int) -> None:
+        known = self.rows["links"][entity]
+        for name in (entity, *known.carried):
+            about = ("give_back", "", name, None, 0, entity)
+            self.letters.append(Letter(was, self._home(was), origin, hops + 1, value, *about))
+        self.rows["links"][entity] = structs.replace(known, carried=())
+
+    def _give_back(self, mail: Mail, event: Event, origin: Origin) -> None:
+        """Everything that came by the key of who leaves goes to that one."""
+        entity, name = mail.to, mail.key
+        alias = self.rows["aliases"].get(entity)
+        if alias is not None and alias.root:
+            sent = letter_of(mail, self._home(alias.root))
+            self.letters.append(sent._replace(to=alias.root, hops=mail.hops + 1))
+            return
+        for table, key in self._owned(entity):
+            if table not in _PARTED:
+                continue
+            state = self.rows[table][key]
+            kept, part, effects = state, None, ()
+            if name != entity:
+                kept, part, effects = _release(table, state, name)
+            if kept is state and part is None:
+                if table != "orders":
+                    self._publish(table, entity, key, None, _cause(event, origin, "no_effect"))
+                continue
+            if part is not None:
+                row = _without_version(table, part)
+                about = ("hand_back", table, name + key[len(entity) :], row, 0, entity)
+                home = self._home(name)
+                self.letters.append(Letter(name, home, origin, 1, mail.value, *about))
+            if kept is None:
+                del self.rows[table][key]
+                self._drop_timers(table, entity)
+            else:
+                self.rows[table][key] = kept
+            self._tell_change(table, entity, key, state, kept, effects, event, origin)
+
+    def _take_back(
+        self, topic: int, record: LogRecord, mail: Mail, event: Event, origin: Origin
+    ) -> None:
+        """What an identifier left behind comes to it, or to whom it belongs to by now."""
+        entity = mail.to
+        name, _, rest = mail.key.partition("#")
+        alias = self.rows["aliases"].get(entity)
+        if alias is not None and alias.root:
+            sent = letter_of(mail, self._home(alias.root))
+            self.letters.append(sent._replace(to=alias.root, hops=mail.hops + 1))
+            self._note(entity, {name})
+            return
+        table, key = mail.table, f"{entity}#{rest}" if rest else entity
+        part = ROW_CODECS[table].decode_row(mail.row or b"").state
+        ours = self.rows[table].get(key)
+        mark = (self._number, topic, record.offset())
+        state, effects = _rejoin(table, ours, part, "" if name == entity else name, mark)
+        refused = [one for one in effects if isinstance(one, Reject)]
+        if refused:
+            subject = event.subject.encode()
+            self.rejected.append(Rejection(refused[0].reason, origin, subject, mail.value))
+            if mail.holder:
+                row = _without_version(table, part)
+                about = ("hand_back", table, mail.key, row, 0, "")
+                home = self._home(mail.holder)
+                self.letters.append(
+                    Letter(mail.holder, home, origin, mail.hops + 1, mail.value, *about)
+                )
+            return
+        self.rows[table][key] = state
+        self._tell_change(table, entity, key, ours, state, effects, event, origin)
+        now = max(record.timestamp()[1], self._latest.get(entity, 0))
+        self._ids.setdefault(entity, set()).add(_name("/letters", mail.mail_id))
+        self._latest[entity] = now
+
+    def _tell_change(
+        self,
+        table: str,
+        entity: str,
+        key: str,
+        before: Any,
+        after: Any,
+        effects: Iterable[Any],
+        event: Event,
+        origin: Origin,
+    ) -> None:
+        if table == "carts":
+            _, effects = timed.merged(before, after, tuple(effects))
+        deltas = [one.delta for one in effects if isinstance(one, Publish)]
+        outcome = "split" if after is not None else ""
+        delta = deltas[0] if deltas else None
+        self._publish(table, entity, key, delta, _cause(event, origin, outcome))
+        self._arm(entity, [one for one in effects if not isinstance(one, Publish)])
 
     def _say(self, entity: str, event: Event, value: bytes, origin: Origin, hops: int) -> bool:
         """What an account or a card says of itself; whether it was taken."""
@@ -543,8 +697,10 @@ class Truth:
         self._publish("aliases", entity, entity, None, cause)
         if now and not was:
             self._hand_over(entity, now, value, origin, hops, 0, entity)
+        if was and now != was:
+            self._ask_back(entity, was, value, origin, hops)
         if was and not now:
-            self._delete(entity, event, origin)
+            self._delete(entity, event, origin, but="orders")
         for table, key in self._owned(entity):
             self._publish(table, entity, key, None, _cause(event, origin, "no_effect"))
         return now != was
@@ -559,6 +715,11 @@ class Truth:
         if alias is not None and alias.root:
             sent = letter_of(mail, self._home(alias.root))
             self.letters.append(sent._replace(to=alias.root, hops=mail.hops + 1))
+            brought = {holder}
+            if mail.table in _PARTED and mail.row:
+                row = ROW_CODECS[mail.table].decode_row(mail.row).state
+                brought |= _origins(mail.table, row)
+            self._note(entity, brought)
             return
         now = max(record.timestamp()[1], self._latest.get(entity, 0))
         ids = self._ids.setdefault(entity, set())
@@ -605,7 +766,8 @@ class Truth:
             since=mail.since,
         )
         ours = self.rows[table].get(key)
-        state, effects = _MERGES[table](ours, theirs, marker, mark)
+        by = handover.Bringing(_origin(holder), mail.to)
+        state, effects = _MERGES[table](ours, theirs, marker, mark, by)
         if table == "carts":
             state, effects = timed.merged(ours, state, effects)
         asked: list[SetTimer | CancelTimer] = []

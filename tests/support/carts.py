@@ -54,11 +54,11 @@ class Desk:
         self.clock += 1_000
         return event, topic, self.heads[topic], self.clock
 
-    def fold(self, record: tuple[Event, int, int, int]) -> Cart | None:
+    def fold(self, record: tuple[Event, int, int, int], came_by: str = "") -> Cart | None:
         event, topic, offset, appended_at = record
         self.now = max(self.now, appended_at)
         self.folded[topic] = offset
-        at = Moment(self.now, topic, offset, SCOPE, tuple(self.folded), appended_at)
+        at = Moment(self.now, topic, offset, SCOPE, tuple(self.folded), appended_at, came_by)
         before = self.cart
         self.cart, effects = step(before, event, at, self.lines_max)
         self.delta = self.rejected = None
@@ -71,9 +71,9 @@ class Desk:
         assert (self.cart is before) == (self.delta is None)
         return self.cart
 
-    def put(self, *events: Event) -> Cart | None:
+    def put(self, *events: Event, came_by: str = "") -> Cart | None:
         for event in events:
-            self.fold(self.append(event))
+            self.fold(self.append(event), came_by)
         return self.cart
 
     def shows(self) -> dict[str, int]:

@@ -295,6 +295,11 @@ def _profile_datum(state: Profile) -> dict[str, Any]:
     return {"traits": traits}
 
 
+def _order_synced(state: Order, delta: object, observed: bytes) -> dict[str, Any]:
+    """By whose key it came is nobody else's business."""
+    return {name: value for name, value in plain(state).items() if name != "origin"}
+
+
 def _profile_synced(state: Profile, delta: ProfileDelta | None, observed: bytes) -> dict[str, Any]:
     traits = [{"name": name, "values": plain(values)} for name, values in state.values().items()]
     return {"traits": traits, "changed": list(delta.changed) if delta else []}
@@ -416,6 +421,7 @@ links = st.builds(
     st.integers(0, 9_999),
     st.frozensets(st.one_of(_links, _unlinks, st.builds(Apart, texts, texts, texts)), max_size=4),
     few(st.builds(Waiting, texts, st.integers(1, 99)), max_size=3).map(tuple),
+    few(texts, max_size=3).map(tuple),
 )
 
 
@@ -438,6 +444,7 @@ def _links_datum(state: Links) -> dict[str, Any]:
         "by_facts": state.by_facts,
         "facts": sorted(facts, key=lambda one: [str(value) for value in one.values()]),
         "waiting": plain(state.waiting),
+        "carried": list(state.carried),
     }
 
 
@@ -472,6 +479,7 @@ _SYNCED: dict[str, Any] = {
     "carts": _cart_synced,
     "touches": _touches_synced,
     "profiles": _profile_synced,
+    "orders": _order_synced,
     "aliases": _alias_synced,
 }
 

@@ -309,8 +309,12 @@ def _shown_change(
 
 
 def _dot(cart: Cart, event: CartItemAdded | CartItemQuantitySet, at: Moment) -> Dot:
-    origin = ""
-    if cart.absorbed and any(marker.subject == event.subject for marker in cart.absorbed):
+    origin = at.came_by
+    if (
+        not origin
+        and cart.absorbed
+        and any(marker.subject == event.subject for marker in cart.absorbed)
+    ):
         origin = event.subject
     appended_at = at.now if at.appended_at is None else at.appended_at
     return dot_of(event, appended_at, (at.scope.partition, at.topic, at.offset), origin)

@@ -79,7 +79,7 @@ class Dot:
     hand-over that carried the dot to another cart: who has seen any of them has seen the
     dot. ``unit_price`` and ``name`` are what the event said (or, of a set-quantity that
     said nothing, what the line showed). ``origin`` is empty for a dot of the cart's own
-    subject, else the subject of the absorbed cart that it was put into.
+    subject, else the subject by whose key it was put in, which takes it along when it leaves.
     """
 
     event_id: Final[str]

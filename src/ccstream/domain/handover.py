@@ -1,7 +1,7 @@
-"""What becomes of an identifier's rows when an account takes them over at a log-in.
+"""What becomes of an identifier's rows when an account takes them over, and when it leaves again.
 
-Each table has its own answer; all of them are given the account's row, the row handed over and
-the marker of the log-in, and answer as a step does.
+At a log-in or link each table has its own answer; all of them are given the account's row, the
+row handed over and the marker of the log-in, and answer as a step does.
 
 * **Carts** meet as ``merge.py`` says, in the mode of the marker.
 * **Touches** are those of both: first, last, last by channel, path and counts are what all the
@@ -12,41 +12,63 @@ the marker of the log-in, and answer as a step does.
   event, is rejected and stays where it is.
 * **Duplicate windows** are united, so that what was taken under one key is known under the other.
 
+When an identifier leaves a profile, its root gives back what came by its key (`release_cart` and so
+on), and whoever has it then takes that in (`rejoin_carts`). Both need to know by whose key it
+came, which is why rows say so.
+
 *Law.* For distinct events it does not matter how many were folded before the log-in for the
 identifier and how many after it for the account: the rows are the same, within the bounds.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from ccstream.domain import consent, profile, reasons
 from ccstream.domain.cart_state import NO_CART, Absorbed, Cart, CartDelta, Position
 from ccstream.domain.consent import Consents
 from ccstream.domain.effects import Effect, Publish, Reject
 from ccstream.domain.limits import VISIT_GAP_MS, WINDOW_SOURCES_MAX
-from ccstream.domain.merge import absorb, difference
+from ccstream.domain.merge import absorb, difference, rejoin, release
 from ccstream.domain.order import Order
 from ccstream.domain.profile import Policies, Profile, ProfileDelta
 from ccstream.domain.touch import Earlier, Touch, Touches, TouchLimits, Trail, Visit, shortened
 from ccstream.domain.window import APART, SourceWindow, Window, WindowLimits, trimmed
 
 __all__ = [
+    "Bringing",
     "merge_carts",
     "merge_consents",
     "merge_orders",
     "merge_profiles",
     "merge_touches",
     "merge_windows",
+    "rejoin_carts",
+    "rejoin_orders",
+    "release_cart",
+    "release_order",
 ]
+
+
+class Bringing(NamedTuple):
+    """By whose key a row came, empty for one that never leaves, and whose it becomes."""
+
+    origin: str
+    into: str
+
+
+_AS_IT_IS: Final = Bringing("", "")
 
 _CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
 
 
 def merge_carts(
-    ours: Cart | None, theirs: Cart | None, marker: Absorbed, mark: Position
+    ours: Cart | None, theirs: Cart | None, marker: Absorbed, mark: Position, into: str = ""
 ) -> tuple[Cart | None, tuple[Effect, ...]]:
-    """See the module. ``theirs`` is None if there never was anything in it.
+    """See the module. ``theirs`` is None if there never was anything in it; ``into`` is whose
+    ``ours`` is.
 
     A guest without a cart leaves no marker where it could not matter: carts that are joined look
     the same without, and one without markers costs less.
@@ -55,11 +77,23 @@ def merge_carts(
     if marker.mode == "join" and not (handed.lines or handed.pending or handed.absorbed):
         return ours, ()
     before = NO_CART if ours is None else ours
-    after = absorb(before, handed, marker, mark)
-    if after is before:
-        return ours, ()
-    upserted, removed = difference(before, after)
-    return after, (Publish(CartDelta(upserted, removed)),)
+    after = absorb(before, handed, marker, mark, into)
+    return (ours, ()) if after is before else (after, (_cart_change(before, after),))
+
+
+def release_cart(cart: Cart, subject: str) -> tuple[Cart, Cart | None, tuple[Effect, ...]]:
+    """What stays of a cart, what came by the key of ``subject``, and what readers see of that."""
+    kept, released = release(cart, subject)
+    return kept, released, () if kept is cart else (_cart_change(cart, kept),)
+
+
+def rejoin_carts(
+    ours: Cart | None, released: Cart, origin: str, mark: Position
+) -> tuple[Cart | None, tuple[Effect, ...]]:
+    """See `merge.rejoin`."""
+    before = NO_CART if ours is None else ours
+    after = rejoin(before, released, origin, mark)
+    return after, (_cart_change(before, after),)
 
 
 def merge_touches(
@@ -105,13 +139,28 @@ def merge_consents(
     return (ours, ()) if after == ours else (after, _CHANGED)
 
 
-def merge_orders(ours: Order | None, theirs: Order) -> tuple[Order | None, tuple[Effect, ...]]:
+def merge_orders(
+    ours: Order | None, theirs: Order, by: Bringing = _AS_IT_IS
+) -> tuple[Order | None, tuple[Effect, ...]]:
     """See the module."""
+    origin = theirs.origin or by.origin
+    return rejoin_orders(ours, theirs, "" if origin == by.into else origin)
+
+
+def release_order(order: Order, subject: str) -> Order | None:
+    """The order if it came by the key of ``subject``, as that one's own."""
+    return replace(order, origin="") if order.origin == subject else None
+
+
+def rejoin_orders(
+    ours: Order | None, released: Order, origin: str
+) -> tuple[Order | None, tuple[Effect, ...]]:
+    """Take an order over; of another event than one of its id that is here it is refused."""
     if ours is None:
-        return theirs, _CHANGED
-    if ours.event_id == theirs.event_id:
+        return replace(released, origin=origin), _CHANGED
+    if ours.event_id == released.event_id:
         return ours, ()
-    detail = "the account has an order of this id by another event; the alias keeps its own"
+    detail = "there is an order of this id by another event; who had this one keeps it"
     return ours, (Reject(reasons.ORDER_ALREADY_PLACED, detail),)
 
 
@@ -131,6 +180,11 @@ def merge_windows(ours: Window, theirs: Window, limits: WindowLimits) -> Window:
     for name in others[: max(0, len(others) - WINDOW_SOURCES_MAX)]:
         floor = max(floor, sources.pop(name).newest)
     return Window(sources, floor)
+
+
+def _cart_change(before: Cart, after: Cart) -> Publish:
+    upserted, removed = difference(before, after)
+    return Publish(CartDelta(upserted, removed))
 
 
 def _later(one: Touch, other: Touch) -> Touch:

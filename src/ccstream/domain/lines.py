@@ -150,16 +150,20 @@ def in_currency(line: Line, currency: str) -> Line:
 def _fold_oldest(dots: tuple[Dot, ...], room: int) -> tuple[Dot, ...]:
     """Fold the oldest adds into one until there are no more than ``room``.
 
-    Always the two oldest by `stamp` that came from the same cart, so that the outcome does
-    not depend on the order of arrival as long as only adds arrive. The folded dot answers to
-    the id of the younger, and to the positions of the one appended later: who has seen that
-    one has seen both, since tokens grow; who had not, must not consume them.
+    Always the two oldest by `stamp` of the same origin, so that the outcome does not depend on
+    the order of arrival as long as only adds arrive; of any two, where each is of another. The
+    folded dot answers to the id of the younger, and to the positions of the one appended later:
+    who has seen that one has seen both, since tokens grow; who had not, must not consume them.
     """
     by_time = sorted(dots, key=stamp)
     while len(by_time) > room:
         origins = [dot.origin for dot in by_time]
-        older = next(i for i, origin in enumerate(origins) if origin in origins[i + 1 :])
-        younger = origins.index(origins[older], older + 1)
+        pairs = (i for i, origin in enumerate(origins) if origin in origins[i + 1 :])
+        older = next(pairs, -1)
+        if older < 0:
+            older, younger = 0, 1
+        else:
+            younger = origins.index(origins[older], older + 1)
         by_time[younger] = _both(by_time[older], by_time[younger])
         del by_time[older]
     return tuple(by_time)

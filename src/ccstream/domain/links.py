@@ -126,7 +126,8 @@ class Links(Struct, frozen=True):
     """What an identifier knows: whom it points to, its root, and by how many facts.
 
     ``facts`` are a coordinator's. So is ``waiting``, the room that it keeps for identifiers that
-    are about to join it (see ``linking.py``).
+    are about to join it (see ``linking.py``). ``carried`` are an alias': other identifiers of which
+    something went on from here to the root, which is to come back with its own.
     """
 
     coordinator: str
@@ -134,6 +135,7 @@ class Links(Struct, frozen=True):
     by_facts: int = 0
     facts: frozenset[Fact] = frozenset()
     waiting: tuple[Waiting, ...] = ()
+    carried: tuple[str, ...] = ()
 
 
 class Told(Struct, frozen=True):

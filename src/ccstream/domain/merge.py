@@ -18,8 +18,11 @@ id), whatever the order in which they arrived:
 ``keep_guest`` the guest's cart; the saved one where the guest has nothing
 =============  =========================================================================
 
-Nothing is lost until checkout, so a merge can be undone (`release`) and is idempotent. A
-checkout that closed something settles the cart: what is shown is what is kept.
+Nothing is lost until checkout, and a merge is idempotent. A checkout that closed something
+settles the cart: what is shown is what is kept.
+
+Dots keep their origin as long as they live, so an identifier that leaves takes along what was put
+in by its key (`release`), and what it takes joins what it has by then (`rejoin`).
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from ccstream.domain.limits import ABSORBED_MAX, LINES_MAX
 from ccstream.domain.lines import assemble, currency_of, in_currency, stamp
 from ccstream.domain.seen import bounded, claim
 
-__all__ = ["absorb", "difference", "lines_view", "release", "settle"]
+__all__ = ["absorb", "difference", "lines_view", "origins", "rejoin", "release", "settle"]
 
 
 @final
@@ -76,7 +79,13 @@ def difference(before: Cart, after: Cart) -> tuple[tuple[Line, ...], tuple[LineK
     return upserted, tuple(key for key in old if key not in new)
 
 
-def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position) -> Cart:
+def origins(cart: Cart) -> set[str]:
+    """By whose keys its dots came, but for its own subject's."""
+    lines = cart.lines.values()
+    return {dot.origin for line in lines for dot in (*line.dots, *line.sets) if dot.origin}
+
+
+def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position, into: str = "") -> Cart:
     """The cart with another one absorbed.
 
     Args:
@@ -84,6 +93,7 @@ def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position) -> C
         handed_over: the whole guest's cart; parts of a hand-over are put together first.
         marker: the merge; ``marker.subject`` is whose cart ``handed_over`` was.
         mark: where the hand-over is folded; who has seen that has seen all of its dots.
+        into: the subject of ``cart``, whose own dots may be among those handed over.
 
     Returns:
         The cart with the union of dots, pending removals and markers; the same object if
@@ -93,82 +103,74 @@ def absorb(cart: Cart, handed_over: Cart, marker: Absorbed, mark: Position) -> C
     """
     if any(known.id == marker.id for known in cart.absorbed):
         return cart
-    pending, handed_pending = cart.pending, handed_over.pending
-    lines: dict[LineKey, Line] = {}
-    for key, line in cart.lines.items():
-        handed_pending, left = _unclaimed(handed_pending, line)
-        if left is not None:
-            lines[key] = left
-    for key, line in sorted(handed_over.lines.items()):
-        pending, left = _unclaimed(pending, _carried(line, marker.subject, mark))
-        if left is None or (key not in lines and len(lines) >= LINES_MAX):
-            continue
-        lines[key] = _united(lines[key], left) if key in lines else left
-    currency = cart.currency or handed_over.currency or currency_of(lines.values())
-    if currency is not None:
-        lines = {key: in_currency(line, currency) for key, line in lines.items()}
     markers = {known.id: known for known in cart.absorbed}
+    if marker.mode != "join":
+        for known in _settled_before(handed_over, marker):
+            markers.setdefault(known.id, known)
     for known in handed_over.absorbed:
-        into = known.into or marker.subject
-        markers.setdefault(known.id, replace(known, into=into))
+        markers.setdefault(known.id, replace(known, into=known.into or marker.subject))
     markers[marker.id] = marker
-    waiting = {removal.event_id: removal for removal in (*pending, *handed_pending)}
-    merged = Cart(
-        cart.number,
-        currency_of(lines.values()),
-        lines,
-        bounded(tuple(waiting.values())),
-        tuple(sorted(markers.values(), key=_marker_stamp)),
-        max(cart.last_now, handed_over.last_now),
-    )
+
+    def carried(dot: Dot) -> Dot:
+        origin = dot.origin or marker.subject
+        return _marked(dot, mark, "" if origin == into else origin)
+
+    united = _with(cart, handed_over, carried)
+    merged = replace(united, absorbed=tuple(sorted(markers.values(), key=_marker_stamp)))
     return settle(merged) if len(merged.absorbed) > ABSORBED_MAX else merged
 
 
-def release(cart: Cart, marker_id: str) -> tuple[Cart, Cart | None]:
-    """Undo a merge: the cart without what it absorbed, and that as a cart of its own.
+def release(cart: Cart, subject: str) -> tuple[Cart, Cart | None]:
+    """Part a cart from what came by the key of ``subject``: what stays, and that by itself.
 
-    What was put in since goes with the subject under which it was. None if there is no such
-    marker (any longer), or another one of the same subject, which still holds its dots.
+    None if nothing of it is there; then the cart is the same object, unless it had a marker of
+    that subject. What waits for dots waits on both sides: it consumes nothing but what it names.
     """
-    undone = next((marker for marker in cart.absorbed if marker.id == marker_id), None)
-    if undone is None:
-        return cart, None
-    rest = tuple(marker for marker in cart.absorbed if marker is not undone)
-    if any(marker.subject == undone.subject for marker in rest):
-        return replace(cart, absorbed=rest), None
-    leaving = {undone.subject}
-    for _ in rest:
-        leaving.update(marker.subject for marker in rest if marker.into in leaving)
     stays: dict[LineKey, Line] = {}
     goes: dict[LineKey, Line] = {}
     for key, line in cart.lines.items():
-        kept = _only(line, lambda dot: dot.origin not in leaving)
-        left = _only(line, lambda dot: dot.origin in leaving)
+        kept = _only(line, lambda dot: dot.origin != subject)
         if kept is not None:
             stays[key] = kept
-        if left is not None:
-            goes[key] = _reborn(left, undone.subject)
-    moved = tuple(
-        replace(marker, into="") if marker.into == undone.subject else marker
-        for marker in rest
-        if marker.into in leaving
+        if kept is line:
+            continue
+        left = _only(line, lambda dot: dot.origin == subject)
+        assert left is not None
+        goes[key] = _each(left, lambda dot: replace(dot, origin=""))
+    absorbed = tuple(
+        replace(marker, into="") if marker.into == subject else marker
+        for marker in cart.absorbed
+        if marker.subject != subject
     )
-    released = Cart(1, currency_of(goes.values()), goes, cart.pending, moved, cart.last_now)
-    absorbed = tuple(marker for marker in rest if marker.into not in leaving)
-    kept_cart = replace(cart, lines=stays, absorbed=absorbed, currency=currency_of(stays.values()))
-    return kept_cart, released
+    if goes or absorbed != cart.absorbed:
+        currency = currency_of(stays.values())
+        cart = replace(cart, lines=stays, absorbed=absorbed, currency=currency)
+    if not goes and not cart.pending:
+        return cart, None
+    return cart, Cart(1, currency_of(goes.values()), goes, cart.pending, (), cart.last_now)
+
+
+def rejoin(cart: Cart, released: Cart, origin: str, mark: Position) -> Cart:
+    """The cart with what another one was released of, as if it had been put in here.
+
+    Args:
+        cart: the cart of that subject, or of the root that it has by now.
+        released: see `release`.
+        origin: that subject, empty if the cart is its own.
+        mark: where the letter with it is folded.
+    """
+    return _with(cart, released, lambda dot: _marked(dot, mark, origin))
 
 
 def settle(cart: Cart) -> Cart:
-    """The cart with what it shows as all that it keeps, and no merge to undo."""
+    """The cart with what it shows as all that it keeps, and no merge that could show otherwise."""
     if not cart.absorbed:
         return cart
     lines: dict[LineKey, Line] = {}
     for key, shown in _play(cart).items():
-        dots = tuple(replace(dot, origin="") for dot in shown.adds)
-        sets = () if shown.set_ is None else (replace(shown.set_, origin=""),)
-        if dots or sets:
-            lines[key] = assemble(key, dots, sets)
+        sets = () if shown.set_ is None else (shown.set_,)
+        if shown.adds or sets:
+            lines[key] = assemble(key, shown.adds, sets)
     return replace(cart, lines=lines, absorbed=(), currency=currency_of(lines.values()))
 
 
@@ -184,6 +186,7 @@ def _play(cart: Cart) -> _Basket:
     baskets: dict[str, _Basket] = {"": {}}
     later_carts = [marker for marker in cart.absorbed if marker.since]
     gone_into = _without_their_first(cart.absorbed) if later_carts else {}
+    absorbed = {marker.subject for marker in cart.absorbed}
 
     def holder(subject: str) -> str:
         while subject in gone_into:
@@ -198,7 +201,7 @@ def _play(cart: Cart) -> _Basket:
                 and stamp(dot) < _marker_stamp(marker)
             ):
                 return marker.id
-        return holder(dot.origin)
+        return holder(dot.origin) if dot.origin in absorbed else ""
 
     for _, fact, key, is_set in facts:
         if isinstance(fact, Absorbed):
@@ -281,17 +284,45 @@ def _each(line: Line, change: Callable[[Dot], Dot]) -> Line:
     return assemble(line.key, tuple(map(change, line.dots)), tuple(map(change, line.sets)))
 
 
-def _carried(line: Line, subject: str, mark: Position) -> Line:
-    """A guest's line as it arrives: marked, and with its origin."""
-    return _each(
-        line,
-        lambda dot: replace(dot, positions=(*dot.positions, mark), origin=dot.origin or subject),
+def _marked(dot: Dot, mark: Position, origin: str) -> Dot:
+    """A dot as it arrives from another cart."""
+    return replace(dot, positions=(*dot.positions, mark), origin=origin)
+
+
+def _settled_before(handed_over: Cart, marker: Absorbed) -> list[Absorbed]:
+    """Markers by which dots in the guest's cart whose own merge is settled count as the guest's."""
+    known = {one.subject for one in handed_over.absorbed}
+    return [
+        Absorbed(f"{marker.id}/{origin}", 0, origin, "join", marker.subject)
+        for origin in sorted(origins(handed_over) - known)
+    ]
+
+
+def _with(cart: Cart, other: Cart, arriving: Callable[[Dot], Dot]) -> Cart:
+    """The union of dots and pending removals of two carts, each of which apply to the other's."""
+    pending, other_pending = cart.pending, other.pending
+    lines: dict[LineKey, Line] = {}
+    for key, line in cart.lines.items():
+        other_pending, left = _unclaimed(other_pending, line)
+        if left is not None:
+            lines[key] = left
+    for key, line in sorted(other.lines.items()):
+        pending, left = _unclaimed(pending, _each(line, arriving))
+        if left is None or (key not in lines and len(lines) >= LINES_MAX):
+            continue
+        lines[key] = _united(lines[key], left) if key in lines else left
+    currency = cart.currency or other.currency or currency_of(lines.values())
+    if currency is not None:
+        lines = {key: in_currency(line, currency) for key, line in lines.items()}
+    waiting = {removal.event_id: removal for removal in (*pending, *other_pending)}
+    return Cart(
+        cart.number,
+        currency_of(lines.values()),
+        lines,
+        bounded(tuple(waiting.values())),
+        cart.absorbed,
+        max(cart.last_now, other.last_now),
     )
-
-
-def _reborn(line: Line, subject: str) -> Line:
-    """A line in the cart that its dots came from, whose subject is ``subject``."""
-    return _each(line, lambda dot: replace(dot, origin="") if dot.origin == subject else dot)
 
 
 def _united(saved: Line, guest: Line) -> Line:

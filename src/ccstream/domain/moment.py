@@ -42,6 +42,8 @@ class Moment:
     raised to that of its predecessor (of forwarded mail, the original record's). None where
     it is ``now``. It says which of two events of different topics came first, which ``now``
     cannot once a crash has changed the order in which they are folded.
+    ``came_by`` is the account or personal identifier that the event is of, empty if it is of the
+    entity that it is folded for: what it makes goes with that one when the two part.
     """
 
     now: Final[Instant]
@@ -50,6 +52,7 @@ class Moment:
     scope: Final[Scope]
     folded: Final[Sequence[int]]
     appended_at: Final[Instant | None]
+    came_by: Final[str]
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Moment:
         scope: Scope,
         folded: Sequence[int],
         appended_at: Instant | None = None,
+        came_by: str = "",
     ) -> None:
         self.now = now
         self.topic = topic
@@ -66,3 +70,4 @@ class Moment:
         self.scope = scope
         self.folded = folded
         self.appended_at = appended_at
+        self.came_by = came_by

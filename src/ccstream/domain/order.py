@@ -25,7 +25,9 @@ __all__ = ["Order", "row_key", "step"]
 
 
 class Order(Struct, frozen=True):
-    """The row. ``placed_at`` is the event's ``occurred_at``, ``event_id`` the event's."""
+    """The row. ``placed_at`` is the event's ``occurred_at``, ``event_id`` the event's. ``origin``
+    is empty for one of the row's own subject, else whose key it came by; it leaves with that one.
+    """
 
     order_id: str
     event_id: str
@@ -35,6 +37,7 @@ class Order(Struct, frozen=True):
     lines: tuple[OrderLine, ...]
     total: Money
     campaign: Campaign | None = None
+    origin: str = ""
 
 
 _CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
@@ -53,7 +56,7 @@ def step(
     Args:
         state: the row of this event's `row_key`, None if there is none.
         event: the order.
-        at: its place in the log, which decides nothing here.
+        at: by whose key it came; its place in the log decides nothing here.
 
     Returns:
         The order and `Publish`; or the order as it was and `Reject`, or no effect at all if
@@ -69,6 +72,7 @@ def step(
             event.lines,
             event.total,
             event.campaign,
+            at.came_by,
         )
         return order, _CHANGED
     if state.event_id == event.event_id:

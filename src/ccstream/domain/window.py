@@ -49,6 +49,7 @@ __all__ = [
     "admit",
     "admit_by_hand",
     "admit_letter",
+    "latest",
     "trimmed",
 ]
 
@@ -211,6 +212,15 @@ def admit_letter(
     known = window.sources.get(LETTERS)
     when = now if known is None else max(now, known.horizon + 1)
     return _admit_apart(LETTERS, window, letter_id, when, now, limits)
+
+
+def latest(window: Window | None, appended_at: int) -> int:
+    """The time of a record of a subject: when it was appended, or the record before if later."""
+    now = appended_at
+    if window is not None:
+        for known in window.sources.values():
+            now = max(now, known.last_seen)
+    return now
 
 
 def trimmed(ids: bytes, horizon: int, ids_max: int) -> tuple[bytes, int]:

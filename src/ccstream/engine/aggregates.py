@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
@@ -13,6 +13,7 @@ from ccstream.domain import (
     erasure,
     handover,
     identity,
+    merge,
     order,
     personal_keys,
     profile,
@@ -61,7 +62,23 @@ _DAY_MS: Final = 24 * 3_600_000
 
 Step = Callable[[Any, Any, Moment], tuple[Any, tuple[Effect, ...]]]
 OnTimer = Callable[[Any, Timer, Instant], tuple[Any, tuple[TimerEffect, ...]]]
-Merge = Callable[[Any, Any, Any, Any], tuple[Any, tuple[Effect, ...]]]
+Merge = Callable[[Any, Any, Any, Any, Any], tuple[Any, tuple[Effect, ...]]]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Parting:
+    """How a row is parted when an identifier leaves that brought something into it.
+
+    ``origins`` are the other identifiers that something came by. ``release`` answers for one of
+    them with what stays, what goes and what follows from that, or None where there is nothing of
+    it; ``rejoin`` takes the latter in, given its origin (empty if that is the entity itself) and
+    the letter's place in the log.
+    """
+
+    origins: Callable[[Any], Iterable[str]]
+    release: Callable[[Any, str], tuple[Any, Any, tuple[Effect, ...]] | None]
+    rejoin: Callable[[Any, Any, str, Any], tuple[Any, tuple[Effect, ...]]]
 
 
 @final
@@ -102,6 +119,7 @@ class Aggregate:
     ``patient`` are sync events that may wait a few milliseconds for others: a screen that waits
     for a basket does not wait for them. ``merge`` makes one of two rows at a log-in, None where
     rows do not change hands; with ``marks_absence`` that one had none must be known, too.
+    ``parting`` parts them again, None where what was brought stays.
     """
 
     table: str
@@ -114,6 +132,7 @@ class Aggregate:
     patient: bool = False
     on_timer: OnTimer | None = None
     merge: Merge | None = None
+    parting: Parting | None = None
     marks_absence: bool = False
 
     def row_key(self, entity: str, event: Event) -> str:
@@ -172,23 +191,24 @@ def make_plans(
         )
     mode = rules.cart_merge
     merges: dict[str, Merge] = {
-        "carts": lambda ours, theirs, marker, mark: handover.merge_carts(
-            ours, theirs, replace(marker, mode=mode), mark
+        "carts": lambda ours, theirs, marker, mark, by: handover.merge_carts(
+            ours, theirs, replace(marker, mode=mode), mark, by.into
         ),
-        "touches": lambda ours, theirs, marker, mark: handover.merge_touches(
+        "touches": lambda ours, theirs, marker, mark, by: handover.merge_touches(
             ours, theirs, rules.touch
         ),
-        "profiles": lambda ours, theirs, marker, mark: handover.merge_profiles(
+        "profiles": lambda ours, theirs, marker, mark, by: handover.merge_profiles(
             ours, theirs, rules.profile
         ),
-        ORDERS: lambda ours, theirs, marker, mark: handover.merge_orders(ours, theirs),
-        "consents": lambda ours, theirs, marker, mark: handover.merge_consents(ours, theirs),
-        "keys": lambda ours, theirs, marker, mark: personal_keys.merge(ours, theirs),
+        ORDERS: lambda ours, theirs, marker, mark, by: handover.merge_orders(ours, theirs, by),
+        "consents": lambda ours, theirs, marker, mark, by: handover.merge_consents(ours, theirs),
+        "keys": lambda ours, theirs, marker, mark, by: personal_keys.merge(ours, theirs),
     }
+    partings = {"carts": _carts_parting(abandoned_after_ms), ORDERS: _orders_parting()}
     if abandoned_after_ms:
         merge_carts = merges["carts"]
-        merges["carts"] = lambda ours, theirs, marker, mark: abandonment.merged(
-            ours, *merge_carts(ours, theirs, marker, mark), abandoned_after_ms
+        merges["carts"] = lambda ours, theirs, marker, mark, by: abandonment.merged(
+            ours, *merge_carts(ours, theirs, marker, mark, by), abandoned_after_ms
         )
     made = {
         table: Aggregate(
@@ -202,6 +222,7 @@ def make_plans(
             patient=table == "touches",
             on_timer=timers.get(table),
             merge=merges.get(table),
+            parting=partings.get(table),
             marks_absence=table == "carts" and mode != "join",
         )
         for table, step in steps.items()
@@ -215,6 +236,36 @@ def make_plans(
             if personal_fields(cls):
                 plans[cls] = (replace(plan[0], step=_unless_plain(plan[0].step)), *plan[1:])
     return plans
+
+
+def _carts_parting(abandoned_after_ms: int) -> Parting:
+    def release(state: Any, name: str) -> tuple[Any, Any, tuple[Effect, ...]] | None:
+        kept, part, effects = handover.release_cart(state, name)
+        if part is None and kept is state:
+            return None
+        if abandoned_after_ms:
+            _, effects = abandonment.merged(state, kept, effects, abandoned_after_ms)
+        return kept, part, effects
+
+    def rejoin(ours: Any, part: Any, origin: str, mark: Any) -> tuple[Any, tuple[Effect, ...]]:
+        after, effects = handover.rejoin_carts(ours, part, origin, mark)
+        if abandoned_after_ms:
+            return abandonment.merged(ours, after, effects, abandoned_after_ms)
+        return after, effects
+
+    return Parting(merge.origins, release, rejoin)
+
+
+def _orders_parting() -> Parting:
+    def release(state: Any, name: str) -> tuple[Any, Any, tuple[Effect, ...]] | None:
+        part = handover.release_order(state, name)
+        return None if part is None else (None, part, ())
+
+    return Parting(
+        origins=lambda state: (state.origin,) if state.origin else (),
+        release=release,
+        rejoin=lambda ours, part, origin, mark: handover.rejoin_orders(ours, part, origin),
+    )
 
 
 def receipts(key: ErasureKey | None) -> dict[str, Aggregate]:

@@ -7,9 +7,11 @@ are told by mail to go, too, each of which does so if it is an alias of the acco
 
 What is left is a row under the fingerprint that says when. It is looked at where an event finds no
 window: what occurred before the erasure is rejected, whoever brings it; what occurred after, by the
-person's own key, is a person who comes back. An identifier that nobody named shows itself by what
-it sends on or hands over, and is told to go then. Who is not erased pays nothing for it, but for a
-look at a table that is mostly empty when they are seen for the first time.
+person's own key, is a person who comes back. What goes back to an identifier that was erased, from
+a profile that it had left (`partings.py`), goes the way of all that it had. An identifier that
+nobody named shows itself by what it sends on or hands over, and is told to go then. Who is not
+erased pays nothing for it, but for a look at a table that is mostly empty when they are seen for
+the first time.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from ccstream.domain.erasure import (
     with_hold,
 )
 from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, LegalHoldChanged
-from ccstream.domain.identity import NOBODY, Alias
+from ccstream.domain.identity import NOBODY
 from ccstream.domain.timers import Timer
 from ccstream.domain.window import Window
 from ccstream.engine.aggregates import ALIASES, ERASURES, LINKS, ORDERS, WINDOWS, Aggregate
@@ -46,8 +48,18 @@ from ccstream.errors import StateError
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import ACKNOWLEDGE, ERASE, HAND_OVER, LINK, Mail
+from ccstream.wire.mail import (
+    ACKNOWLEDGE,
+    ERASE,
+    GIVE_BACK,
+    HAND_BACK,
+    HAND_OVER,
+    LINK,
+    Mail,
+    bringer_of,
+)
 from ccstream.wire.partition import partition_for
+from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["Erasing"]
 
@@ -180,14 +192,15 @@ class Erasing:
         if mail.kind == ERASE:
             self._erase_member(partition, mail, source, statistics)
             return True
-        erased_at = 0 if mail.kind == ACKNOWLEDGE else self.erased_at(partition, mail.to)
+        brings_nothing = mail.kind in {ACKNOWLEDGE, GIVE_BACK}
+        erased_at = 0 if brings_nothing else self.erased_at(partition, mail.to)
         if not erased_at:
             return False
         if event.occurred_at > erased_at:  # a log-in after it: the person comes back
             if partition.tables[WINDOWS].get(mail.to) is None:
                 self._begin_anew(partition, mail.to, erased_at)
             return False
-        holder = mail.holder or event.subject
+        holder = bringer_of(mail, event)
         suffix = f"/{mail.kind}/{mail.mail_id.rpartition('/')[2]}"
         was_linked = mail.kind == LINK and mail.to in _linked_by(event)
         table = LINKS if was_linked else ""
@@ -197,6 +210,8 @@ class Erasing:
         if mail.kind == HAND_OVER and mail.table != WINDOWS:
             self._end_row(partition, mail, holder, event, source, suffix)
             count(statistics.mail, ACKNOWLEDGE)
+        if mail.kind == HAND_BACK and mail.table == ORDERS:
+            self._keep_order(partition, mail, event, source, statistics)
         return True
 
     def _end_row(
@@ -220,6 +235,28 @@ class Erasing:
         if mail.table == ORDERS:
             key = mail.to + mail.key.removeprefix(holder)
             self._rows.publish_order(partition, mail.to, key, event, source)
+
+    def _keep_order(
+        self,
+        partition: Partition,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """An order that goes back to who is erased is kept as those are that were there."""
+        assert self._key is not None
+        order_id = mail.key.removeprefix(bringer_of(mail, event))
+        self._rows.publish_order(partition, mail.to, mail.to + order_id, event, source)
+        order = ROW_CODECS[ORDERS].decode_row(mail.row or b"").state
+        fingerprint = self._key.fingerprint(mail.to)
+        key = fingerprint + order_id
+        refusal = self._rows.keep_order(partition, fingerprint, key, order, source)
+        if refusal is not None:
+            self._outlet.reject(
+                partition.number, source, refusal.reason, refusal.detail, event=event, to=mail.to
+            )
+            count(statistics.rejected, refusal.reason)
 
     @staticmethod
     def _begin_anew(partition: Partition, entity: str, erased_at: int) -> Window:
@@ -286,7 +323,7 @@ class Erasing:
         root = NOBODY if entry is None else entry.state.root
         if root != mail.key and (root != NOBODY or mail.table != LINKS):
             if entry is not None:
-                self._forget_tenures(partition, mail.to, mail.key, entry)
+                self._rows.forget_tenures(partition, mail.to, mail.key, entry)
             return
         fingerprint = self._key.fingerprint(mail.to)
         rows, orders = self._rows.delete(partition, mail.to, fingerprint, source)
@@ -306,15 +343,6 @@ class Erasing:
             )
         self._keep(partition, fingerprint, left)
         count(statistics.erasures, "identifier")
-
-    @staticmethod
-    def _forget_tenures(partition: Partition, identifier: str, account: str, known: Entry) -> None:
-        """It is somebody else's by now: only that it once was this account's goes."""
-        alias: Alias = known.state
-        earlier = tuple(one for one in alias.earlier if one.root != account)
-        if len(earlier) < len(alias.earlier):
-            state = Alias(alias.root, alias.since, alias.event_id, earlier)
-            partition.tables[ALIASES].put(identifier, Entry(state, known.version))
 
     def _tell_all(
         self,

@@ -11,7 +11,6 @@ a dead letter says so, for a timer that stayed would fail for ever.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
@@ -21,6 +20,7 @@ from ccstream.domain.effects import CancelTimer, Publish, Reject, SetTimer, Sign
 from ccstream.domain.timers import TIMERS_MAX, Timer, Timers, first_due, replaced, without
 from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.failure import failure
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.timers import TIMERS
@@ -29,9 +29,6 @@ from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
 
 __all__ = ["Asked", "Firing", "timer_id"]
-
-_DETAIL_CHARS_MAX: Final = 4_000
-"""Of a traceback, its end, which names the place."""
 
 _TOLD_MAX: Final = 2 * TIMERS_MAX
 """Timers of one entity that fire at a time. One that sets itself anew each time may have a lot to
@@ -146,8 +143,7 @@ class Firing:
         except StateError:
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it concerns this timer alone
-            detail = traceback.format_exc()[-_DETAIL_CHARS_MAX:]
-            asked, refusal = [], Reject(reasons.FAILED, detail)
+            asked, refusal = [], failure()
         if refusal is not None:
             self._outlet.reject_timer(
                 partition.number, entity, timer, refusal.reason, refusal.detail

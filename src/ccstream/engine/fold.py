@@ -13,14 +13,13 @@ The order of things, for each record:
    reader was shown by a predecessor whose work was lost, the owner's next word corrects it.
 
 An exception in a step is this event's fate, not the partition's: it is rejected with its
-traceback. Nothing here waits, reads a clock, or knows which thread it runs in.
+traceback. Nothing here waits or reads a clock.
 """
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
@@ -30,10 +29,11 @@ from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.identity import holder_at
 from ccstream.domain.moment import Moment
-from ccstream.domain.window import WindowLimits, admit, admit_by_hand
+from ccstream.domain.window import WindowLimits, admit, admit_by_hand, latest
 from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate, Plan, receipts
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.erasing import Erasing
+from ccstream.engine.failure import failure
 from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.handover import HandOvers
 from ccstream.engine.linking import Linking
@@ -48,9 +48,6 @@ from ccstream.wire.partition import partition_for
 from ccstream.wire.validate import validate, validate_origin
 
 __all__ = ["Folder"]
-
-_DETAIL_CHARS_MAX: Final = 4_000
-"""Of a traceback, its end, which names the place."""
 
 _Output = tuple[Aggregate, str, Entry | None, Entry, bytes | None]
 """An aggregate, the key of its row, the row before and after, and its sync event."""
@@ -94,7 +91,8 @@ class Folder:
         told = {a.table: a for plan in plans.values() for a in plan}
         self._firing = Firing(told | receipts(erasure_key), outlet)
         self._erasing = Erasing(plans, outlet, self._firing, erasure_key)
-        self._hand_overs = HandOvers(plans, outlet, window_limits, self._firing)
+        self._hand_overs = HandOvers(plans, outlet, window_limits, self._firing, identifiers)
+        self._partings = self._hand_overs.partings
         self._linking = Linking(plans, outlet, self._hand_overs, identifiers)
         self.statistics = ChunkStatistics(len(topics))
 
@@ -191,15 +189,12 @@ class Folder:
         windows = partition.tables[WINDOWS]
         known = windows.get(entity)
         window = known.state if known is not None else None
-        now = appended_at
-        if window is not None:
-            for heard in window.sources.values():
-                now = max(now, heard.last_seen)
-        else:
+        if window is None:
             refused, window = self._erasing.meet(partition, entity, event, source, self.statistics)
             if refused is not None:
                 self._refuse(partition, entity, event, source, refused)
                 return
+        now = latest(window, appended_at)
         verdict, admitted = admit(
             window,
             event.event_id,
@@ -236,7 +231,9 @@ class Folder:
                 self._refuse(partition, entity, event, source, unfit)
             if by_facts or unfit is not None:
                 return
-            at = Moment(now, topic, offset, partition.scope, partition.folded, source.appended_at)
+            came_by = "" if entity == event.subject else self._partings.origin(event.subject)
+            folded, first_at = partition.folded, source.appended_at
+            at = Moment(now, topic, offset, partition.scope, folded, first_at, came_by)
             self._apply(partition, entity, event, source, at, taken)
             if is_link:
                 before = None if alias is None else alias.state
@@ -246,6 +243,8 @@ class Folder:
         home = partition_for(root.encode(), partition.scope.partitions)
         if self._forward(partition, root, home, event, source):
             windows.put(entity, taken)
+            if entity != event.subject:
+                self._partings.note(partition, entity, (self._partings.origin(event.subject),))
 
     def _apply(
         self,
@@ -270,8 +269,7 @@ class Folder:
         except StateError:
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it concerns this event alone
-            detail = traceback.format_exc()[-_DETAIL_CHARS_MAX:]
-            refusal = Reject(reasons.FAILED, detail)
+            refusal = failure()
         if refusal is None:
             self._accept(partition, entity, event, source, outputs, taken, outcome)
             if asked is not None:

@@ -12,31 +12,33 @@ with all that was before. At a log-out rows that are still there are deleted at 
 
 A row that the account refuses (with what it has, it would be too big; an order of the same id) is
 rejected aloud and not acknowledged, so it stays with the alias until a log-out.
+
+What goes back when an identifier leaves a profile is in `partings.py`; here it is let in.
 """
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ccstream.domain import reasons
 from ccstream.domain.cart_state import Absorbed
-from ccstream.domain.effects import Publish, Reject
+from ccstream.domain.effects import Effect, Reject
 from ccstream.domain.events import Event
-from ccstream.domain.handover import merge_windows
+from ccstream.domain.handover import Bringing, merge_windows
+from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY, Alias, began
-from ccstream.domain.observed import Observed
-from ccstream.domain.window import WindowLimits, admit_letter
+from ccstream.domain.window import WindowLimits, admit_letter, latest
 from ccstream.engine.aggregates import ALIASES, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
-from ccstream.engine.firing import Asked, Firing
+from ccstream.engine.firing import Firing
 from ccstream.engine.outlet import Outlet
+from ccstream.engine.partings import Partings
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Source
-from ccstream.errors import StateError
+from ccstream.engine.taking import take_in
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import ACKNOWLEDGE, HAND_OVER, HOPS_MAX, Mail
+from ccstream.wire.mail import ACKNOWLEDGE, GIVE_BACK, HAND_BACK, HAND_OVER, HOPS_MAX, Mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS
 
@@ -45,9 +47,6 @@ __all__ = ["LINK_BYTES_MAX", "HandOvers"]
 LINK_BYTES_MAX: Final = 48 * 1024
 """Of a log-in: it travels with each row, in the room that a letter has beside one. Its texts and
 fifty identifiers, all as long as they may be, have less."""
-
-_DETAIL_CHARS_MAX: Final = 4_000
-"""Of a traceback, its end, which names the place."""
 
 
 class HandOvers:
@@ -58,6 +57,7 @@ class HandOvers:
         outlet: where letters and sync events go.
         window_limits: bounds of the duplicate windows.
         firing: sets the timers of rows that are merged, and drops those of rows that go.
+        rules: which identifiers may leave a profile that they are in.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class HandOvers:
         outlet: Outlet,
         window_limits: WindowLimits,
         firing: Firing,
+        rules: IdentifierRules,
     ) -> None:
         self._firing = firing
         self._aggregates = {
@@ -76,6 +77,7 @@ class HandOvers:
         }
         self._outlet = outlet
         self._window_limits = window_limits
+        self.partings = Partings(self._aggregates, outlet, firing, rules)
 
     @staticmethod
     def refusal(entity: str, event: Event, source: Source) -> Reject | None:
@@ -112,10 +114,13 @@ class HandOvers:
             self.hand_over(partition, entity, after.root, source, statistics, since=since)
         self.publish_rows(partition, entity, event, source)
 
-    def delete_rows(self, partition: Partition, entity: str, source: Source) -> None:
-        """Delete what an entity has of its own, with tombstones."""
+    def delete_rows(
+        self, partition: Partition, entity: str, source: Source, *, but: str = ""
+    ) -> None:
+        """Delete what an entity has of its own, but in one table, with tombstones."""
         for aggregate, key in list(self._rows(partition, entity)):
-            self._delete(partition, entity, aggregate, key, source)
+            if aggregate.table != but:
+                self._delete(partition, entity, aggregate, key, source)
 
     def publish_rows(self, partition: Partition, entity: str, event: Event, source: Source) -> None:
         """Publish what an entity has of its own, as it is."""
@@ -151,7 +156,13 @@ class HandOvers:
         if mail.kind == ACKNOWLEDGE:
             self._acknowledged(partition, mail, event, source)
             return
-        if mail.kind != HAND_OVER or (mail.table != WINDOWS and mail.table not in self._aggregates):
+        if mail.kind == GIVE_BACK:
+            self.partings.give(partition, mail, event, source, statistics)
+            return
+        goes_back = mail.kind == HAND_BACK and self.partings.knows(mail.table)
+        if not goes_back and (
+            mail.kind != HAND_OVER or (mail.table != WINDOWS and mail.table not in self._aggregates)
+        ):
             self._reject(
                 partition,
                 mail,
@@ -168,12 +179,11 @@ class HandOvers:
         windows = partition.tables[WINDOWS]
         known = windows.get(mail.to)
         window = None if known is None else known.state
-        now = appended_at
-        if window is not None:
-            for heard in window.sources.values():
-                now = max(now, heard.last_seen)
+        now = latest(window, appended_at)
         letter_id = f"{event.channel}/{event.source}/{event.event_id}/{mail.table}/{mail.key}"
-        if mail.holder:
+        if goes_back:
+            letter_id = mail.mail_id
+        elif mail.holder:
             letter_id = f"{mail.mail_id}/{mail.holder}"
         verdict, admitted = admit_letter(window, letter_id, now, self._window_limits)
         fresh = verdict == "fresh"
@@ -183,11 +193,15 @@ class HandOvers:
                 admitted = merge_windows(admitted, theirs, self._window_limits)
         else:
             mark = (partition.number, topic, offset)
-            refusal = self._merge(partition, mail, event, source, mark, fresh=fresh)
+            take = self.partings.take if goes_back else self._merge
+            refusal = take(partition, mail, event, source, mark, fresh=fresh)
             if refusal is not None:
                 self._reject(partition, mail, event, source, refusal, statistics)
+                if goes_back:
+                    self.partings.return_to_giver(partition, mail, source, statistics)
                 return
-            self._acknowledge(partition, mail, event, source, statistics)
+            if not goes_back:
+                self._acknowledge(partition, mail, event, source, statistics)
         if fresh:
             windows.put(mail.to, Entry(admitted, partition.next_version()))
 
@@ -227,10 +241,13 @@ class HandOvers:
         """
         letters: list[tuple[str, str, bytes | None]] = []
         absent = {a.table for a in self._aggregates.values() if a.marks_absence}
+        brought: set[str] = set()
         for aggregate, key in self._rows(partition, entity):
             entry = partition.tables[aggregate.table].get(key)
             if entry is not None:
                 letters.append((aggregate.table, key, aggregate.encode_row(entry)))
+                if holder and aggregate.parting is not None:
+                    brought.update(aggregate.parting.origins(entry.state))
                 absent.discard(aggregate.table)
         letters += [(table, entity, None) for table in sorted(absent)]
         window = partition.tables[WINDOWS].get(entity)
@@ -241,6 +258,7 @@ class HandOvers:
             suffix = f"{number}/{index}"
             self._outlet.mail(home, source, root, HAND_OVER, suffix, table, key, row, since, holder)
             count(statistics.mail, HAND_OVER)
+        self.partings.note(partition, entity, brought)
 
     def _merge(
         self,
@@ -254,64 +272,29 @@ class HandOvers:
     ) -> Reject | None:
         """Take a row in, unless that was done before, and publish what is there now."""
         aggregate = self._aggregates[mail.table]
-        table = partition.tables[mail.table]
         holder = mail.holder or event.subject
-        key = mail.to + mail.key.removeprefix(holder)
-        entry = table.get(key)
-        before = state = entry.state if entry is not None else None
-        delta = None
-        asked: list[Asked] = []
-        if fresh:
-            theirs = (
-                ROW_CODECS[mail.table].decode_row(mail.row).state if mail.row is not None else None
-            )
-            marker = Absorbed(
-                _marker_id(mail, event, holder),
-                event.occurred_at,
-                holder,
-                since=mail.since,
-            )
+        marker = Absorbed(
+            _marker_id(mail, event, holder), event.occurred_at, holder, since=mail.since
+        )
+        by = Bringing(self.partings.origin(holder), mail.to)
+
+        def merged(ours: Any) -> tuple[Any, tuple[Effect, ...]]:
             assert aggregate.merge is not None
-            try:
-                state, effects = aggregate.merge(before, theirs, marker, mark)
-            except StateError:
-                raise
-            except Exception:  # noqa: BLE001 - whatever it is, it concerns this row alone
-                return Reject(reasons.FAILED, traceback.format_exc()[-_DETAIL_CHARS_MAX:])
-            for effect in effects:
-                if isinstance(effect, Reject):
-                    return effect
-                if isinstance(effect, Publish):
-                    delta = effect.delta
-                else:
-                    asked.append((mail.table, key, effect))
-            unfit = self._firing.refusal(partition, mail.to, asked) if asked else None
-            if unfit is not None:
-                return unfit
-        after = Entry(state, partition.next_version())
-        value = None
-        if state is not None and aggregate.encode_synced is not None:
-            cause = source.cause(event, "merged" if fresh else "duplicate")
-            token = (
-                Observed.encode(partition.scope, partition.folded)
-                if aggregate.hands_out_tokens
-                else b""
-            )
-            base = 0 if entry is None else entry.version
-            value = aggregate.encode_synced(mail.to, after, base, cause, delta, token)
-            if not self._outlet.fits(aggregate, after, value):
-                return Reject(reasons.TOO_BIG, f"with it the row in {mail.table} is too big")
-        if state is not before:
-            table.put(key, after)
-        elif entry is not None:
-            entry.version = after.version
-        if asked:
-            self._firing.arm(partition, mail.to, asked)
-        if aggregate.encode_synced is not None:
-            self._outlet.publish(
-                aggregate, partition, key, after.version, value, source.appended_at, source.trace
-            )
-        return None
+            theirs = None if mail.row is None else ROW_CODECS[mail.table].decode_row(mail.row).state
+            return aggregate.merge(ours, theirs, marker, mark, by)
+
+        return take_in(
+            partition,
+            aggregate,
+            mail.to,
+            mail.to + mail.key.removeprefix(holder),
+            merged if fresh else None,
+            event,
+            source,
+            "merged",
+            outlet=self._outlet,
+            firing=self._firing,
+        )
 
     def _acknowledge(
         self,
@@ -360,7 +343,8 @@ class HandOvers:
         self._outlet.send_on(
             partition_for(root.encode(), partition.scope.partitions), source, mail, root
         )
-        count(statistics.mail, HAND_OVER)
+        count(statistics.mail, mail.kind)
+        self.partings.note(partition, mail.to, self.partings.brought_by(mail, event))
 
     def _delete(
         self, partition: Partition, entity: str, aggregate: Aggregate, key: str, source: Source

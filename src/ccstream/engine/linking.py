@@ -6,8 +6,8 @@ identifier's root becomes another one its row in ``aliases`` follows, and is pub
 
 =====================  =========================================================================
 from itself to a root  all that it has is handed over, as at a log-in (`handover.py`)
-from root to root      what it had is the former root's, and goes where that goes
-back to itself         it begins with nothing; rows on their way are deleted, as at a log-out
+from root to root      the former one is asked for what came by its key (`partings.py`)
+back to itself         the same; rows on their way are deleted, for they come back with it
 =====================  =========================================================================
 
 An alias of this kind has one tenure: events of any time go where the identifier belongs now.
@@ -29,7 +29,7 @@ from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY, Alias, Tenure
 from ccstream.domain.linking import Post, facts_of, is_linkable, posts_of, take
 from ccstream.domain.links import Fact, Gathered, Link, Links, Unlink
-from ccstream.engine.aggregates import ALIASES, LINKS, WINDOWS, Aggregate
+from ccstream.engine.aggregates import ALIASES, LINKS, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.handover import HandOvers
 from ccstream.engine.outlet import Outlet
@@ -207,11 +207,12 @@ class Linking:
             )
             count(statistics.links, "merged")
         else:
+            self._hand_overs.partings.ask(partition, entity, was, source, statistics)
             count(statistics.links, "split" if root == NOBODY else "moved")
         if root == NOBODY:
-            self._hand_overs.delete_rows(partition, entity, source)
-        else:
-            self._hand_overs.publish_rows(partition, entity, event, source)
+            # An order that comes back is the one that is here, and one that was not taken stays.
+            self._hand_overs.delete_rows(partition, entity, source, but=ORDERS)
+        self._hand_overs.publish_rows(partition, entity, event, source)
         return True
 
     def _logged(self, partition: Partition, entity: str) -> frozenset[Fact]:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
+from ccstream.domain import reasons
+from ccstream.domain.effects import Reject
 from ccstream.domain.events import Event
+from ccstream.domain.identity import Alias
+from ccstream.domain.order import Order
 from ccstream.domain.timers import Timer
-from ccstream.engine.aggregates import LINKS, ORDERS, WINDOWS, Aggregate
+from ccstream.engine.aggregates import ALIASES, LINKS, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Source
@@ -60,7 +66,14 @@ class PersonRows:
             table = partition.tables[name]
             if name == ORDERS:
                 for key in table.keys_of(entity):
-                    self._keep_order(partition, aggregate, key, entity, fingerprint, source)
+                    entry = table.get(key)
+                    assert entry is not None
+                    version = partition.next_version()
+                    table.put(key, Entry(None, version))
+                    at, trace = source.appended_at, source.trace
+                    self._outlet.publish(aggregate, partition, key, version, None, at, trace)
+                    kept_as = fingerprint + key.removeprefix(entity)
+                    self._keep_order(partition, fingerprint, kept_as, entry.state, source)
                     orders += 1
                 continue
             version = partition.next_version()
@@ -80,6 +93,15 @@ class PersonRows:
         partition.changed = True
         return deleted, orders
 
+    @staticmethod
+    def forget_tenures(partition: Partition, identifier: str, account: str, known: Entry) -> None:
+        """It is somebody else's by now: only that it once was this account's goes."""
+        alias: Alias = known.state
+        earlier = tuple(one for one in alias.earlier if one.root != account)
+        if len(earlier) < len(alias.earlier):
+            state = Alias(alias.root, alias.since, alias.event_id, earlier)
+            partition.tables[ALIASES].put(identifier, Entry(state, known.version))
+
     def roll(self, partition: Partition, timer: Timer) -> None:
         """Write to each compacted topic of the partition, for a segment ends with a write alone.
 
@@ -96,29 +118,33 @@ class PersonRows:
         for name in (WINDOWS, LINKS):
             partition.tables[name].put(timer.key, Entry(None, partition.next_version()))
 
-    def _keep_order(
+    def keep_order(
         self,
         partition: Partition,
-        aggregate: Aggregate,
-        key: str,
-        entity: str,
         fingerprint: str,
+        key: str,
+        order: Order,
         source: Source,
+    ) -> Reject | None:
+        """Keep an order of somebody who is erased already, under this key; why not, if it cannot
+        be.
+        """
+        known = partition.tables[ORDERS].get(key)
+        if known is not None and known.state.event_id != order.event_id:
+            detail = "an order of this id by another event was kept of who was erased"
+            return Reject(reasons.ORDER_ALREADY_PLACED, detail)
+        self._keep_order(partition, fingerprint, key, order, source)
+        return None
+
+    def _keep_order(
+        self, partition: Partition, fingerprint: str, key: str, order: Order, source: Source
     ) -> None:
         """An order stays for accounting, and is nobody's whom one could name."""
-        table = partition.tables[ORDERS]
-        entry = table.get(key)
-        assert entry is not None
-        version = partition.next_version()
-        table.put(key, Entry(None, version))
-        self._outlet.publish(
-            aggregate, partition, key, version, None, source.appended_at, source.trace
-        )
-        kept = Entry(entry.state, partition.next_version())
-        renamed = fingerprint + key.removeprefix(entity)
-        table.put(renamed, kept)
+        aggregate = self._aggregates[ORDERS]
+        kept = Entry(replace(order, origin=""), partition.next_version())
+        partition.tables[ORDERS].put(key, kept)
         cause = source.anonymous_cause("erased")
         value = aggregate.synced(partition, fingerprint, kept, 0, cause, None)
         self._outlet.publish(
-            aggregate, partition, renamed, kept.version, value, source.appended_at, source.trace
+            aggregate, partition, key, kept.version, value, source.appended_at, source.trace
         )

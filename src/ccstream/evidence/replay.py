@@ -36,7 +36,16 @@ from ccstream.wire.catalogue import (
     topic_numbers,
 )
 from ccstream.wire.codec import Codec
-from ccstream.wire.mail import ACKNOWLEDGE, FORWARD, HAND_OVER, LINK, Mail, decode_mail
+from ccstream.wire.mail import (
+    ACKNOWLEDGE,
+    FORWARD,
+    GIVE_BACK,
+    HAND_BACK,
+    HAND_OVER,
+    LINK,
+    Mail,
+    decode_mail,
+)
 from ccstream.wire.rejected import decode_rejected
 from ccstream.wire.rows import ROW_CODECS
 
@@ -64,7 +73,8 @@ class Step(Struct, frozen=True, kw_only=True):
 
     ``entity`` is whom it was folded for, ``via`` how it got there: ``direct``, ``forwarded`` from
     an alias or another partition, ``handed_over`` as a row of an alias, or ``linked``: told by
-    another identifier what a link comes to. ``by_facts`` says that links decide whom the entity
+    another identifier what a link comes to; ``parted``: an identifier left, or came back, with
+    what came by its key. ``by_facts`` says that links decide whom the entity
     belongs to, not log-ins. ``outcome`` is the fold's word, ``reason`` why it was rejected.
     """
 
@@ -250,6 +260,8 @@ _VIA: Final[Mapping[str, str]] = {
     HAND_OVER: "handed_over",
     ACKNOWLEDGE: "acknowledged",
     LINK: "linked",
+    GIVE_BACK: "parted",
+    HAND_BACK: "parted",
 }
 _SYNC: Final = frozenset(SYNC_TOPICS.values())
 _SYNC_CODEC: Final = Codec()

@@ -56,6 +56,7 @@ class _LinkRow(Struct):
     by_facts: int
     facts: tuple[_Fact, ...]
     waiting: tuple[Waiting, ...]
+    carried: tuple[str, ...]
 
 
 class LinkRows:
@@ -75,7 +76,13 @@ class LinkRows:
         facts = tuple(sorted(map(_flat, links.facts), key=_order))
         return self._write(
             _LinkRow(
-                entry.version, links.coordinator, links.root, links.by_facts, facts, links.waiting
+                entry.version,
+                links.coordinator,
+                links.root,
+                links.by_facts,
+                facts,
+                links.waiting,
+                links.carried,
             )
         )
 
@@ -150,8 +157,10 @@ def _entry(
     by_facts: int,
     facts: tuple[Fact, ...],
     waiting: tuple[Waiting, ...],
+    carried: tuple[str, ...],
 ) -> Entry:
-    return Entry(Links(coordinator, root, by_facts, frozenset(facts), tuple(waiting)), version)
+    links = Links(coordinator, root, by_facts, frozenset(facts), tuple(waiting), tuple(carried))
+    return Entry(links, version)
 
 
 def _order(fact: _Fact) -> tuple[str, ...]:

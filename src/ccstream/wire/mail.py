@@ -6,16 +6,20 @@ from typing import Final
 
 from msgspec import Struct
 
+from ccstream.domain.events import Event
 from ccstream.wire.records import RecordCodec
 
 __all__ = [
     "ACKNOWLEDGE",
     "ERASE",
     "FORWARD",
+    "GIVE_BACK",
+    "HAND_BACK",
     "HAND_OVER",
     "HOPS_MAX",
     "LINK",
     "Mail",
+    "bringer_of",
     "decode_mail",
     "encode_mail",
 ]
@@ -31,6 +35,14 @@ ACKNOWLEDGE: Final = "acknowledge"
 
 LINK: Final = "link"
 """The kind about links between identifiers: what its key names, said by its row (`link_rows`)."""
+
+GIVE_BACK: Final = "give_back"
+"""The kind that asks the root that an identifier ``holder`` had for all that came by the key
+``key``."""
+
+HAND_BACK: Final = "hand_back"
+"""The kind that brings the identifier of ``key`` such a row from ``holder``; empty if it comes back
+to that one because it could not be taken."""
 
 ERASE: Final = "erase"
 """The kind that tells an alias (or who once was one) to go with the account ``key``, which was
@@ -57,6 +69,15 @@ class Mail(Struct, frozen=True, kw_only=True, gc=False):
     row: bytes | None = None
     since: int = 0
     holder: str = ""
+
+
+def bringer_of(mail: Mail, event: Event) -> str:
+    """Whose is what a letter about this event brings: who sends things on goes by what they are,
+    not by who gave them back.
+    """
+    if mail.kind == HAND_BACK:
+        return mail.key.partition("#")[0]
+    return mail.holder or event.subject
 
 
 _codec = RecordCodec("Mail", Mail)

@@ -35,7 +35,7 @@ def links(coordinator: str, *facts: tuple[str, str, str, str]) -> bytes:
         for event, one, two, strength in facts
     ]
     fields = {"version": 1, "coordinator": coordinator, "root": "customer:42", "by_facts": 1}
-    return CODEC.encode("LinkRow", {**fields, "facts": said, "waiting": []})
+    return CODEC.encode("LinkRow", {**fields, "facts": said, "waiting": [], "carried": []})
 
 
 def profile(name: str) -> bytes:
@@ -65,6 +65,7 @@ def order(order_id: str) -> bytes:
             "lines": [],
             "total": money,
             "campaign": None,
+            "origin": "",
         },
     )
 

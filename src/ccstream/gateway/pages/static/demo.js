@@ -98,14 +98,17 @@ class Till extends Device {
       this.flush();
     } else this.stream.close();
     this.showState();
-    this.render(this.stream.profile);
+  }
+
+  showState() {
+    super.showState();
+    const waiting = this.element.querySelector("#till-waiting");
+    waiting.hidden = this.online || !this.outbox.length;
+    waiting.textContent = `${this.outbox.length} scanned offline; sent when the network is back.`;
   }
 
   render(profile) {
     this.basket(this.element.querySelector(".basket"), profile, { steppers: false });
-    const waiting = this.element.querySelector("#till-waiting");
-    waiting.hidden = this.online || !this.outbox.length;
-    waiting.textContent = `${this.outbox.length} scanned offline; sent when the network is back.`;
     const found = consentOf(profile);
     const yes = found && found.status === "granted";
     const answer = this.element.querySelector("#till-consent");

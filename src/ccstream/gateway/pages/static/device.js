@@ -111,7 +111,7 @@ export const piecesOf = (profile) => linesOf(profile).reduce((sum, line) => sum 
 
 export class Device {
   constructor(name, title, channel, source) {
-    Object.assign(this, { name, title, channel, source, outbox: [], sending: false, online: true });
+    Object.assign(this, { name, title, channel, source, outbox: [], sending: false, late: false, online: true });
     this.element = document.getElementById(`device-${name}`);
     this.state = this.element.querySelector(".device-state");
     this.stream = null;
@@ -132,12 +132,19 @@ export class Device {
     this.showState();
   }
 
+  // What is on its way for milliseconds is not shown as waiting: to draw that would delay it.
+  showWaiting() {
+    this.showState();
+    showFeed();
+  }
+
   showState() {
-    const waiting = this.outbox.length;
+    const waiting = this.online && !this.late ? 0 : this.outbox.length;
     const what = !this.online ? "offline" : this.live ? "live" : "connecting";
     this.element.dataset.state = what;
     const words = { offline: "Offline", live: "Live", connecting: "Connecting" }[what];
-    this.state.textContent = waiting ? `${words}, ${waiting} waiting` : words;
+    const text = waiting ? `${words}, ${waiting} waiting` : words;
+    if (this.state.textContent !== text) this.state.textContent = text;
   }
 
   get subject() {
@@ -158,9 +165,8 @@ export class Device {
     sent.set(event.id, { at: now(), label, device: this.name, seen: {} });
     if (sent.size > 200) sent.delete(sent.keys().next().value);
     this.outbox.push(event);
-    this.show(this.stream.profile, null);
-    showFeed();
     this.flush();
+    if (!this.online || this.late) this.showWaiting();
   }
 
   async flush() {
@@ -173,12 +179,13 @@ export class Device {
       if (await post(event)) this.outbox.shift();
       else {
         if (entry) entry.waited = true;
+        this.late = true;
+        this.showWaiting();
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
-    this.sending = false;
+    this.sending = this.late = false;
     this.showState();
-    this.show(this.stream.profile, null);
   }
 
   add(sku, quantity = 1) {
@@ -215,9 +222,9 @@ export class Device {
   }
 
   show(profile, change) {
+    this.render(profile);
     const cause = change && change.record && change.record.cause;
     const ms = cause ? noteSeen(this, cause) : null;
-    this.render(profile);
     const entry = cause && sent.get(cause.event_id);
     if (ms !== null && (!entry || entry.device !== this.name)) this.flash(ms);
     this.showState();
@@ -226,12 +233,13 @@ export class Device {
   flash(ms) {
     const badge = this.element.querySelector(".device-latency");
     badge.textContent = `${milliseconds(ms)} ms`;
-    badge.classList.remove("fresh");
-    void badge.offsetWidth; // starts the animation anew
     badge.classList.add("fresh");
+    for (const fading of badge.getAnimations()) fading.currentTime = 0;
   }
 
   basket(list, profile, { steppers = true } = {}) {
+    if (this.shown === profile.cart) return;
+    this.shown = profile.cart;
     const held = document.activeElement && list.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     list.replaceChildren(
       ...linesOf(profile).map((line) => {

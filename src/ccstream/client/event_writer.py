@@ -35,6 +35,10 @@ ADDITIONS: Final = (CartItemAdded, CartItemQuantitySet)
 OVERHEAD_BYTES: Final = 256
 """What Kafka's record format adds to key, value and headers, generously."""
 
+HEADERS_BYTES_MAX: Final = 8 * 1024
+"""More than headers can have, whose texts are of 200 characters: far below the limit of a record
+they need not be added up."""
+
 E = TypeVar("E", bound=Event)
 
 
@@ -125,16 +129,17 @@ class EventWriter:
             self._topic,
             event.subject.encode(),
             value,
-            tuple(event_headers(event, None if traceparent is None else traceparent.encode())),
+            event_headers(event, None if traceparent is None else traceparent.encode()),
         )
         size = len(record.key) + len(record.value) + OVERHEAD_BYTES
-        size += sum(len(name) + len(text) for name, text in record.headers)
-        if size > self._record_bytes_max:
-            raise InvalidEventError(
-                reasons.TOO_BIG,
-                f"the record has about {size} bytes, at most {self._record_bytes_max} are "
-                "taken (kafka.max_message_bytes)",
-            )
+        if size + HEADERS_BYTES_MAX > self._record_bytes_max:
+            size += sum(len(name) + len(text) for name, text in record.headers)
+            if size > self._record_bytes_max:
+                raise InvalidEventError(
+                    reasons.TOO_BIG,
+                    f"the record has about {size} bytes, at most {self._record_bytes_max} are "
+                    "taken (kafka.max_message_bytes)",
+                )
         if self.follows(event):
             self._own_dots.made(event)
         return record

@@ -54,7 +54,7 @@ class Outgoing(NamedTuple):
     topic: str
     key: bytes
     value: bytes
-    headers: tuple[tuple[str, bytes], ...]
+    headers: Sequence[tuple[str, bytes]]
 
 
 class Stored(NamedTuple):

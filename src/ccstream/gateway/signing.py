@@ -38,12 +38,12 @@ class Signer:
         self._key = key.encode()
         derived = hmac.digest(self._key, b"sign", sha512)
         self._signing = blake2b(key=derived, digest_size=SIGNATURE_BYTES)
+        self._begun: dict[str, blake2b] = {}  # by purpose, of which there are a handful
         self._seal = AESSIV(hmac.digest(self._key, b"seal", sha512))
 
     def sign(self, purpose: str, payload: bytes) -> str:
         """The payload with its signature, as text that can stand in a URL."""
-        text = urlsafe_b64encode(self._signature(purpose, payload) + payload)
-        return text.rstrip(b"=").decode()
+        return _text(self._signature(purpose, payload) + payload)
 
     def verify(self, purpose: str, text: str) -> bytes | None:
         """The payload of a text that `sign` made for this purpose; None for any other."""
@@ -61,7 +61,7 @@ class Signer:
     def seal(self, purpose: str, payload: bytes) -> str:
         """The payload as text that can stand in a URL and that only `unseal` reads."""
         sealed = self._seal.encrypt(payload, [purpose.encode()])
-        return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return _text(sealed)
 
     def unseal(self, purpose: str, text: str) -> bytes | None:
         """The payload of a text that `seal` made for this purpose; None for any other."""
@@ -82,6 +82,15 @@ class Signer:
         return hmac.digest(self._key, message, sha256)[:SIGNATURE_BYTES].hex()
 
     def _signature(self, purpose: str, payload: bytes) -> bytes:
-        signing = self._signing.copy()
-        signing.update(purpose.encode() + b"\0" + payload)
+        begun = self._begun.get(purpose)
+        if begun is None:
+            begun = self._begun[purpose] = self._signing.copy()
+            begun.update(purpose.encode() + b"\0")
+        signing = begun.copy()
+        signing.update(payload)
         return signing.digest()
+
+
+def _text(data: bytes) -> str:
+    """Base64 as it stands in URLs, without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()

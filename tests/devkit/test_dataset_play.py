@@ -48,6 +48,7 @@ def test_a_paced_slice_comes_out_equal_to_the_data_set(capsys: pytest.CaptureFix
     assert found["seconds"] > 1
 
 
+@pytest.mark.long
 def test_a_slice_larger_than_what_may_be_in_flight_loses_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_slice_larger_than_what_may_be_in_flight_loses_nothing(
     assert out.splitlines()[-1] == "all equal"
 
 
+@pytest.mark.long
 def test_workers_that_refuse_the_old_times_are_told_apart_from_wrong_results(
     broker: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +71,7 @@ def test_workers_that_refuse_the_old_times_are_told_apart_from_wrong_results(
     assert "CCSTREAM_WINDOW__HORIZON_DAYS" in err
 
 
+@pytest.mark.long
 def test_a_second_play_into_the_same_cluster_says_that_all_is_known(
     broker: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

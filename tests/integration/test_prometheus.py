@@ -38,6 +38,7 @@ from tests.integration.harness import (
 )
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.timeout(150),
     pytest.mark.skipif(
         shutil.which("prometheus") is None,

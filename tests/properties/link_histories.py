@@ -91,7 +91,7 @@ def run(seed: int) -> Counter[str]:
     gathered = [state.facts for state in states.values() if state.facts]
     assert sum(map(len, gathered)) == len(facts), f"seed {seed}: facts are lost, or there twice"
     suppressed = {
-        conflict.event_id
+        conflict.link.event_id
         for known in gathered
         for conflict in protocol.forest(known, is_account).conflicts
     }

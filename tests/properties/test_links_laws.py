@@ -57,7 +57,7 @@ def test_a_link_that_would_join_two_accounts_is_skipped_and_the_weaker_one_it_is
             "customer:1": "customer:1",
             "customer:2": "customer:2",
         }
-        assert [(one.event_id, {one.one, one.other}) for one in made.conflicts] == [
+        assert [(one.link.event_id, {one.one, one.other}) for one in made.conflicts] == [
             ("weak", {"customer:1", "customer:2"})
         ]
 
@@ -91,7 +91,7 @@ def test_pairs_that_never_go_together_are_kept_apart_through_others_as_well() ->
     ]
     made = forest([tell(fact).fact for fact in facts], is_account)
     assert made.roots["email:b"] == "email:b"
-    assert [one.event_id for one in made.conflicts] == ["2"]
+    assert [one.link.event_id for one in made.conflicts] == ["2"]
 
 
 def test_the_first_fact_of_two_identifiers_takes_a_letter_and_no_more() -> None:

@@ -195,14 +195,28 @@ def _gathered(
         return Outcome(now, (), (), _too_many_links())
     arrived = {name for fact in facts for name in names_of(fact)}
     waiting = tuple(room for room in now.waiting if room.key not in arrived)
-    return _learned(replace(now, waiting=waiting), letter, rules)
+    return _learned(replace(now, waiting=waiting), letter, rules, facts)
 
 
-def _learned(now: Links, letter: Told | Gathered, rules: IdentifierRules) -> Outcome:
-    """Facts go in; of the links that are skipped those are told that were not before."""
+def _learned(
+    now: Links,
+    letter: Told | Gathered,
+    rules: IdentifierRules,
+    gathered: frozenset[Fact] = frozenset(),
+) -> Outcome:
+    """Facts go in; of the links that are skipped those are told that were not before.
+
+    What was skipped among facts that were ``gathered`` elsewhere was told there.
+    """
     after, letters, conflicts = links.step(now, letter, rules.is_account)
-    known = {one.event_id for one in forest(now.facts, rules.is_account).conflicts}
-    return Outcome(after, letters, tuple(one for one in conflicts if one.event_id not in known))
+    if conflicts:
+        known = {
+            one
+            for facts in (now.facts, gathered)
+            for one in forest(facts, rules.is_account).conflicts
+        }
+        conflicts = tuple(one for one in conflicts if one not in known)
+    return Outcome(after, letters, conflicts)
 
 
 def _is_repeated(fact: Fact, facts: frozenset[Fact]) -> bool:

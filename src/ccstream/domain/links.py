@@ -47,6 +47,7 @@ __all__ = [
     "Fact",
     "Forest",
     "Gathered",
+    "IsAccount",
     "Letter",
     "Link",
     "Links",
@@ -56,8 +57,10 @@ __all__ = [
     "Unlink",
     "Waiting",
     "forest",
+    "is_before",
     "is_undone",
     "names_of",
+    "order_of",
     "rank_of",
     "step",
     "undone_by",
@@ -101,17 +104,18 @@ Fact = Link | Unlink | Apart
 
 
 class Conflict(Struct, frozen=True, gc=False):
-    """A link that was skipped, and the roots that it would have joined."""
+    """A link that was skipped, and the roots of its ``one`` and ``other``."""
 
-    event_id: str
+    link: Link
     one: str
     other: str
 
 
 class Forest(Struct, frozen=True):
-    """The root of each identifier that a fact names, and the links that were skipped."""
+    """The root of each identifier that a fact names, and the links that hold or were skipped."""
 
     roots: dict[str, str]
+    kept: tuple[Link, ...]
     conflicts: tuple[Conflict, ...]
 
 
@@ -179,8 +183,9 @@ def forest(facts: Iterable[Fact], is_account: IsAccount) -> Forest:
             apart.setdefault(fact.one, set()).add(fact.other)
             apart.setdefault(fact.other, set()).add(fact.one)
     root = {name: name for name in members}
-    conflicts: list[Conflict] = []
-    links.sort(key=lambda link: (_RANKS[link.strength], link.at, link.event_id, *names_of(link)))
+    kept: list[Link] = []
+    skipped: list[Link] = []
+    links.sort(key=order_of)
     for link in links:
         one, other = root[link.one], root[link.other]
         if one == other or is_undone(link, unlinks):
@@ -188,13 +193,15 @@ def forest(facts: Iterable[Fact], is_account: IsAccount) -> Forest:
         if (is_account(one) and is_account(other)) or _never(
             members[one], set(members[other]), apart
         ):
-            conflicts.append(Conflict(link.event_id, one, other))
+            skipped.append(link)
             continue
-        into, away = sorted((one, other), key=lambda key: (not is_account(key), key))
+        kept.append(link)
+        into, away = (one, other) if is_before(one, other, is_account) else (other, one)
         for name in members[away]:
             root[name] = into
         members[into] += members.pop(away)
-    return Forest(root, tuple(conflicts))
+    conflicts = tuple(Conflict(link, root[link.one], root[link.other]) for link in skipped)
+    return Forest(root, tuple(kept), conflicts)
 
 
 def step(
@@ -260,6 +267,16 @@ def _met(me: str, now: Links, other: str) -> tuple[Links, tuple[Letter, ...]]:
         return now, (Meet(larger, me),)
     handed = (Gathered(smaller, now.facts),) if now.facts else ()
     return replace(now, coordinator=smaller, facts=frozenset(), waiting=()), handed
+
+
+def is_before(one: str, other: str, is_account: IsAccount) -> bool:
+    """Whether a key rather than the other one is the root of a profile with both."""
+    return (not is_account(one), one) < (not is_account(other), other)
+
+
+def order_of(link: Link) -> tuple[int, int, str, str, str]:
+    """By which links are walked: the smallest first."""
+    return _RANKS[link.strength], link.at, link.event_id, link.one, link.other
 
 
 def names_of(fact: Fact) -> tuple[str, ...]:

@@ -69,9 +69,9 @@ def passed_over_by(
 ) -> tuple[PassedOver, ...]:
     """The links of this profile that do not count, by their events."""
     return tuple(
-        PassedOver(one.event_id, one.one, one.other)
+        PassedOver(one.link.event_id, one.one, one.other)
         for one in sorted(
-            forest(facts, rules.is_account).conflicts, key=lambda one: (one.event_id, one.one)
+            forest(facts, rules.is_account).conflicts, key=lambda one: (one.link.event_id, one.one)
         )
         if root in (one.one, one.other)
     )

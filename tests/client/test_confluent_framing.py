@@ -7,6 +7,7 @@ import pytest
 from ccstream.client.event_writer import EventWriter
 from ccstream.client.log_reader import LogRecord
 from ccstream.client.publisher import ChannelPublisher
+from ccstream.client.records import ProfileMerged, ProfileSplit
 from ccstream.client.replica import Replica, Row
 from ccstream.client.sync_decoder import SyncDecoder
 from ccstream.domain.events import CartItemAdded
@@ -17,7 +18,7 @@ from ccstream.wire.codec import Codec
 from ccstream.wire.framing import confluent_prefix
 from ccstream.wire.registry import Registry, published_schemas
 from ccstream.wire.schemas import default_schemas, schema
-from tests.client.sync_records import cart, encoded
+from tests.client.sync_records import CAUSE, cart, encoded
 
 
 @pytest.fixture
@@ -61,6 +62,22 @@ def test_schemas_that_are_not_registered_are_told_at_the_start(
 ) -> None:
     with pytest.raises(SchemaError, match="schemas register"):
         writer(settings).prepare()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        ProfileMerged("loyalty:7", 5, "5f", "customer:42", None, CAUSE, "told", "links"),
+        ProfileSplit("loyalty:7", 6, "5e", "loyalty:7", "customer:42", CAUSE, "told", "links"),
+    ],
+)
+def test_of_a_topic_with_several_kinds_each_is_read_as_its_own(
+    registry: Registry, record: ProfileMerged | ProfileSplit
+) -> None:
+    register(registry)
+    framing = confluent_prefix(registry.schema_id(schema(type(record).__name__)))
+    decoder = SyncDecoder("identity", Codec(registry))
+    assert decoder.record(framing + encoded(record)[10:]) == record
 
 
 def test_sync_records_of_either_framing_are_read(registry: Registry, settings: Settings) -> None:

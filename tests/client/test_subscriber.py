@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from ccstream.client.records import Change, Gap, Removed, Unreadable
+from ccstream.client.records import Change, Gap, ProfileMerged, Removed, Unreadable
 from ccstream.client.subscriber import SyncReader, SyncSubscriber
 from ccstream.errors import BrokerUnavailableError, SettingsError, TopicMismatchError
-from ccstream.wire.catalogue import SIGNALS, SIGNALS_TOPIC, SYNC_TOPICS
+from ccstream.wire.catalogue import FACT_TOPICS, IDENTITY, SIGNALS, SYNC_TOPICS
 from tests.client.conftest import FreezableBroker
-from tests.client.sync_records import SyncWriter, abandoned, cart, order, profile, touches
+from tests.client.sync_records import CAUSE, SyncWriter, abandoned, cart, order, profile, touches
 
 
 def read_until(
@@ -242,18 +242,22 @@ async def test_live_readers_see_open_transactions_and_others_only_what_is_final(
         assert quantities(await take(facts, 1)) == [2]
 
 
-def test_signals_are_read_beside_tables_and_only_when_they_are_final(own_kafka: str) -> None:
-    writer = SyncWriter(own_kafka, {**SYNC_TOPICS, SIGNALS: SIGNALS_TOPIC})
-    with pytest.raises(SettingsError, match="live=False"):
-        SyncReader(["carts", SIGNALS], bootstrap=own_kafka)
-    with SyncReader(["carts", SIGNALS], bootstrap=own_kafka, live=False) as reader:
+def test_facts_are_read_beside_tables_and_only_when_they_are_final(own_kafka: str) -> None:
+    writer = SyncWriter(own_kafka, {**SYNC_TOPICS, **FACT_TOPICS})
+    for name in FACT_TOPICS:
+        with pytest.raises(SettingsError, match=f"'{name}' is for acting .* live=False"):
+            SyncReader(["carts", name], bootstrap=own_kafka)
+    merged = ProfileMerged("loyalty:7", 5, "5f", "customer:42", None, CAUSE, "told", "links")
+    with SyncReader(["carts", SIGNALS, IDENTITY], bootstrap=own_kafka, live=False) as reader:
+        writer.write(IDENTITY, "loyalty:7", merged)
         writer.write("carts", "customer:42", cart("customer:42", 1, mug=2))
         writer.write(SIGNALS, "customer:42", abandoned("customer:42", 1))
         writer.flush()
-        changes = read_some(reader, 2)
+        changes = read_some(reader, 3)
     assert {change.table: change.record for change in changes} == {
         "carts": cart("customer:42", 1, mug=2),
         SIGNALS: abandoned("customer:42", 1),
+        IDENTITY: merged,
     }
 
 
@@ -271,7 +275,7 @@ def test_orders_of_people_who_were_erased_are_shown_to_readers_of_facts(
     assert found == {"customer:1#B"} | (set() if live else {"erased:0f#A"})
 
 
-def test_whoever_reads_all_tables_gets_no_signals() -> None:
+def test_whoever_reads_all_tables_gets_no_facts() -> None:
     with pytest.raises(SettingsError, match="no sync topic of 'timers'"):
         SyncReader(["timers"], bootstrap="127.0.0.1:1")
-    assert SIGNALS_TOPIC not in SYNC_TOPICS.values()
+    assert not {*FACT_TOPICS.values()} & {*SYNC_TOPICS.values()}

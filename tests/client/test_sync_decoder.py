@@ -12,13 +12,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ccstream.client.records import RECORD_CLASSES
+from ccstream.client.record_classes import RECORD_CLASSES
+from ccstream.client.records import (
+    IdentityConflictFound,
+    IdentityLink,
+    ProfileMerged,
+    ProfileSplit,
+)
 from ccstream.client.sync_decoder import SyncDecoder
 from ccstream.errors import UndecodableError
 from ccstream.wire.catalogue import READ_SCHEMAS
 from ccstream.wire.codec import Codec
 from ccstream.wire.schemas import default_schemas, schema
 from tests.client.sync_records import (
+    AT,
+    CAUSE,
     abandoned,
     cart,
     consents,
@@ -38,6 +46,26 @@ RECORDS = {
     "consents": consents("customer:42", 5),
     "signals": abandoned("customer:42", 9),
 }
+LINK = IdentityLink("e0", AT, "loyalty:7", "customer:42", "asserted")
+OF_IDENTITY = [
+    ProfileMerged("loyalty:7", 5, "5f" * 16, "customer:42", None, CAUSE, "card_scanned", "links"),
+    ProfileMerged("loyalty:7", 6, "5e" * 16, "customer:42", "email:a", CAUSE, "told", "links"),
+    ProfileSplit(
+        "visitor:9f", 7, "5d" * 16, "visitor:9f", "customer:42", CAUSE, "log_out", "log_out"
+    ),
+    IdentityConflictFound(
+        "customer:1",
+        8,
+        "5c" * 16,
+        LINK,
+        "customer:1",
+        "customer:42",
+        (LINK, LINK),
+        None,
+        CAUSE,
+        "told",
+    ),
+]
 
 
 @pytest.mark.parametrize("fullname", sorted(RECORD_CLASSES))
@@ -58,7 +86,8 @@ def test_every_record_of_the_sync_topics_has_a_class() -> None:
         inner = (names(node[part]) for part in ("fields", "type", "items") if part in node)
         return own.union(*inner)
 
-    used = set().union(*(names(schema(name).parsed) for name in READ_SCHEMAS.values()))
+    read = (fullname for fullnames in READ_SCHEMAS.values() for fullname in fullnames)
+    used = set().union(*(names(schema(fullname).parsed) for fullname in read))
     assert used == set(RECORD_CLASSES)
 
 
@@ -67,7 +96,7 @@ def test_a_record_comes_back_as_fastavro_reads_it(table: str) -> None:
     value = encoded(RECORDS[table])
     assert DECODERS[table].decode(value) == RECORDS[table]
     plain = fastavro.schemaless_reader(
-        io.BytesIO(value[10:]), schema(READ_SCHEMAS[table]).parsed, None
+        io.BytesIO(value[10:]), schema(READ_SCHEMAS[table][0]).parsed, None
     )
     assert msgspec.convert(plain, type(RECORDS[table])) == RECORDS[table]
 
@@ -75,7 +104,7 @@ def test_a_record_comes_back_as_fastavro_reads_it(table: str) -> None:
 @pytest.mark.parametrize("table", sorted(RECORDS))
 def test_the_version_is_found_without_decoding(table: str) -> None:
     assert DECODERS[table].version_of(encoded(RECORDS[table])) == RECORDS[table].version
-    first = [field["name"] for field in schema(READ_SCHEMAS[table]).raw["fields"][:2]]
+    first = [field["name"] for field in schema(READ_SCHEMAS[table][0]).raw["fields"][:2]]
     assert first == ["subject", "version"]
 
 
@@ -85,6 +114,17 @@ def test_a_record_cut_short_anywhere_is_undecodable(table: str) -> None:
     for length in range(len(value)):
         with pytest.raises(UndecodableError):
             DECODERS[table].decode(value[:length])
+
+
+@pytest.mark.parametrize("record", OF_IDENTITY)
+def test_each_record_of_a_topic_with_several_kinds_comes_back_as_its_own(record: Any) -> None:
+    decoder, value = DECODERS["identity"], encoded(record)
+    assert decoder.decode(value) == record
+    assert decoder.version_of(value) == record.version
+    with pytest.raises(UndecodableError, match=f"{type(record).__name__} where .*CartSynced"):
+        DECODERS["carts"].decode(value)
+    with pytest.raises(UndecodableError, match=r"CartSynced where .*ProfileMerged or "):
+        decoder.decode(encoded(RECORDS["carts"]))
 
 
 def test_another_tables_record_is_undecodable() -> None:

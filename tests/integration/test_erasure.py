@@ -104,7 +104,7 @@ class City:
             os.environ[name] = value
         self.settings = settings_for(kafka.bootstrap, "app")
         make_topics(self.settings)
-        self.configure({**QUICK}, "input", "mail", "signals", "rejected")
+        self.configure({**QUICK}, "input", "mail", "signals", "insight", "rejected")
         self.configure({**QUICK, **COMPACTED}, "sync", "changelog")
         self.worker = Worker(self.settings)
         self.gateway_port = free_port()
@@ -296,7 +296,7 @@ def test_no_byte_of_an_erased_person_is_left(
     assert "nothing was done" in capsys.readouterr().err
     assert main(["privacy", "erase", VISITOR, "--yes"]) == 0  # an alias stands for its account
     profiles.until(lambda m: of_key(ADA)(m) and m.value() is None)
-    city.configure({"retention.ms": "1000"}, "input", "mail", "signals")
+    city.configure({"retention.ms": "1000"}, "input", "mail", "signals", "insight")
 
     def receipt() -> Any:
         capsys.readouterr()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ccstream.cli import main
 from ccstream.client import (
@@ -18,7 +19,11 @@ from ccstream.client import (
     ChannelPublisher,
     IdentifiersLinked,
     IdentifierUnlinked,
+    IdentityConflictFound,
     ProductViewed,
+    ProfileMerged,
+    ProfileSplit,
+    SyncSubscriber,
     SyncView,
 )
 from ccstream.devkit.embedded import EmbeddedKafka
@@ -117,6 +122,41 @@ def test_a_screen_of_the_visitor_s_is_never_empty_before_the_account_has_the_bas
     assert gone.timestamp()[1] >= has_taken.timestamp()[1]
     (alias,) = [decoded(pipeline.tail(SYNC_TOPICS["aliases"]).until(of_event(link.event_id)))]
     assert (alias["root"], alias["cause"]["outcome"]) == (account, "applied")
+
+
+@each_broker
+async def test_a_log_in_a_log_out_and_a_card_of_two_accounts_are_heard_of_as_facts(
+    pipeline: Pipeline,
+) -> None:
+    visitor, card = new_subject(2, "visitor"), new_subject(1, "loyalty")
+    account, other = new_subject(0), new_subject(3)
+    log_in = word(IdentifiersLinked, visitor, identifiers=(account,))
+    log_out = replace(word(IdentifierUnlinked, visitor), occurred_at=log_in.occurred_at + 1)
+    surer = word(IdentifiersLinked, card, identifiers=(account,), reason="log_in")
+    scanned = word(IdentifiersLinked, card, identifiers=(other,), reason="card_scanned")
+    about: dict[str, list[Any]] = {visitor: [], card: [], "conflicts": []}
+    async with SyncSubscriber(["identity"], settings=pipeline.settings, live=False) as facts:
+        pipeline.put(sent(log_in), sent(log_out), sent(surer))
+        async with asyncio.timeout(WAIT_S):
+            async for change in facts:
+                record: Any = change.record  # type: ignore[union-attr]
+                if isinstance(record, IdentityConflictFound):
+                    about["conflicts"].append(record)
+                    break
+                about[record.subject].append(record)
+                if (len(about[visitor]), len(about[card])) == (2, 1):
+                    pipeline.put(sent(scanned))
+    merged, split = about[visitor]
+    assert isinstance(merged, ProfileMerged) and isinstance(split, ProfileSplit)
+    assert (merged.root, merged.former_root, merged.rule) == (account, None, "log_in")
+    assert (split.root, split.former_root, split.rule) == (visitor, account, "log_out")
+    causes = [one.cause.event_id for one in (merged, split, about[card][0])]
+    assert causes == [log_in.event_id, log_out.event_id, surer.event_id]
+    assert (about[card][0].root, about[card][0].rule) == (account, "links")
+    (conflict,) = about["conflicts"]
+    assert conflict.link.event_id == conflict.cause.event_id == scanned.event_id
+    assert {conflict.one_root, conflict.other_root} == {account, other}
+    assert [link.event_id for link in conflict.in_the_way] == [surer.event_id]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from ccstream.errors import SettingsError
 from ccstream.ops.acls import ROLES, Right, as_commands, rights
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
-from ccstream.wire.catalogue import MAIL_TOPIC, OWNERS_TOPIC, SIGNALS_TOPIC, SYNC_TOPICS
+from ccstream.wire.catalogue import FACT_TOPICS, MAIL_TOPIC, OWNERS_TOPIC, SYNC_TOPICS
 
 SETTINGS = Settings(app_id="shop", channels_extra=("kiosk",))
 
@@ -33,8 +33,8 @@ def test_without_a_channel_named_it_is_all_of_them_those_of_the_configuration_to
     assert "channel.kiosk.events.v1" in inputs
 
 
-def test_a_subscriber_reads_sync_topics_and_signals_and_writes_nothing() -> None:
-    assert topics_with("Read", "subscriber") == {*SYNC_TOPICS.values(), SIGNALS_TOPIC}
+def test_a_subscriber_reads_sync_topics_and_facts_and_writes_nothing() -> None:
+    assert topics_with("Read", "subscriber") == {*SYNC_TOPICS.values(), *FACT_TOPICS.values()}
     assert not topics_with("Write", "subscriber")
 
 

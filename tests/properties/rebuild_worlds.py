@@ -39,7 +39,7 @@ from ccstream.engine.partition import Partition
 from ccstream.engine.rebuilding import RebuildFolder, RebuildPlane, RebuildTimers
 from ccstream.engine.store import Table
 from ccstream.evidence.same_rows import same_row
-from ccstream.wire.catalogue import MAIL_TOPIC, SIGNALS_TOPIC, SYNC_TOPICS, TABLES
+from ccstream.wire.catalogue import IDENTITY_TOPIC, MAIL_TOPIC, SIGNALS_TOPIC, SYNC_TOPICS, TABLES
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS
 from tests.engine.world import (
@@ -99,10 +99,18 @@ class _Application:
     @property
     def signals(self) -> set[tuple[Any, ...]]:
         """Each by its id: one that was put out again is the same."""
+        return self._facts(SIGNALS_TOPIC)
+
+    @property
+    def told_of_profiles(self) -> set[tuple[Any, ...]]:
+        """The same of what has become of profiles."""
+        return self._facts(IDENTITY_TOPIC)
+
+    def _facts(self, topic: str) -> set[tuple[Any, ...]]:
         return {
             (sent.key, tuple(value for name, value in sent.headers if name == "ce_id"))
             for sent in self.delivery.sent
-            if sent.topic == self.prefix + SIGNALS_TOPIC
+            if sent.topic == self.prefix + topic
         }
 
     def rows(self, table: str, number: int) -> dict[str, bytes]:

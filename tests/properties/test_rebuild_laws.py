@@ -19,7 +19,7 @@ seeds = st.integers(0, 1 << 32)
 
 @settings(max_examples=60, deadline=None)
 @given(seeds)
-def test_who_folds_the_log_again_has_the_same_rows_and_signals_and_sends_no_letter(
+def test_who_folds_the_log_again_has_the_same_rows_and_facts_and_sends_no_letter(
     seed: int,
 ) -> None:
     rng = random.Random(seed)
@@ -28,6 +28,7 @@ def test_who_folds_the_log_again_has_the_same_rows_and_signals_and_sends_no_lett
     new = NewApplication(old, rng)
     assert differing(old, new) == []
     assert new.early_signals <= old.signals == new.signals
+    assert new.told_of_profiles == old.told_of_profiles
     assert not [sent for sent in new.delivery.sent if sent.topic == MAIL_TOPIC]
     assert all(sent.topic.startswith("new.") for sent in new.delivery.sent)
 

@@ -39,6 +39,7 @@ from tests.simulation.erased import Erased
 from tests.simulation.lineage import Lineage, LineageError
 from tests.simulation.process import APP, CODEC, ERASURE_KEY
 from tests.simulation.simulation import Simulation, Violation
+from tests.simulation.told_profiles import check_told_profiles
 from tests.simulation.truth import (
     Ending,
     Letter,
@@ -65,6 +66,7 @@ def check(simulation: Simulation) -> Counter[str]:
     truths = _truths(broker, simulation.lineage, partitions)
     for number, truth in truths.items():
         _check_rows(broker, number, truth)
+        check_told_profiles(broker, number, truth.profiles.told)
         for table, topic in SYNC_TOPICS.items():
             expected = [synced for synced in truth.synced if synced.table == table]
             _SyncTopic(broker, table, topic, number, truth).check(expected)

@@ -6,11 +6,14 @@ Every one is a mistake that somebody could make, or that a library makes by defa
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 from msgspec import structs
 
+from ccstream.domain import linking
 from ccstream.domain.events import LegalHoldChanged
+from ccstream.domain.identity_events import ProfileMerged, ProfileSplit
+from ccstream.domain.links import forest
 from ccstream.engine import assignment as engine_assignment
 from ccstream.engine import restore as engine_restore
 from ccstream.engine.assignment import Assignment
@@ -438,6 +441,45 @@ class _QuietLinking(Folder):
         self._linking._outlet = quiet
 
 
+class _ConflictsToldAgain(Folder):
+    """Links that are passed over are told of whenever a coordinator learns something."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        learned = linking._learned
+
+        def forgetful(now: Any, letter: Any, rules: Any, *gathered: Any) -> Any:
+            outcome = learned(now, letter, rules, *gathered)
+            facts = outcome.links.facts
+            return structs.replace(outcome, conflicts=forest(facts, rules.is_account).conflicts)
+
+        linking_take = self._linking._read
+
+        def read(*args: Any) -> Any:
+            with patch.object(linking, "_learned", forgetful):
+                return linking_take(*args)
+
+        self._linking._read = read  # type: ignore[method-assign]
+
+
+class _SplitsCalledMerges(Folder):
+    """Whoever has come to a root was merged."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        tell = self._outlet.tell
+
+        def told(partition: Any, event: Any, trace: Any) -> None:
+            fact = event.fact
+            if isinstance(fact, ProfileSplit) and fact.root != event.subject:
+                event = structs.replace(event, fact=ProfileMerged(fact.root, fact.former_root))
+            tell(partition, event, trace)
+
+        telling = MagicMock(wraps=self._outlet)
+        telling.tell = told
+        self._linking._telling._outlet = telling
+
+
 MUTANTS: dict[str, Parts] = {
     "the epoch is not raised": Parts(takeover=_EpochNotRaised),
     "offsets are left out of the transaction": Parts(delivery=_OffsetsLeftOut),
@@ -474,6 +516,8 @@ MUTANTS: dict[str, Parts] = {
     "rows on their way to who was erased stay": Parts(folder=_RowsOfTheErasedStay),
     "legal holds are forgotten": Parts(folder=_HoldsForgotten),
     "rows of one that is split off come back": Parts(folder=_RowsOfTheSplitStay),
+    "conflicts are told of again": Parts(folder=_ConflictsToldAgain),
+    "who leaves one root for another was merged": Parts(folder=_SplitsCalledMerges),
     "rows stay with an alias": Parts(folder=_RowsLeftBehind),
     "rows taken over stay with an alias, too": Parts(folder=_RowsKept),
 }

@@ -40,6 +40,7 @@ from tests.simulation import timed
 from tests.simulation.broker import LogRecord
 from tests.simulation.erased import ABOUT_ALL, Erasures
 from tests.simulation.process import BRITTLE_SKU, CART_MERGE, CHANNELS, CODEC, IDENTIFIERS, INPUTS
+from tests.simulation.told_profiles import Profiles
 
 __all__ = [
     "HORIZON_MS",
@@ -259,6 +260,7 @@ class Truth:
         self._horizons: dict[str, dict[str, int]] = {}
         self._lives: dict[str, int] = {}
         self.erasures = Erasures(self)
+        self.profiles = Profiles()
         self.rows: dict[str, dict[str, Any]] = {table: {} for table in (*_STEPS, "links")}
         self.synced: list[Synced] = []
         self.rejected: list[Rejection] = []
@@ -482,6 +484,9 @@ class Truth:
         after = self.rows["aliases"].get(entity)
         was = before.root if before is not None else ""
         changes = after is not None and after.root != was
+        if changes:
+            cause = _cause(event, origin, "applied")
+            self.profiles.moved(entity, was, after.root, event, cause)
         owned = self._owned(entity)
         if changes and was:
             self._delete(entity, event, origin)
@@ -668,8 +673,13 @@ class Truth:
         reason = ""
         while posts:
             post, *posts = posts
+            known = state.facts if state is not None else frozenset()
             outcome = linking.take(state, post, IDENTIFIERS)
             state = outcome.links
+            if state.facts > known:
+                gathered = post.facts if isinstance(post, links.Gathered) else ()
+                cause = _cause(event, origin, "applied")
+                self.profiles.learned(entity, known, state.facts, gathered, event, cause)
             if outcome.refusal is not None and not reason:
                 reason = outcome.refusal.reason
             posts += [one for one in outcome.letters if one.to == entity]
@@ -695,6 +705,8 @@ class Truth:
             self.rows["aliases"][entity] = identity.Alias(now, event.occurred_at, event.event_id)
         cause = _cause(event, origin, "applied" if now != was else "no_effect")
         self._publish("aliases", entity, entity, None, cause)
+        if now != was:
+            self.profiles.moved(entity, was, now, event, cause)
         if now and not was:
             self._hand_over(entity, now, value, origin, hops, 0, entity)
         if was and now != was:

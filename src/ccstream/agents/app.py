@@ -92,7 +92,7 @@ class SyncApp(faust.App):
         super().__init__(name, **(_defaults(settings) | options))
 
     def sync_topic(self, table: str) -> faust.TopicT:
-        """The sync topic of a table (carts, touches, ...), or of signals: a stream of `Change`.
+        """The topic of a table (carts, touches, ...), of signals or of identity: of `Change`s.
 
         Raises:
             SettingsError: nothing is published of such a table.

@@ -17,7 +17,7 @@ from faust.types import TP
 from ccstream.client.log_reader import HEARTBEAT
 from ccstream.client.reader_rule import ReaderRule
 from ccstream.errors import DeliveryError
-from ccstream.wire.catalogue import SIGNALS_TOPIC, SYNC_TOPICS
+from ccstream.wire.catalogue import FACT_TOPICS, SYNC_TOPICS
 from ccstream.wire.headers import epoch_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Consumer", "Producer", "Transport"]
 
-_SYNC_TOPICS = frozenset((*SYNC_TOPICS.values(), SIGNALS_TOPIC))
+_SYNC_TOPICS = frozenset((*SYNC_TOPICS.values(), *FACT_TOPICS.values()))
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):

@@ -21,7 +21,6 @@ from ccstream.domain.consent import (
 from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, QuietHours
 
 __all__ = [
-    "RECORD_CLASSES",
     "AliasSynced",
     "Campaign",
     "CartAbandoned",
@@ -36,10 +35,14 @@ __all__ = [
     "ConsentProof",
     "ConsentSynced",
     "Gap",
+    "IdentityConflictFound",
+    "IdentityLink",
     "LastTouchSynced",
     "Money",
     "OrderLine",
     "OrderSynced",
+    "ProfileMerged",
+    "ProfileSplit",
     "ProfileSynced",
     "ProfileTrait",
     "QuietHours",
@@ -256,6 +259,67 @@ class AliasSynced(Struct, frozen=True, gc=False):
     since: int
 
 
+class ProfileMerged(Struct, frozen=True, gc=False):
+    """The identifier ``subject`` is of another profile than before, whose root is ``root``.
+
+    ``event_id`` names the fact: who acts on it does so once for each. ``version`` is that of the
+    `AliasSynced` that said the same.
+    """
+
+    subject: str
+    version: int
+    event_id: str
+    root: str
+    former_root: str | None
+    cause: Cause
+    reason: str
+    rule: str
+
+
+class ProfileSplit(Struct, frozen=True, gc=False):
+    """The identifier ``subject`` has left the profile of ``former_root``; its root is ``root``,
+    itself if it is on its own. The rest is as in `ProfileMerged`.
+    """
+
+    subject: str
+    version: int
+    event_id: str
+    root: str
+    former_root: str
+    cause: Cause
+    reason: str
+    rule: str
+
+
+class IdentityLink(Struct, frozen=True, gc=False):
+    """Two identifiers were seen to be of one person; ``strength`` is how sure that is."""
+
+    event_id: str
+    occurred_at: int
+    one: str
+    other: str
+    strength: str
+
+
+class IdentityConflictFound(Struct, frozen=True, gc=False):
+    """``link`` is passed over: it would join two accounts, or what is never to go together.
+
+    ``in_the_way`` are the links, all of them surer, by which its ends belong to these;
+    ``kept_apart_by`` is the event that keeps a pair of them apart, None where it is two accounts.
+    """
+
+    subject: str
+    version: int
+    event_id: str
+    link: IdentityLink
+    one_root: str
+    other_root: str
+    in_the_way: tuple[IdentityLink, ...]
+    kept_apart_by: str | None
+    cause: Cause
+    reason: str
+
+
 class Removed(Struct, frozen=True, gc=False):
     """There is no such row, or no more: a tombstone."""
 
@@ -275,6 +339,9 @@ SyncRecord = (
     | OrderSynced
     | ConsentSynced
     | AliasSynced
+    | ProfileMerged
+    | ProfileSplit
+    | IdentityConflictFound
     | Removed
     | Unreadable
 )
@@ -283,9 +350,9 @@ SyncRecord = (
 class Change(Struct, frozen=True, gc=False):
     """One record of a sync topic.
 
-    ``table`` is carts, touches, profiles, orders, consents or aliases, or signals; ``key`` that of
-    the row (an order's is ``subject#order_id``), a signal's is its subject. ``appended_at`` is when
-    the broker took the record.
+    ``table`` is carts, touches, profiles, orders, consents or aliases, or signals or identity;
+    ``key`` that of the row (an order's is ``subject#order_id``), a fact's is its subject.
+    ``appended_at`` is when the broker took the record.
     """
 
     table: str
@@ -313,33 +380,3 @@ class Gap(Struct, frozen=True, gc=False):
     first: int
     resumed_at: int
     renewed: bool
-
-
-RECORD_CLASSES: dict[str, type[Struct]] = {
-    "ccstream.cart.v1.CartConflict": CartConflict,
-    "ccstream.cart.v1.CartLine": CartLine,
-    "ccstream.cart.v1.CartLineKey": CartLineKey,
-    "ccstream.cart.v1.CartQuantitySetting": CartQuantitySetting,
-    "ccstream.cart.v1.CartSynced": CartSynced,
-    "ccstream.common.v1.Campaign": Campaign,
-    "ccstream.common.v1.Cause": Cause,
-    "ccstream.common.v1.Money": Money,
-    "ccstream.consent.v1.Consent": Consent,
-    "ccstream.consent.v1.ConsentProof": ConsentProof,
-    "ccstream.consent.v1.ConsentSynced": ConsentSynced,
-    "ccstream.consent.v1.QuietHours": QuietHours,
-    "ccstream.consent.v1.StatedContactChoice": StatedContactChoice,
-    "ccstream.consent.v1.StatedFlag": StatedFlag,
-    "ccstream.consent.v1.StatedLanguage": StatedLanguage,
-    "ccstream.consent.v1.StatedQuietHours": StatedQuietHours,
-    "ccstream.identity.v1.AliasSynced": AliasSynced,
-    "ccstream.order.v1.OrderLine": OrderLine,
-    "ccstream.order.v1.OrderSynced": OrderSynced,
-    "ccstream.profile.v1.ProfileSynced": ProfileSynced,
-    "ccstream.profile.v1.ProfileTrait": ProfileTrait,
-    "ccstream.profile.v1.TraitValue": TraitValue,
-    "ccstream.signal.v1.CartAbandoned": CartAbandoned,
-    "ccstream.touch.v1.LastTouchSynced": LastTouchSynced,
-    "ccstream.touch.v1.Touch": Touch,
-}
-"""The class of each record by the full name of its schema."""

@@ -6,8 +6,9 @@
 
 ``live`` readers see a change a millisecond or two after the event, also one that a crash
 takes back a moment later (its successor is then published, too). Others see only what is
-final, about a commit interval later. ``SyncReader`` is the same for threads. Signals
-(``tables=["signals"]``) are facts, and read as such: with ``live=False``.
+final, about a commit interval later. ``SyncReader`` is the same for threads. Signals and what
+has become of profiles (``tables=["signals", "identity"]``) are facts, and read as such: with
+``live=False``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ccstream.errors import SettingsError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import Isolation
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import SIGNALS, SIGNALS_TOPIC, SYNC_TOPICS
+from ccstream.wire.catalogue import FACT_TOPICS, SYNC_TOPICS
 
 __all__ = ["SyncReader", "SyncSubscriber", "isolation_of", "read_topics", "table_topics"]
 
@@ -47,19 +48,20 @@ def table_topics(tables: Iterable[str] | None) -> dict[str, str]:
 
 
 def read_topics(tables: Iterable[str] | None, *, live: bool) -> dict[str, str]:
-    """As `table_topics`, and the topic of signals, if these are among them.
+    """As `table_topics`, and the topics of facts (signals, identity) that are among them.
 
-    Raises ``SettingsError`` also if signals are to be read before they are final.
+    Raises ``SettingsError`` also if facts are to be read before they are final.
     """
-    wanted = None if tables is None else tuple(tables)
-    if wanted is None or SIGNALS not in wanted:
-        return table_topics(wanted)
-    if live:
+    if tables is None:
+        return table_topics(None)
+    wanted = tuple(tables)
+    facts = [name for name in wanted if name in FACT_TOPICS]
+    if facts and live:
         raise SettingsError(
-            "signals are acted upon, so read what is final only: pass live=False with them"
+            f"{facts[0]!r} is for acting upon, so read what is final only: pass live=False with it"
         )
-    rest = [table for table in wanted if table != SIGNALS]
-    return table_topics(rest) | {SIGNALS_TOPIC: SIGNALS}
+    rest = [table for table in wanted if table not in FACT_TOPICS]
+    return table_topics(rest) | {FACT_TOPICS[name]: name for name in facts}
 
 
 def isolation_of(*, live: bool) -> Isolation:
@@ -72,7 +74,7 @@ class SyncReader:
 
     Args:
         tables: which of carts, touches, profiles, orders and consents, all of these if None; and
-            signals.
+            signals and identity.
         bootstrap: Kafka's address; without it, that of the settings.
         settings: all settings; without them, those of the environment and ``ccstream.toml``.
         live: read what is not final yet.

@@ -11,7 +11,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from ccstream.client.records import RECORD_CLASSES, Removed, SyncRecord, Unreadable
+from ccstream.client.record_classes import RECORD_CLASSES
+from ccstream.client.records import Removed, SyncRecord, Unreadable
 from ccstream.domain import reasons
 from ccstream.errors import UndecodableError
 from ccstream.wire.catalogue import READ_SCHEMAS
@@ -30,15 +31,17 @@ BITS_MAX: Final = 70
 
 
 class SyncDecoder:
-    """Reads the records of one table's sync topic, or signals."""
+    """Reads the records of one table's sync topic, or of a topic of facts."""
 
     def __init__(self, table: str, codec: Codec) -> None:
-        info = schema(READ_SCHEMAS[table])
+        known = [schema(fullname) for fullname in READ_SCHEMAS[table]]
         self._codec = codec
-        self._fullname = info.fullname
-        self._class: Any = RECORD_CLASSES[info.fullname]
-        self._prefix = single_object_prefix(info)
-        self._read: Reader = compile_reader(info.parsed, RECORD_CLASSES)
+        self._names = " or ".join(info.fullname for info in known)
+        self._classes: dict[str, Any] = {info.name: RECORD_CLASSES[info.fullname] for info in known}
+        self._readers: dict[bytes, Reader] = {
+            single_object_prefix(info): compile_reader(info.parsed, RECORD_CLASSES)
+            for info in known
+        }
 
     def record(self, value: bytes | None) -> SyncRecord:
         """The record, also where there is none: `Removed` for a tombstone, or `Unreadable`."""
@@ -54,19 +57,21 @@ class SyncDecoder:
 
         Raises ``UndecodableError`` if the bytes are none that this version can read.
         """
-        if value[:SINGLE_OBJECT_PREFIX_BYTES] == self._prefix:
+        read = self._readers.get(value[:SINGLE_OBJECT_PREFIX_BYTES])
+        if read is not None:
             try:
-                return cast(SyncRecord, self._read(value, SINGLE_OBJECT_PREFIX_BYTES))
+                return cast(SyncRecord, read(value, SINGLE_OBJECT_PREFIX_BYTES))
             except (Malformed, IndexError, UnicodeDecodeError) as error:
-                raise UndecodableError(
-                    reasons.MALFORMED, f"not a whole {self._fullname}"
-                ) from error
+                raise UndecodableError(reasons.MALFORMED, f"not a whole {self._names}") from error
         name, fields = self._codec.decode(value)
+        known = self._classes.get(name)
+        if known is None:
+            raise UndecodableError(reasons.UNEXPECTED_RECORD, f"{name} where {self._names} belongs")
         try:
-            return cast(SyncRecord, msgspec.convert(fields, self._class))
+            return cast(SyncRecord, msgspec.convert(fields, known))
         except msgspec.ValidationError as error:
             raise UndecodableError(
-                reasons.UNEXPECTED_RECORD, f"{name} where {self._fullname} belongs: {error}"
+                reasons.UNEXPECTED_RECORD, f"{name} is not as it is known here: {error}"
             ) from error
 
     def version_of(self, value: bytes) -> int:
@@ -75,13 +80,13 @@ class SyncDecoder:
         Raises ``UndecodableError`` as ``decode``; of today's own schema only if the first
         two fields are garbled.
         """
-        if value[:SINGLE_OBJECT_PREFIX_BYTES] != self._prefix:
+        if value[:SINGLE_OBJECT_PREFIX_BYTES] not in self._readers:
             version: int = cast(Any, self.decode(value)).version
             return version
         try:
             return _version(value)
         except (Malformed, IndexError) as error:
-            raise UndecodableError(reasons.MALFORMED, f"not a whole {self._fullname}") from error
+            raise UndecodableError(reasons.MALFORMED, f"not a whole {self._names}") from error
 
 
 def _version(value: bytes) -> int:

@@ -237,7 +237,7 @@ class Folder:
             self._apply(partition, entity, event, source, at, taken)
             if is_link:
                 before = None if alias is None else alias.state
-                self._hand_overs.follow(partition, entity, event, source, before, self.statistics)
+                self._linking.follow(partition, entity, event, source, before, self.statistics)
             return
         self._publish_unchanged(partition, entity, event, source, "forwarded")
         home = partition_for(root.encode(), partition.scope.partitions)

@@ -17,6 +17,7 @@ from ccstream.ops.codecs import codec_of
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import OUTPUT_TOPICS, TABLES, channel_of
+from ccstream.wire.identity_events import identity_encoder
 from ccstream.wire.signals import signal_encoder
 from ccstream.wire.sync import SYNC_CODECS, sync_codecs
 
@@ -68,6 +69,7 @@ def make_folder(
             ciphertext_only=rules.ciphertext_only,
             prefix=prefix,
             sends_mail=sends_mail,
+            encode_identity=identity_encoder(codec.prefix),
         ),
         window_limits=_window_limits(settings),
         append_time=append_time,

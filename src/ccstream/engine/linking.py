@@ -11,6 +11,8 @@ back to itself         the same; rows on their way are deleted, for they come ba
 =====================  =========================================================================
 
 An alias of this kind has one tenure: events of any time go where the identifier belongs now.
+Each such change, those by log-ins and log-outs too, and each link that is newly passed over, is
+told to others (`profile_telling.py`).
 
 Whatever could have changed an alias, in this history or in one that was lost, publishes it and the
 rows that are left, as they are. A letter that comes twice, or again after a crash, changes nothing.
@@ -28,12 +30,13 @@ from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY, Alias, Tenure
 from ccstream.domain.linking import Post, facts_of, is_linkable, posts_of, take
-from ccstream.domain.links import Fact, Gathered, Link, Links, Unlink
+from ccstream.domain.links import Conflict, Fact, Gathered, Link, Links, Unlink
 from ccstream.engine.aggregates import ALIASES, LINKS, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.handover import HandOvers
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
+from ccstream.engine.profile_telling import ProfileTelling
 from ccstream.engine.source import Source
 from ccstream.wire.entry import Entry
 from ccstream.wire.link_rows import post_from, post_kind, post_row
@@ -68,6 +71,7 @@ class Linking:
         self._outlet = outlet
         self._hand_overs = hand_overs
         self._rules = rules
+        self._telling = ProfileTelling(outlet, rules)
 
     def takes(self, entity: str) -> bool:
         """Whether links of this entity are facts of a profile; a device's are log-ins."""
@@ -97,6 +101,22 @@ class Linking:
             statistics.applied(event.channel, type(event), event.occurred_at)
             statistics.ended(event.channel, "applied" if changed else "no_effect")
         return refusal
+
+    def follow(
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: Source,
+        before: Alias | None,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """Do what follows from a log-in or log-out of a device, which had ``before``."""
+        self._hand_overs.follow(partition, entity, event, source, before, statistics)
+        entry = partition.tables[ALIASES].get(entity)
+        was = NOBODY if before is None else before.root
+        if entry is not None and entry.state.root != was:
+            self._telling.moved(partition, entity, was, event, source)
 
     def open(
         self,
@@ -142,12 +162,12 @@ class Linking:
         if entry is None and (logged := self._logged(partition, entity)):
             unread.appendleft(Gathered(entity, logged))
         state, written, refusal = before, list[Post](), None
-        conflicts = 0
+        found: list[tuple[Conflict, frozenset[Fact]]] = []
         while unread:
             outcome = take(state, unread.popleft(), self._rules)
             state = outcome.links
             refusal = refusal or outcome.refusal
-            conflicts += len(outcome.conflicts)
+            found += [(one, state.facts) for one in outcome.conflicts]
             for post in outcome.letters:
                 (unread if post.to == entity else written).append(post)
         assert state is not None
@@ -157,8 +177,10 @@ class Linking:
                 return False, Reject(reasons.TOO_BIG, "the profile's links do not fit into a row")
             table.put(entity, after)
         self._send(partition, written, source, statistics)
-        for _ in range(conflicts):
+        for _ in found:
             count(statistics.links, "conflict")
+        if found and (known := table.get(entity)) is not None:
+            self._telling.conflicts(partition, entity, known.version, found, event, source)
         moved = self._move(partition, entity, state, event, source, statistics)
         return moved or state != before or bool(written), refusal
 
@@ -212,6 +234,7 @@ class Linking:
         if root == NOBODY:
             # An order that comes back is the one that is here, and one that was not taken stays.
             self._hand_overs.delete_rows(partition, entity, source, but=ORDERS)
+        self._telling.moved(partition, entity, was, event, source, links.by_facts)
         self._hand_overs.publish_rows(partition, entity, event, source)
         return True
 

@@ -1,4 +1,4 @@
-"""Where effects become records: sync events, signals, mail and dead letters, with their headers."""
+"""Where effects become records: sync events, facts, mail and dead letters, with their headers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from ccstream.engine.partition import Partition
 from ccstream.engine.source import Source, is_by_hand
 from ccstream.engine.timers import TIMERS
 from ccstream.wire.catalogue import (
+    IDENTITY_TOPIC,
+    IDENTITY_TYPES,
     MAIL_TOPIC,
     REJECTED_TOPIC,
     SIGNAL_TYPES,
@@ -24,7 +26,8 @@ from ccstream.wire.catalogue import (
     changelog_topic,
 )
 from ccstream.wire.cause import Cause
-from ccstream.wire.headers import BY_HAND, TRACEPARENT, SyncHeaders, signal_headers
+from ccstream.wire.headers import BY_HAND, TRACEPARENT, SyncHeaders, fact_headers
+from ccstream.wire.identity_events import IDENTITY_ENCODER, IdentityEncoder, IdentityEvent
 from ccstream.wire.mail import FORWARD, HOPS_MAX, Mail, encode_mail
 from ccstream.wire.personal import has_plain_values
 from ccstream.wire.rejected import encode_rejected, rejected_record
@@ -54,6 +57,7 @@ class Outlet:
         ciphertext_only: keep of what is rejected nothing that may be personal in plain.
         prefix: what the names of the topics for others begin with.
         sends_mail: whether letters leave; an application that is rebuilt reads those there were.
+        encode_identity: in which framing what has become of profiles is written.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Outlet:
         ciphertext_only: bool = False,
         prefix: str = "",
         sends_mail: bool = True,
+        encode_identity: IdentityEncoder = IDENTITY_ENCODER,
     ) -> None:
         self._delivery = delivery
         self._gathering = False
@@ -74,6 +79,8 @@ class Outlet:
         self._bytes_max = message_bytes_max - _ROOM_FOR_HEADERS
         self._app_id = app_id
         self._encode_signal = encode_signal
+        self._encode_identity = encode_identity
+        self._identity_topic = prefix + IDENTITY_TOPIC
         self._ciphertext_only = ciphertext_only
         self._signals_topic = prefix + SIGNALS_TOPIC
         self._rejected_topic = prefix + REJECTED_TOPIC
@@ -199,8 +206,20 @@ class Outlet:
         self, partition: Partition, entity: str, kind: type, value: bytes, event_id: str, at: int
     ) -> None:
         """Put out a signal of this kind."""
-        headers = signal_headers(partition.epoch, SIGNAL_TYPES[kind], event_id, self._app_id, at)
+        headers = fact_headers(partition.epoch, SIGNAL_TYPES[kind], event_id, self._app_id, at)
         self._send(self._signals_topic, partition.number, entity, value, headers)
+
+    def fits_identity_event(self, event: IdentityEvent) -> bool:
+        """Whether it is small enough for a record."""
+        return len(self._encode_identity(event)) <= self._bytes_max
+
+    def tell(self, partition: Partition, event: IdentityEvent, trace: bytes | None) -> None:
+        """Put out what has become of a profile."""
+        kind = IDENTITY_TYPES[type(event.fact)]
+        at = event.cause.appended_at
+        headers = fact_headers(partition.epoch, kind, event.event_id, self._app_id, at, trace)
+        value = self._encode_identity(event)
+        self._send(self._identity_topic, partition.number, event.subject, value, headers)
 
     def mail(
         self,

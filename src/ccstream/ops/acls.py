@@ -1,9 +1,9 @@
 """What each role may do in the cluster, and nothing more: Kafka ACLs from the catalogue.
 
-A *channel* publishes to its own topic. A *subscriber* reads sync topics and signals. A *worker*
-folds: it reads inputs, mail and changelogs, and writes all but inputs. A *gateway* publishes for
-all channels and reads what a subscriber does. `rights` says what a role needs; how Kafka's own tool
-grants that is here, too, how Strimzi does in the module `strimzi`.
+A *channel* publishes to its own topic. A *subscriber* reads sync topics, signals and insights. A
+*worker* folds: it reads inputs, mail and changelogs, and writes all but inputs. A *gateway*
+publishes for all channels and reads what a subscriber does. `rights` says what a role needs; how
+Kafka's own tool grants that is here, too, how Strimzi does in the module `strimzi`.
 
 Kafka's own implications are used: who may read, write or change a topic may also see it, and
 who may write to any topic may do so idempotently.
@@ -30,7 +30,7 @@ __all__ = ["ROLES", "Resource", "Right", "as_commands", "rights"]
 Resource = Literal["topic", "group", "transactional_id"]
 Pattern = Literal["literal", "prefix"]
 
-READ_BY_APPS: Final = ("sync", "signals")
+READ_BY_APPS: Final = ("sync", "signals", "insight")
 """Kinds of topics that are published for others."""
 
 
@@ -107,6 +107,7 @@ _WORKERS_TOPICS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         # read as well: whose transaction was left open there its first record tells
         "sync": ("Read", "Write"),
         "signals": ("Read", "Write"),
+        "insight": ("Read", "Write"),
         "rejected": ("Read", "Write"),
         "owners": ("Read", "Write"),
         # how long deletions stay decides whether a local store still fits

@@ -17,7 +17,7 @@ from ccstream.wire.catalogue import topic_numbers
 
 __all__ = ["make_topics", "rebuilt_settings", "tell_beginning"]
 
-_OURS: Final = ("sync", "signals", "rejected", "changelog")
+_OURS: Final = ("sync", "signals", "insight", "rejected", "changelog")
 """Kinds of topics that an application has for itself; the others are there, or nothing is."""
 
 

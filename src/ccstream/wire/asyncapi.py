@@ -19,7 +19,7 @@ from ccstream.wire.topics import TopicKind, TopicSpec
 
 __all__ = ["document", "text"]
 
-_PUBLIC: Final[tuple[TopicKind, ...]] = ("input", "sync", "signals", "rejected")
+_PUBLIC: Final[tuple[TopicKind, ...]] = ("input", "sync", "signals", "insight", "rejected")
 """Letters, owners and changelogs are the workers' own matter."""
 
 _AVRO: Final = "application/vnd.apache.avro+json;version=1.9.0"

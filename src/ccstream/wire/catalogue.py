@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from ccstream.domain import consent, events, signals
+from ccstream.domain import consent, events, identity_events, signals
 from ccstream.errors import SettingsError
 from ccstream.wire.topics import (
     MESSAGE_BYTES_MAX,
@@ -31,7 +31,11 @@ __all__ = [
     "ERASED_NAMESPACE",
     "EVENTS",
     "EVENT_TYPES",
+    "FACT_TOPICS",
     "HEARTBEAT_NAMESPACE",
+    "IDENTITY",
+    "IDENTITY_TOPIC",
+    "IDENTITY_TYPES",
     "MAIL_TOPIC",
     "OUTPUT_TOPICS",
     "OWNERS_TOPIC",
@@ -198,7 +202,8 @@ AUDIT_TOPIC = "ccstream.audit.v1"
 """Who of the service staff looked at whom; gateways write it."""
 
 SIGNALS = "signals"
-"""What readers call that which is published on the topic of signals; it is no table."""
+IDENTITY = "identity"
+"""What readers call that which is published on these topics; they are no tables."""
 
 SIGNALS_TOPIC = "sync.signals.v1"
 """Facts that follow from nothing having happened: to be read committed, each by its event id."""
@@ -207,6 +212,19 @@ SIGNAL_TYPES: MappingProxyType[type, str] = MappingProxyType(
     {signals.CartAbandoned: "ccstream.signal.v1.CartAbandoned"}
 )
 """The full name of each signal's schema, which is also its CloudEvents type."""
+
+IDENTITY_TOPIC = "insight.identity.v1"
+"""What has become of profiles, in the partition of the identifier that it became of."""
+
+IDENTITY_TYPES: MappingProxyType[type, str] = MappingProxyType(
+    {cls: f"ccstream.identity.v1.{cls.__name__}" for cls in identity_events.KINDS}
+)
+"""The same of what is published there."""
+
+FACT_TOPICS: MappingProxyType[str, str] = MappingProxyType(
+    {SIGNALS: SIGNALS_TOPIC, IDENTITY: IDENTITY_TOPIC}
+)
+"""What is to be read committed only."""
 
 SYNC_TOPICS: MappingProxyType[str, str] = MappingProxyType(
     {
@@ -232,7 +250,7 @@ SYNC_TYPES: MappingProxyType[str, str] = MappingProxyType(
 )
 """The full name of the record on each sync topic, which is also its CloudEvents type."""
 
-OUTPUT_TOPICS = (*SYNC_TOPICS.values(), SIGNALS_TOPIC, REJECTED_TOPIC)
+OUTPUT_TOPICS = (*SYNC_TOPICS.values(), *FACT_TOPICS.values(), REJECTED_TOPIC)
 """What workers write for others, partition by partition."""
 
 SYNC_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
@@ -240,10 +258,11 @@ SYNC_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
 )
 """The name of the record on each sync topic."""
 
-READ_SCHEMAS: MappingProxyType[str, str] = MappingProxyType(
-    {**SYNC_SCHEMAS, SIGNALS: "CartAbandoned"}
+READ_SCHEMAS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
+    {table: (fullname,) for table, fullname in SYNC_TYPES.items()}
+    | {SIGNALS: tuple(SIGNAL_TYPES.values()), IDENTITY: tuple(IDENTITY_TYPES.values())}
 )
-"""The same with that of the signals: all that readers follow."""
+"""The full names of the records on each topic that readers follow."""
 
 ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
     {
@@ -365,6 +384,8 @@ def topics(
         )
     signalled = "What follows from nothing having happened: carts that were abandoned."
     specs.append(spec(output_prefix + SIGNALS_TOPIC, "signals", signalled, *SIGNAL_TYPES.values()))
+    became = "What has become of profiles: merged, split, or links that conflict."
+    specs.append(spec(output_prefix + IDENTITY_TOPIC, "insight", became, *IDENTITY_TYPES.values()))
     rejected = "Records that were not applied, and why."
     specs.append(spec(output_prefix + REJECTED_TOPIC, "rejected", rejected, f"{SYSTEM}.Rejected"))
     owners = "Who owns each partition number."

@@ -31,9 +31,9 @@ __all__ = [
     "SyncHeaders",
     "epoch_of",
     "event_headers",
+    "fact_headers",
     "header",
     "last_trace",
-    "signal_headers",
     "sync_source",
     "time_text",
 ]
@@ -80,9 +80,20 @@ def event_headers(event: Event, traceparent: bytes | None = None) -> Headers:
     return headers
 
 
-def signal_headers(epoch: int, ce_type: str, ce_id: str, app_id: str, time_ms: int) -> Headers:
-    """The headers of a signal, the epoch first; ``ce_id`` is the same whoever publishes it."""
-    return [(EPOCH, b"%d" % epoch), *_headers(ce_id, ce_type, sync_source(app_id), time_ms)]
+def fact_headers(
+    epoch: int,
+    ce_type: str,
+    ce_id: str,
+    app_id: str,
+    time_ms: int,
+    traceparent: bytes | None = None,
+) -> Headers:
+    """The headers of a fact, the epoch first; ``ce_id`` is the same whoever publishes it."""
+    source = sync_source(app_id)
+    headers = [(EPOCH, b"%d" % epoch), *_headers(ce_id, ce_type, source, time_ms)]
+    if traceparent is not None:
+        headers.append((TRACEPARENT, traceparent))
+    return headers
 
 
 class SyncHeaders:

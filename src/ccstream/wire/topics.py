@@ -23,7 +23,9 @@ __all__ = [
     "TopicSpec",
 ]
 
-TopicKind = Literal["input", "mail", "sync", "signals", "changelog", "rejected", "owners", "audit"]
+TopicKind = Literal[
+    "input", "mail", "sync", "signals", "insight", "changelog", "rejected", "owners", "audit"
+]
 
 _HOUR_MS: Final = 60 * 60 * 1000
 DAY_MS: Final = 24 * _HOUR_MS
@@ -125,6 +127,11 @@ SETTINGS: Mapping[TopicKind, tuple[Setting, ...]] = {
     ),
     "signals": (
         *_delete(RETENTION_MS, "whoever acts on signals may be down for a week"),
+        _daily(),
+        _append_time(),
+    ),
+    "insight": (
+        *_delete(RETENTION_MS, "as signals; it names identifiers, so it is gone with the inputs"),
         _daily(),
         _append_time(),
     ),

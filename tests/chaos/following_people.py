@@ -7,7 +7,8 @@ Said once more than in the checker's comparison of tables, which has nobody in i
 * Of each there is one receipt; that it was made, and that segments were made to end, happened once,
   whichever worker died at it.
 * What came by the key of a card that was split off is in the card's cart, and what came by the
-  account's in the account's, each once.
+  account's in the account's, each once. So are the touches of both: their first, and their last of
+  each channel.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.chaos.author import Record
 from tests.chaos.logs import Stored, last_values
 from tests.chaos.people import PERHAPS
 from tests.chaos.records import decode
-from tests.chaos.reference import account_of
+from tests.chaos.reference import account_of, touches_of
 
 __all__ = ["ERASED", "ERASURE", "check_people", "receipts_in"]
 
@@ -59,7 +60,7 @@ def check_people(
 def _split_wrongly(
     changelogs: Mapping[str, list[Stored]], records: Sequence[Record]
 ) -> Iterator[str]:
-    carts = last_values(changelogs["carts"])
+    carts, touches = last_values(changelogs["carts"]), last_values(changelogs["touches"])
     for end in {r.event_id: r for r in records if r.kind == "IdentifierUnlinked"}.values():
         card, account = end.entity, account_of(end)
         found = {key: _dots(carts.get(key)) for key in (card, account)}
@@ -71,6 +72,9 @@ def _split_wrongly(
             if has != Counter(said[key]):
                 apart = f"{card}, split off from {account}"
                 yield f"{apart}: the cart of {key} has {dict(has)}, not {said[key]}"
+            shown, meant = _first_and_last(touches.get(key)), touches_of(records, key)
+            if shown != meant:
+                yield f"{card}, split off from {account}: touches of {key}: {shown}, not {meant}"
 
 
 def _dots(row: Stored | None) -> Counter[str]:
@@ -78,6 +82,14 @@ def _dots(row: Stored | None) -> Counter[str]:
         return Counter()
     lines = decode(row.value or b"")[1]["lines"]
     return Counter(dot["event_id"] for line in lines for dot in line["dots"])
+
+
+def _first_and_last(row: Stored | None) -> tuple[str, dict[str, str]] | None:
+    if row is None:
+        return None
+    said = decode(row.value or b"")[1]
+    last = {touch["channel"]: touch["event_id"] for touch in said["last_by_channel"]}
+    return said["first"]["event_id"], last
 
 
 def _left_of_the_erased(

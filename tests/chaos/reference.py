@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tests.chaos.author import TAKEN, Record
 
-__all__ = ["ABOUT_ALL", "Line", "Truth", "account_of", "truth_of"]
+__all__ = ["ABOUT_ALL", "Line", "Truth", "account_of", "touches_of", "truth_of"]
 
 ABOUT_ALL = {"ErasureRequested", "LegalHoldChanged"}
 """Events about all of a person's rows, none of which they make."""
@@ -109,6 +109,13 @@ def _touches(records: list[Record]) -> tuple[str, str, dict[str, str]] | None:
         return None
     last = {r.event["channel"]: r.event_id for r in by_time}
     return by_time[0].event_id, by_time[-1].event_id, last
+
+
+def touches_of(records: Iterable[Record], subject: str) -> tuple[str, dict[str, str]] | None:
+    """The first touch that came by a key, and the last of each channel, by their ids."""
+    own = {r.event_id: r for r in records if r.event["subject"] == subject}
+    touches = _touches([r for r in own.values() if r.kind not in ABOUT_ALL])
+    return None if touches is None else (touches[0], touches[2])
 
 
 def _stamp(record: Record) -> tuple[int, str]:

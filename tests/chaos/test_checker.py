@@ -134,7 +134,7 @@ def good() -> Evidence:
         [Sent(record, 0, offset) for offset, record in enumerate(HISTORY)],
         {WEB: [stored(WEB, offset, record.value) for offset, record in enumerate(HISTORY)]},
         outputs,
-        {"carts": [stored("changelog", 0, row)], "orders": [], "aliases": []},
+        {"carts": [stored("changelog", 0, row)], "orders": [], "aliases": [], "touches": []},
         {topic: list(outputs[topic]) for topic in outputs if topic.startswith("sync")},
     )
 

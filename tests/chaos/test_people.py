@@ -41,6 +41,12 @@ def receipt(text: str) -> Stored:
     return stored("erasures", LEFT, encode("ErasureRow", {**whole, "receipt": text}))
 
 
+def touch_row(*records: Record) -> bytes:
+    touches = [{"kind": "", "detail": "", **one.event} for one in records]
+    fields = {"first": touches[0], "last_by_channel": touches[-1:], "trails": [], "earlier": []}
+    return encode("TouchRow", {"version": 1, **fields, "shares": []})
+
+
 class Left:
     """What is left of one person who was erased, and of a card that was split off."""
 
@@ -54,6 +60,7 @@ class Left:
         ]
         self.changelogs = {
             "carts": [stored("carts", "loyalty:n-s0", cart_row(line("sku0", add)))],
+            "touches": [stored("touches", "loyalty:n-s0", touch_row(add))],
             "orders": list[Stored](),
             "windows": list[Stored](),
             "erasures": [receipt("done")],
@@ -107,6 +114,15 @@ def test_what_a_card_had_and_both_carts_have_or_neither_or_the_wrong_one_is_foun
     assert "the cart of loyalty:n-s0" in left.wrong()[0]
     left.changelogs["carts"].append(there)
     assert len(left.wrong()) == 2
+
+
+def test_touches_of_a_card_that_stayed_with_the_account_or_are_nowhere_are_found() -> None:
+    left = Left()
+    there = stored("touches", "customer:n-s0", touch_row(left.add))
+    left.changelogs["touches"].append(there)
+    assert "touches of customer:n-s0" in left.wrong()[0]
+    left.changelogs["touches"].clear()
+    assert "touches of loyalty:n-s0" in left.wrong()[0]
 
 
 def test_an_author_has_people_of_each_kind_and_says_all_of_them_once() -> None:

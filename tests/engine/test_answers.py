@@ -10,8 +10,11 @@ import pytest
 from ccstream.client.sync_decoder import SyncDecoder
 from ccstream.domain.events import Event
 from ccstream.domain.observed import Observed
+from ccstream.domain.touch import TouchLimits
+from ccstream.domain.touch_shares import merge
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.answers import Answers, NotHereError
+from ccstream.wire.entry import Entry
 from ccstream.wire.mail import encode_mail
 from ccstream.wire.query import Answer, Question, Written
 from ccstream.wire.sync import SYNC_CODECS
@@ -38,6 +41,7 @@ class Asked:
             chunks=chunks,
             codecs=SYNC_CODECS,
             limits=WindowLimits(),
+            touch_limits=TouchLimits(),
             alive=lambda: self.alive,
         )
 
@@ -194,6 +198,15 @@ def test_visits_are_told_to_who_asks_for_them(asked: Asked) -> None:
     assert not asked.ask(ACCOUNT, "touches", live=True).path
     (visit,) = asked.ask(ACCOUNT, "touches", live=True, path=True).path
     assert (visit.channel, visit.touches) == ("web", 1)
+
+
+def test_visits_of_cards_that_may_leave_again_are_told_as_one_path(asked: Asked) -> None:
+    asked.world.fold(add("a", subject=ACCOUNT))
+    touches = asked.world.partition.tables["touches"]
+    own = touches.get(ACCOUNT)
+    touches.put(ACCOUNT, Entry(merge(own.state, own.state, TouchLimits(), "loyalty:7"), 9))
+    (visit,) = asked.ask(ACCOUNT, "touches", live=True, path=True).path
+    assert (visit.channel, visit.touches) == ("web", 2)
 
 
 def test_what_is_not_served_is_not_answered(asked: Asked) -> None:

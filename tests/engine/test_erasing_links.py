@@ -165,6 +165,8 @@ def test_what_a_card_had_brought_to_somebody_else_goes_with_it_when_it_is_erased
     kept = leaving.state("orders", f"{leaving.key.fingerprint(CARD)}#O-1")
     assert (kept.order_id, kept.origin) == ("O-1", "")
     assert leaving.basket(BOB) == {"tea": 1}
+    touches = leaving.state("touches", BOB)
+    assert (touches.first.event_id, touches.last.event_id, touches.shares) == ("e3", "e3", {})
     assert leaving.erasure(BOB) is None
 
 
@@ -197,6 +199,12 @@ def test_an_order_that_goes_back_to_who_came_again_leaves_their_own_alone(
     leaving.deliver_late(at=60)
     assert leaving.state("orders", f"{ADA}#O-1").event_id == "e7"
     assert leaving.state("orders", f"{leaving.key.fingerprint(ADA)}#O-1").event_id == "e1"
+
+
+def test_the_touches_of_a_card_go_with_the_account_that_is_erased(town: LinkedTown) -> None:
+    assert town.state("touches", ADA).shares.keys() == {"", CARD}
+    town.told(erase("e4", CARD), at=20)
+    assert "touches" not in town.rows_of(ADA) and "touches" not in town.rows_of(CARD)
 
 
 def test_an_order_that_is_kept_does_not_say_by_whose_card_it_came(town: LinkedTown) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
@@ -21,6 +22,8 @@ from ccstream.domain.events import (
 from ccstream.domain.identity import Alias
 from ccstream.domain.linking import Post
 from ccstream.domain.links import Assigned, Link
+from ccstream.domain.touch import Touches, TouchLimits, path
+from ccstream.domain.touch_shares import whole
 from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.wire.codec import Codec
 from ccstream.wire.entry import Entry
@@ -94,6 +97,16 @@ class Town:
         alias: Alias | None = self.home(key).state("aliases", key)
         return key if alias is None else alias.root or key
 
+    def touches(self, key: str) -> tuple[str, str, dict[str, str], int] | None:
+        """First, last, last of each channel by their ids, and how many there are in all."""
+        state: Touches | None = self.home(key).state("touches", key)
+        if state is None:
+            return None
+        united = whole(state, TouchLimits())
+        number = sum(one.touches for one in (*path(united), *united.earlier.values()))
+        last = {channel: touch.event_id for channel, touch in state.last_by_channel.items()}
+        return state.first.event_id, state.last.event_id, last, number
+
     def orders(self, key: str) -> set[str]:
         table = self.home(key).partition.tables["orders"]
         return {one.partition("#")[2] for one in table.keys_of(key)}
@@ -138,14 +151,27 @@ class Town:
         )
         self.home(post.to).fold_bytes(post.to.encode(), encode_mail(mail), topic=MAIL)
 
-    def add(self, subject: str, sku: str = "tea", at: int = 0) -> None:
-        self.fold(added(**self.meta(subject, at), sku=sku))
+    def add(self, subject: str, sku: str = "tea", at: int = 0) -> Event:
+        event = added(**self.meta(subject, at), sku=sku)
+        self.fold(event)
+        return event
 
-    def order(self, subject: str, order_id: str, at: int = 0) -> None:
+    def order(self, subject: str, order_id: str, at: int = 0) -> Event:
         price = Money(amount_minor=5, currency="EUR")
         lines = (OrderLine(sku="hat", quantity=1, amount=price),)
         meta = self.meta(subject, at)
-        self.fold(OrderPlaced(**meta, order_id=order_id, lines=lines, total=price))
+        event = OrderPlaced(**meta, order_id=order_id, lines=lines, total=price)
+        self.fold(event)
+        return event
+
+
+def touched(events: Iterable[Event]) -> tuple[str, str, dict[str, str], int] | None:
+    """What `Town.touches` has to be of these events."""
+    in_order = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
+    if not in_order:
+        return None
+    last = {event.channel: event.event_id for event in in_order}
+    return in_order[0].event_id, in_order[-1].event_id, last, len(in_order)
 
 
 def test_a_card_scanned_at_the_till_brings_its_basket_into_the_account() -> None:
@@ -234,6 +260,53 @@ def test_a_card_handed_back_takes_along_what_it_brought_and_nothing_else() -> No
     town.link(CARD, OTHER, at=9)
     town.deliver()
     assert town.basket(OTHER) == {"tea": 1, "pot": 1, "cup": 1}
+
+
+def test_the_touches_of_a_card_go_with_it_and_those_of_the_account_stay() -> None:
+    town = Town()
+    card, own = [town.add(CARD, at=1)], [town.add(ACCOUNT, at=2)]
+    town.link(CARD, ACCOUNT, at=3)
+    town.deliver()
+    own.append(town.add(ACCOUNT, at=4))
+    card.append(town.add(CARD, at=5))
+    town.deliver()
+    assert town.touches(ACCOUNT) == touched([*card, *own])
+    assert town.touches(CARD) is None
+    end = town.unlink(CARD, at=7)
+    town.deliver()
+    assert (town.touches(CARD), town.touches(ACCOUNT)) == (touched(card), touched(own))
+    for key, events in ((CARD, card), (ACCOUNT, own)):
+        sent = shown(town.home(key).delivery.sent, "sync.touches.v1")
+        last = [one for one in sent if one["subject"] == key][-1]
+        assert last["last"]["event_id"] == events[-1].event_id
+        assert (last["cause"]["event_id"], last["cause"]["outcome"]) == (end.event_id, "split")
+
+
+def test_an_account_that_had_no_touches_but_a_card_s_has_none_when_the_card_leaves() -> None:
+    town = Town()
+    card = [town.add(CARD, at=1)]
+    town.link(CARD, ACCOUNT, at=3)
+    town.deliver()
+    assert town.touches(ACCOUNT) == touched(card)
+    town.unlink(CARD, at=7)
+    town.deliver()
+    assert (town.touches(CARD), town.touches(ACCOUNT)) == (touched(card), None)
+    last = [one for one in town.home(ACCOUNT).delivery.sent if one.topic == "sync.touches.v1"][-1]
+    assert (last.key, last.value) == (ACCOUNT, None), "a tombstone downstream"
+
+
+def test_what_a_visitor_did_stays_with_the_account_that_it_logged_in_to() -> None:
+    town = Town()
+    visitor = key_at(1, "visitor")
+    events = [town.add(visitor, at=1), town.add(ACCOUNT, at=2)]
+    town.link(visitor, ACCOUNT, at=3)
+    town.deliver()
+    events.append(town.add(visitor, at=4))
+    town.deliver()
+    town.unlink(visitor, at=7)
+    town.deliver()
+    assert town.touches(ACCOUNT) == touched(events)
+    assert town.home(ACCOUNT).state("touches", ACCOUNT).shares == {}
 
 
 def test_the_orders_of_a_card_go_with_it_and_those_of_the_account_stay() -> None:
@@ -498,6 +571,7 @@ def _history(seed: int) -> None:
     names = [key_at(n, space) for space in spaces for n in range(PARTITIONS)]
     facts: list[plain.Fact] = []
     bought: dict[str, int] = dict.fromkeys(names, 0)
+    done: dict[str, list[Event]] = {name: [] for name in names}
     ordered: dict[str, set[str]] = {name: set() for name in names}
     unlinks = dice.random() < 0.5
     for _ in range(dice.randint(2, 16)):
@@ -527,12 +601,12 @@ def _history(seed: int) -> None:
                 from_whom = other if named else None
                 facts.append(plain.Unlink(event.event_id, event.occurred_at, one, from_whom))
         else:
-            town.add(one, at=at)
+            done[one].append(town.add(one, at=at))
             bought[one] += 1
             if roll > 0.85:
                 order_id = f"{one}-{len(ordered[one])}"
                 ordered[one].add(order_id)
-                town.order(one, order_id)
+                done[one].append(town.order(one, order_id))
         town.deliver(dice.choice((0, 0, 1, 3, 20)))
     town.deliver()
     assert not {*town.rejected} - {reasons.TOO_MANY_ACCOUNTS}
@@ -549,6 +623,7 @@ def _history(seed: int) -> None:
         members = [key for key in names if roots.get(key, key) == name]
         assert shown_[name] == sum(bought[key] for key in members), (seed, name)
         assert town.orders(name) == set().union(*(ordered[key] for key in members)), (seed, name)
+        assert town.touches(name) == touched(e for key in members for e in done[key]), (seed, name)
 
 
 def test_in_any_order_all_is_where_kruskal_says_and_nothing_is_lost_or_there_twice() -> None:

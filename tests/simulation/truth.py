@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from ccstream.domain import handover, identity, linking, links, order, profile, reasons, touch
+from ccstream.domain import (
+    handover,
+    identity,
+    linking,
+    links,
+    order,
+    profile,
+    reasons,
+    touch,
+    touch_shares,
+)
 from ccstream.domain.cart_state import Absorbed
 from ccstream.domain.effects import CancelTimer, Publish, Reject, SetTimer
 from ccstream.domain.events import (
@@ -168,9 +178,11 @@ def _cart_step(state: Any, event: Any, at: Moment) -> Any:
     return timed.step(state, event, at)
 
 
+_TOUCH = touch.TouchLimits()
+
 _STEPS: dict[str, Callable[..., Any]] = {
     "carts": _cart_step,
-    "touches": touch.step,
+    "touches": lambda state, event, at: touch_shares.step(state, event, at, _TOUCH),
     "profiles": profile.step,
     "orders": order.step,
     "aliases": identity.step,
@@ -180,12 +192,12 @@ _MERGES: dict[str, Callable[..., Any]] = {
     "carts": lambda ours, theirs, marker, mark, by: handover.merge_carts(
         ours, theirs, marker, mark, by.into
     ),
-    "touches": lambda ours, theirs, *_: handover.merge_touches(ours, theirs, touch.TouchLimits()),
+    "touches": lambda ours, theirs, _, __, by: handover.merge_touches(ours, theirs, _TOUCH, by),
     "profiles": lambda ours, theirs, *_: handover.merge_profiles(ours, theirs, profile.Policies()),
     "orders": lambda ours, theirs, _, __, by: handover.merge_orders(ours, theirs, by),
 }
 
-_PARTED = ("carts", "orders")
+_PARTED = ("carts", "touches", "orders")
 """Whose rows are parted when an identifier leaves that brought something into them."""
 
 _LINKS = (IdentifiersLinked, IdentifierUnlinked)
@@ -199,6 +211,8 @@ def _origin(key: str) -> str:
 def _origins(table: str, state: Any) -> set[str]:
     if table == "orders":
         return {state.origin} - {""}
+    if table == "touches":
+        return set(state.shares) - {""}
     return {dot.origin for line in state.lines.values() for dot in (*line.dots, *line.sets)} - {""}
 
 
@@ -206,12 +220,16 @@ def _release(table: str, state: Any, name: str) -> Any:
     if table == "orders":
         part = handover.release_order(state, name)
         return (state, None, ()) if part is None else (None, part, ())
+    if table == "touches":
+        return handover.release_touches(state, name) or (state, None, ())
     return handover.release_cart(state, name)
 
 
 def _rejoin(table: str, ours: Any, part: Any, origin: str, mark: Any) -> Any:
     if table == "orders":
         return handover.rejoin_orders(ours, part, origin)
+    if table == "touches":
+        return handover.rejoin_touches(ours, part, _TOUCH, origin)
     return handover.rejoin_carts(ours, part, origin, mark)
 
 

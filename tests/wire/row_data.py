@@ -250,10 +250,14 @@ visits = st.builds(Visit, longs, longs, longs)
 
 
 @st.composite
-def _touches(draw: st.DrawFn) -> Touches:
+def _share(draw: st.DrawFn, path: bool = True) -> Touches:
     channels = few(touches, min_size=1, max_size=4, unique_by=lambda touch: touch.channel)
     by_channel = {touch.channel: touch for touch in draw(channels)}
     last = max(by_channel.values(), key=lambda touch: (touch.occurred_at, touch.event_id))
+    first = draw(touches)
+    if not path:
+        shares = draw(st.dictionaries(texts, _share(), min_size=1, max_size=3))
+        return Touches(first, last, by_channel, {}, {}, shares)
     trails = {
         (channel, campaign): Trail(channel, campaign, tuple(draw(few(visits, min_size=1))))
         for channel, campaign in draw(few(st.tuples(texts, texts), max_size=4, unique=True))
@@ -262,10 +266,21 @@ def _touches(draw: st.DrawFn) -> Touches:
         channel: Earlier(channel, *draw(st.tuples(longs, longs, longs)))
         for channel in draw(few(texts, max_size=3, unique=True))
     }
-    return Touches(draw(touches), last, by_channel, trails, earlier)
+    return Touches(first, last, by_channel, trails, earlier)
+
+
+def _touches() -> st.SearchStrategy[Touches]:
+    return st.booleans().flatmap(_share)
 
 
 def _touches_datum(state: Touches) -> dict[str, Any]:
+    shares = state.shares.items()
+    return _share_datum(state) | {
+        "shares": [{"origin": origin, **_share_datum(share)} for origin, share in shares]
+    }
+
+
+def _share_datum(state: Touches) -> dict[str, Any]:
     return {
         "first": plain(state.first),
         "last_by_channel": [plain(touch) for touch in state.last_by_channel.values()],

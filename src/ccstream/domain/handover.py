@@ -5,7 +5,8 @@ row handed over and the marker of the log-in, and answer as a step does.
 
 * **Carts** meet as ``merge.py`` says, in the mode of the marker.
 * **Touches** are those of both: first, last, last by channel, path and counts are what all the
-  events together would have made, with the exceptions that ``touch.py`` names.
+  events together would have made, with the exceptions that ``touch.py`` names. What may leave
+  again is kept apart (`touch_shares.py`).
 * **Profiles**: every statement of the one is stated to the other, so each trait's policy decides.
 * **Consents** are merged as ``consent.merge`` says: of each matter the later word.
 * **Orders** are taken over as they are. One with an id that the account has already, of another
@@ -26,15 +27,15 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from ccstream.domain import consent, profile, reasons
+from ccstream.domain import consent, profile, reasons, touch_shares
 from ccstream.domain.cart_state import NO_CART, Absorbed, Cart, CartDelta, Position
 from ccstream.domain.consent import Consents
 from ccstream.domain.effects import Effect, Publish, Reject
-from ccstream.domain.limits import VISIT_GAP_MS, WINDOW_SOURCES_MAX
+from ccstream.domain.limits import WINDOW_SOURCES_MAX
 from ccstream.domain.merge import absorb, difference, rejoin, release
 from ccstream.domain.order import Order
 from ccstream.domain.profile import Policies, Profile, ProfileDelta
-from ccstream.domain.touch import Earlier, Touch, Touches, TouchLimits, Trail, Visit, shortened
+from ccstream.domain.touch import Touches, TouchLimits
 from ccstream.domain.window import APART, SourceWindow, Window, WindowLimits, trimmed
 
 __all__ = [
@@ -47,8 +48,10 @@ __all__ = [
     "merge_windows",
     "rejoin_carts",
     "rejoin_orders",
+    "rejoin_touches",
     "release_cart",
     "release_order",
+    "release_touches",
 ]
 
 
@@ -97,28 +100,25 @@ def rejoin_carts(
 
 
 def merge_touches(
-    ours: Touches | None, theirs: Touches, limits: TouchLimits
+    ours: Touches | None, theirs: Touches, limits: TouchLimits, by: Bringing = _AS_IT_IS
 ) -> tuple[Touches, tuple[Effect, ...]]:
-    """See the module."""
-    if ours is None:
-        return theirs, _CHANGED
-    last_by_channel = dict(ours.last_by_channel)
-    for channel, touch in theirs.last_by_channel.items():
-        known = last_by_channel.get(channel)
-        last_by_channel[channel] = touch if known is None else _later(known, touch)
-    trails = dict(ours.trails)
-    for key, trail in theirs.trails.items():
-        own = trails.get(key)
-        visits = trail.visits if own is None else _joined(own.visits + trail.visits)
-        trails[key] = Trail(trail.channel, trail.campaign_id, visits)
-    earlier = dict(ours.earlier)
-    for channel, summed in theirs.earlier.items():
-        mine = earlier.get(channel)
-        earlier[channel] = summed if mine is None else _summed(mine, summed)
-    first = ours.first if _later(ours.first, theirs.first) is theirs.first else theirs.first
-    last = _later(ours.last, theirs.last)
-    trails, earlier = shortened(trails, earlier, last.occurred_at - limits.lookback_ms)
-    return Touches(first, last, last_by_channel, trails, earlier), _CHANGED
+    """See `touch_shares.merge`."""
+    return touch_shares.merge(ours, theirs, limits, by.origin, by.into), _CHANGED
+
+
+def release_touches(
+    touches: Touches, subject: str
+) -> tuple[Touches | None, Touches, tuple[Effect, ...]] | None:
+    """What stays of touches and what came by the key of ``subject``; None if nothing did."""
+    parted = touch_shares.release(touches, subject)
+    return None if parted is None else (*parted, _CHANGED)
+
+
+def rejoin_touches(
+    ours: Touches | None, released: Touches, limits: TouchLimits, origin: str
+) -> tuple[Touches, tuple[Effect, ...]]:
+    """See `touch_shares.rejoin`."""
+    return touch_shares.rejoin(ours, released, limits, origin), _CHANGED
 
 
 def merge_profiles(
@@ -185,35 +185,6 @@ def merge_windows(ours: Window, theirs: Window, limits: WindowLimits) -> Window:
 def _cart_change(before: Cart, after: Cart) -> Publish:
     upserted, removed = difference(before, after)
     return Publish(CartDelta(upserted, removed))
-
-
-def _later(one: Touch, other: Touch) -> Touch:
-    return max(one, other, key=lambda touch: (touch.occurred_at, touch.event_id))
-
-
-def _joined(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
-    """Visits of one trail, those made one between which there is no long silence."""
-    joined: list[Visit] = []
-    for visit in sorted(visits, key=lambda visit: (visit.started_at, visit.ended_at)):
-        if joined and visit.started_at <= joined[-1].ended_at + VISIT_GAP_MS:
-            last = joined[-1]
-            joined[-1] = Visit(
-                last.started_at,
-                max(last.ended_at, visit.ended_at),
-                last.touches + visit.touches,
-            )
-        else:
-            joined.append(visit)
-    return tuple(joined)
-
-
-def _summed(one: Earlier, other: Earlier) -> Earlier:
-    return Earlier(
-        one.channel,
-        one.touches + other.touches,
-        min(one.first_at, other.first_at),
-        max(one.last_at, other.last_at),
-    )
 
 
 def _united(one: SourceWindow, other: SourceWindow, ids_max: int) -> SourceWindow:

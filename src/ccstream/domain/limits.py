@@ -22,6 +22,7 @@ __all__ = [
     "PENDING_NAMES_MAX",
     "RETRY_SPAN_MS",
     "SETS_MAX",
+    "SHARED_VISITS_MAX",
     "TENURES_MAX",
     "TOKEN_TOPICS_MAX",
     "TRAITS_MAX",
@@ -118,6 +119,10 @@ VISIT_GAP_MS: Final = 30 * 60 * 1000
 
 VISITS_MAX: Final = 200
 """Visits of a path. Attribution looks at tens; this many keep the row below 4 KB."""
+
+SHARED_VISITS_MAX: Final = 1_000
+"""Visits of all shares of a row together: five whole paths, so that whoever has a few cards keeps
+all, and a quarter of the broker's largest record where each visit is of a campaign of its own."""
 
 DETAIL_CHARS_MAX: Final = 200
 """What a touch was about is as long as an id may be; addresses of pages are cut."""

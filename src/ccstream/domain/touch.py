@@ -13,6 +13,9 @@ left the path counts among the earlier ones, so that a visit at the edge of the 
 begin later than it would have; and which of more than `VISITS_MAX` visits are whole depends
 on what had arrived when each left.
 
+What came by the keys of others that may leave again is kept apart, as *shares* (`touch_shares.py`);
+here there are none.
+
 The path is made of *visits*, so that it stays small: touches of one channel and campaign
 with no more than `VISIT_GAP_MS` between one and the next. Visits that leave the path (they
 ended before the lookback, or are the oldest of too many) are summed up by channel.
@@ -59,9 +62,11 @@ __all__ = [
     "Trails",
     "Visit",
     "detail_of",
+    "is_later",
     "path",
     "shortened",
     "step",
+    "without_oldest",
 ]
 
 
@@ -171,13 +176,19 @@ Trails = dict[tuple[str, str], Trail]
 @mypyc_attr(acyclic=True)
 @dataclass(init=False, unsafe_hash=True)
 class Touches:
-    """The row. ``last`` is one of ``last_by_channel``."""
+    """The row. ``last`` is one of ``last_by_channel``.
+
+    Of one with ``shares``, ``first``, ``last`` and ``last_by_channel`` are those of all of them;
+    path and sums are in the shares alone.
+    """
 
     first: Final[Touch]
     last: Final[Touch]
     last_by_channel: Final[dict[str, Touch]]
     trails: Final[Trails]
     earlier: Final[dict[str, Earlier]]
+    shares: Final[dict[str, Touches]]
+    encoded: bytes = field(init=False, compare=False, repr=False)
 
     def __init__(
         self,
@@ -186,12 +197,15 @@ class Touches:
         last_by_channel: dict[str, Touch],
         trails: Trails,
         earlier: dict[str, Earlier],
+        shares: dict[str, Touches] | None = None,
     ) -> None:
         self.first = first
         self.last = last
         self.last_by_channel = last_by_channel
         self.trails = trails
         self.earlier = earlier
+        self.shares = _NO_SHARES if shares is None else shares
+        self.encoded = b""
 
 
 @final
@@ -206,6 +220,8 @@ class PathEntry:
     touches: int
 
 
+_NO_SHARES: Final[dict[str, Touches]] = {}
+"""That of every row that has none; nobody ever changes a row's."""
 _CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
 _DEFAULT_LIMITS: Final = TouchLimits()
 
@@ -237,11 +253,11 @@ def step(
         return Touches(touch, touch, {channel: touch}, {key: trail}, {}), _CHANGED
     last_by_channel = state.last_by_channel
     known = last_by_channel.get(channel)
-    if known is None or _is_later(touch, known):
+    if known is None or is_later(touch, known):
         last_by_channel = last_by_channel.copy()
         last_by_channel[channel] = touch
-    first = touch if _is_later(state.first, touch) else state.first
-    last = touch if _is_later(touch, state.last) else state.last
+    first = touch if is_later(state.first, touch) else state.first
+    last = touch if is_later(touch, state.last) else state.last
     known_trail = state.trails.get(key)
     before = known_trail.visits if known_trail is not None else ()
     after = _visited(before, when)
@@ -264,7 +280,7 @@ def detail_of(event: Event) -> str:
 
 
 def path(state: Touches) -> tuple[PathEntry, ...]:
-    """All visits of all trails, in order of their beginning."""
+    """All visits of all trails, in order of their beginning; of one without shares."""
     return tuple(
         sorted(
             PathEntry(
@@ -276,7 +292,8 @@ def path(state: Touches) -> tuple[PathEntry, ...]:
     )
 
 
-def _is_later(one: Touch, other: Touch) -> bool:
+def is_later(one: Touch, other: Touch) -> bool:
+    """Whether ``one`` comes after ``other``."""
     if one.occurred_at != other.occurred_at:
         return one.occurred_at > other.occurred_at
     return one.event_id > other.event_id
@@ -319,11 +336,22 @@ def shortened(
             _leave(trails, earlier, key)
             count -= 1
     while count > VISITS_MAX:
-        _leave(
-            trails, earlier, min(trails, key=lambda key: (trails[key].visits[0].started_at, key))
-        )
+        _leave(trails, earlier, _oldest(trails))
         count -= 1
     return trails, earlier
+
+
+def without_oldest(
+    trails: Trails, earlier: dict[str, Earlier]
+) -> tuple[Trails, dict[str, Earlier]]:
+    """The path without its oldest visit."""
+    trails, earlier = dict(trails), dict(earlier)
+    _leave(trails, earlier, _oldest(trails))
+    return trails, earlier
+
+
+def _oldest(trails: Trails) -> tuple[str, str]:
+    return min(trails, key=lambda key: (trails[key].visits[0].started_at, key))
 
 
 def _leave(trails: Trails, earlier: dict[str, Earlier], key: tuple[str, str]) -> None:

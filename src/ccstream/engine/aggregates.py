@@ -19,6 +19,7 @@ from ccstream.domain import (
     profile,
     reasons,
     touch,
+    touch_shares,
 )
 from ccstream.domain.cart_state import MergeMode
 from ccstream.domain.effects import Effect, Reject, TimerEffect
@@ -174,7 +175,7 @@ def make_plans(
     lines_max, abandoned_after_ms = rules.cart_lines_max, rules.cart_abandoned_after_ms
     steps: dict[str, Step] = {
         "carts": lambda state, event, at: cart.step(state, event, at, lines_max=lines_max),
-        "touches": lambda state, event, at: touch.step(state, event, at, rules.touch),
+        "touches": lambda state, event, at: touch_shares.step(state, event, at, rules.touch),
         "profiles": lambda state, event, at: profile.step(state, event, at, rules.profile),
         ORDERS: order.step,
         "consents": consent.step,
@@ -195,7 +196,7 @@ def make_plans(
             ours, theirs, replace(marker, mode=mode), mark, by.into
         ),
         "touches": lambda ours, theirs, marker, mark, by: handover.merge_touches(
-            ours, theirs, rules.touch
+            ours, theirs, rules.touch, by
         ),
         "profiles": lambda ours, theirs, marker, mark, by: handover.merge_profiles(
             ours, theirs, rules.profile
@@ -204,7 +205,11 @@ def make_plans(
         "consents": lambda ours, theirs, marker, mark, by: handover.merge_consents(ours, theirs),
         "keys": lambda ours, theirs, marker, mark, by: personal_keys.merge(ours, theirs),
     }
-    partings = {"carts": _carts_parting(abandoned_after_ms), ORDERS: _orders_parting()}
+    partings = {
+        "carts": _carts_parting(abandoned_after_ms),
+        "touches": _touches_parting(rules.touch),
+        ORDERS: _orders_parting(),
+    }
     if abandoned_after_ms:
         merge_carts = merges["carts"]
         merges["carts"] = lambda ours, theirs, marker, mark, by: abandonment.merged(
@@ -254,6 +259,14 @@ def _carts_parting(abandoned_after_ms: int) -> Parting:
         return after, effects
 
     return Parting(merge.origins, release, rejoin)
+
+
+def _touches_parting(limits: touch.TouchLimits) -> Parting:
+    return Parting(
+        origins=touch_shares.origins,
+        release=handover.release_touches,
+        rejoin=lambda ours, part, origin, mark: handover.rejoin_touches(ours, part, limits, origin),
+    )
 
 
 def _orders_parting() -> Parting:

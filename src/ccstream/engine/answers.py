@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from ccstream.domain.identity import NOBODY, Alias, holder_at
 from ccstream.domain.observed import Observed
-from ccstream.domain.touch import path
+from ccstream.domain.touch import TouchLimits, path
+from ccstream.domain.touch_shares import whole
 from ccstream.domain.window import Window, WindowLimits, admit
 from ccstream.engine.aggregates import ALIASES, ORDERS, WINDOWS
 from ccstream.engine.chunks import ChunkLoop
@@ -70,6 +71,7 @@ class Answers:
         chunks: the loop.
         codecs: those of the sync records, by table.
         limits: of the duplicate windows.
+        touch_limits: how far the path of touches goes back.
         alive: whether this worker may still take itself for the owner.
     """
 
@@ -82,6 +84,7 @@ class Answers:
         chunks: ChunkLoop,
         codecs: Mapping[str, SyncCodec],
         limits: WindowLimits,
+        touch_limits: TouchLimits,
         alive: Callable[[], bool],
     ) -> None:
         self._app_id = app_id
@@ -90,6 +93,7 @@ class Answers:
         self._chunks = chunks
         self._codecs = codecs
         self._limits = limits
+        self._touch_limits = touch_limits
         self._alive = alive
 
     def answer(self, question: Question) -> Answer:
@@ -198,7 +202,7 @@ class Answers:
             if table == TOUCHES and question.path:
                 answer.path.extend(
                     Visit(one.started_at, one.ended_at, one.channel, one.campaign_id, one.touches)
-                    for one in path(entry.state)
+                    for one in path(whole(entry.state, self._touch_limits))
                 )
         answer.rows[table] = told
         answer.versions[table] = versions

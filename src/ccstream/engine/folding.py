@@ -92,6 +92,7 @@ def make_answers(
         chunks=chunks,
         codecs=SYNC_CODECS,
         limits=_window_limits(settings),
+        touch_limits=Rules.of(settings).touch,
         alive=alive,
     )
 

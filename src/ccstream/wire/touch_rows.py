@@ -1,4 +1,7 @@
-"""LastTouchSynced, and the rows of the table ``touches``, from touches encoded once."""
+"""LastTouchSynced, and the rows of the table ``touches``, from touches encoded once.
+
+Of the shares of a row an event changes one; the others keep the bytes that they were written as.
+"""
 
 from __future__ import annotations
 
@@ -81,19 +84,38 @@ class TouchRows:
         out = BytesWriter()
         out.write(self._prefix)
         put_long(out, entry.version)
-        _put_touch(out, touches.first)
-        _put_by_channel(out, touches)
-        if touches.trails:
-            put_long(out, len(touches.trails))
-            for trail in touches.trails.values():
-                out.write(trail.encoded or _trail(trail))
-        out.append(ZERO)
-        if touches.earlier:
-            put_long(out, len(touches.earlier))
-            for earlier in touches.earlier.values():
-                _put_earlier(out, earlier)
+        _put_touches(out, touches)
+        if touches.shares:
+            put_long(out, len(touches.shares))
+            for origin, share in touches.shares.items():
+                put_text(out, origin)
+                out.write(share.encoded or _share(share))
         out.append(ZERO)
         return out.getvalue()
+
+
+def _put_touches(out: BytesWriter, touches: Touches) -> None:
+    """The fields that the records ``TouchRow`` and ``TouchShare`` have in common."""
+    _put_touch(out, touches.first)
+    _put_by_channel(out, touches)
+    if touches.trails:
+        put_long(out, len(touches.trails))
+        for trail in touches.trails.values():
+            out.write(trail.encoded or _trail(trail))
+    out.append(ZERO)
+    if touches.earlier:
+        put_long(out, len(touches.earlier))
+        for earlier in touches.earlier.values():
+            _put_earlier(out, earlier)
+    out.append(ZERO)
+
+
+def _share(share: Touches) -> bytes:
+    """The record ``TouchShare`` after its origin."""
+    out = BytesWriter()
+    _put_touches(out, share)
+    share.encoded = out.getvalue()
+    return share.encoded
 
 
 def _put_by_channel(out: BytesWriter, touches: Touches) -> None:
@@ -156,23 +178,43 @@ def _put_earlier(out: BytesWriter, earlier: Earlier) -> None:
     put_long(out, earlier.last_at)
 
 
+def _touches(
+    first: Touch,
+    last_by_channel: tuple[Touch, ...],
+    trails: tuple[Trail, ...],
+    earlier: tuple[Earlier, ...],
+    shares: dict[str, Touches] | None,
+) -> Touches:
+    return Touches(
+        first,
+        max(last_by_channel, key=lambda touch: (touch.occurred_at, touch.event_id)),
+        {touch.channel: touch for touch in last_by_channel},
+        {(trail.channel, trail.campaign_id): trail for trail in trails},
+        {one.channel: one for one in earlier},
+        shares,
+    )
+
+
+def _share_of(
+    origin: str,
+    first: Touch,
+    last_by_channel: tuple[Touch, ...],
+    trails: tuple[Trail, ...],
+    earlier: tuple[Earlier, ...],
+) -> tuple[str, Touches]:
+    return origin, _touches(first, last_by_channel, trails, earlier, None)
+
+
 def _entry(
     version: int,
     first: Touch,
     last_by_channel: tuple[Touch, ...],
     trails: tuple[Trail, ...],
     earlier: tuple[Earlier, ...],
+    shares: tuple[tuple[str, Touches], ...],
 ) -> Entry:
-    return Entry(
-        Touches(
-            first,
-            max(last_by_channel, key=lambda touch: (touch.occurred_at, touch.event_id)),
-            {touch.channel: touch for touch in last_by_channel},
-            {(trail.channel, trail.campaign_id): trail for trail in trails},
-            {one.channel: one for one in earlier},
-        ),
-        version,
-    )
+    parts = dict(shares) if shares else None
+    return Entry(_touches(first, last_by_channel, trails, earlier, parts), version)
 
 
 _CLASSES: Final[dict[str, Callable[..., Any]]] = {
@@ -181,5 +223,6 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
     "ccstream.state.v1.TouchVisit": Visit,
     "ccstream.state.v1.TouchTrail": Trail,
     "ccstream.state.v1.TouchEarlier": Earlier,
+    "ccstream.state.v1.TouchShare": _share_of,
     "ccstream.state.v1.TouchRow": _entry,
 }

@@ -12,12 +12,14 @@ import pytest
 
 from ccstream.domain import links, reasons
 from ccstream.domain.events import (
+    Campaign,
     Event,
     IdentifiersLinked,
     IdentifierUnlinked,
     Money,
     OrderLine,
     OrderPlaced,
+    ProductViewed,
 )
 from ccstream.domain.identity import Alias
 from ccstream.domain.linking import Post
@@ -293,6 +295,21 @@ def test_an_account_that_had_no_touches_but_a_card_s_has_none_when_the_card_leav
     assert (town.touches(CARD), town.touches(ACCOUNT)) == (touched(card), None)
     last = [one for one in town.home(ACCOUNT).delivery.sent if one.topic == "sync.touches.v1"][-1]
     assert (last.key, last.value) == (ACCOUNT, None), "a tombstone downstream"
+
+
+def test_touches_of_others_for_which_there_is_no_room_in_a_record_are_rejected() -> None:
+    town, bytes_max = Town(), 16_384
+    town.worlds[0] = World(identifiers=RULES, number=0, message_bytes_max=bytes_max)
+    town.link(CARD, ACCOUNT)
+    town.deliver()
+    for number in range(100):
+        campaign = Campaign(f"{number:0200}")
+        town.fold(ProductViewed(**town.meta(CARD, number), sku="tea", campaign=campaign))
+    town.deliver()
+    assert set(town.rejected) == {reasons.TOO_BIG}
+    entry = town.home(ACCOUNT).partition.tables["touches"].get(ACCOUNT)
+    assert bytes_max // 2 < len(ROW_CODECS["touches"].encode_row(entry)) < bytes_max
+    assert len(shown(town.home(ACCOUNT).delivery.sent, "sync.touches.v1")[-1]["by_channel"]) == 1
 
 
 def test_what_a_visitor_did_stays_with_the_account_that_it_logged_in_to() -> None:

@@ -120,7 +120,8 @@ class Aggregate:
     ``patient`` are sync events that may wait a few milliseconds for others: a screen that waits
     for a basket does not wait for them. ``merge`` makes one of two rows at a log-in, None where
     rows do not change hands; with ``marks_absence`` that one had none must be known, too.
-    ``parting`` parts them again, None where what was brought stays.
+    ``parting`` parts them again, None where what was brought stays. With ``has_shares`` a row may
+    have what was brought in its ``shares``, and then be far larger than what is shown of it.
     """
 
     table: str
@@ -135,6 +136,7 @@ class Aggregate:
     merge: Merge | None = None
     parting: Parting | None = None
     marks_absence: bool = False
+    has_shares: bool = False
 
     def row_key(self, entity: str, event: Event) -> str:
         """The key of the row of ``entity`` that ``event`` addresses."""
@@ -229,6 +231,7 @@ def make_plans(
             merge=merges.get(table),
             parting=partings.get(table),
             marks_absence=table == "carts" and mode != "join",
+            has_shares=table == "touches",
         )
         for table, step in steps.items()
     }

@@ -40,7 +40,8 @@ _ROOM_FOR_HEADERS: Final = 2_048
 """Bytes of a record that are neither key nor value, as the broker counts them."""
 
 _SURELY_FITS: Final = 4
-"""A row is at most about this many times its snapshot; below, it is not encoded to be sure."""
+"""A row without shares is at most about this many times its snapshot; below, it is not encoded
+to be sure."""
 
 _Output = tuple[str, int, str, bytes | None, Headers | None]
 """Topic, partition, key, value and headers."""
@@ -127,7 +128,8 @@ class Outlet:
     def fits(self, aggregate: Aggregate, entry: Entry, synced: bytes) -> bool:
         """Whether both the sync event and the row are small enough for a record."""
         size = len(synced)
-        if size * _SURELY_FITS <= self._bytes_max:
+        may_be_larger = aggregate.has_shares and entry.state.shares
+        if size * _SURELY_FITS <= self._bytes_max and not may_be_larger:
             return True
         return size <= self._bytes_max and len(aggregate.encode_row(entry)) <= self._bytes_max
 

@@ -113,8 +113,9 @@ def _touches(records: list[Record]) -> tuple[str, str, dict[str, str]] | None:
 
 def touches_of(records: Iterable[Record], subject: str) -> tuple[str, dict[str, str]] | None:
     """The first touch that came by a key, and the last of each channel, by their ids."""
-    own = {r.event_id: r for r in records if r.event["subject"] == subject}
-    touches = _touches([r for r in own.values() if r.kind not in ABOUT_ALL])
+    said = (r for r in records if r.fate == TAKEN and r.kind not in ABOUT_ALL)
+    own = {r.event_id: r for r in said if r.event["subject"] == subject}
+    touches = _touches(list(own.values()))
     return None if touches is None else (touches[0], touches[2])
 
 

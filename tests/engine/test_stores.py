@@ -271,10 +271,12 @@ def test_a_restore_that_was_broken_off_goes_on(reopened: Open) -> None:
     assert misfit(header, {"changelog": 0}, {"changelog": 9}, NOW_MS + 1, HOUR_MS) is None
 
 
-def test_a_store_without_a_table_of_today_does_not_fit() -> None:
-    header = Header(FORMAT, "app", b"", 4, 1, NOW_MS, {"changelog": 5})
-    both = {"changelog": 5, "another": 5}
-    assert misfit(header, both, both, NOW_MS, HOUR_MS) is not None
+def test_a_store_without_a_table_of_today_fits_and_one_with_a_table_of_tomorrow_does_not() -> None:
+    one, both = {"changelog": 5}, {"changelog": 5, "another": 5}
+    header = Header(FORMAT, "app", b"", 4, 1, NOW_MS, one)
+    assert misfit(header, both, both, NOW_MS, HOUR_MS) is None
+    header = Header(FORMAT, "app", b"", 4, 1, NOW_MS, both)
+    assert misfit(header, one, one, NOW_MS, HOUR_MS) is not None
 
 
 @pytest.fixture
@@ -304,6 +306,29 @@ def test_a_take_over_reads_what_the_store_has_missed_and_no_more(place: Place) -
     place.broker.append((WINDOWS, 1), b"customer:9", b"\xc3\x01")
     assert rows_read(place, disk) == 1
     assert rows_read(place, FakeDisk()) == 6
+    assert disk.removed == 0
+
+
+def test_of_a_table_that_an_earlier_version_did_not_have_all_is_read_and_of_others_the_rest(
+    place: Place,
+) -> None:
+    disk = FakeDisk()
+    for number in range(5):
+        place.broker.append((CARTS, 0), f"customer:{number}".encode(), b"\xc3\x01")
+    place.broker.append((WINDOWS, 0), b"customer:9", b"\xc3\x01")
+    place.broker.group.offsets.update(dict.fromkeys(place.layout.inputs([0, 1]), 0))
+    assert rows_read(place, disk) == 6
+    for database in disk.databases.values():
+        header = json.decode(database.rows[b"\0header"], type=Header)
+        header.positions.pop(WINDOWS)
+        header.rows.pop(place.layout.table_of(WINDOWS))
+        database.rows = {
+            key: value
+            for key, value in database.rows.items()
+            if not key.startswith(place.layout.table_of(WINDOWS).encode() + b"\0")
+        } | {b"\0header": json.encode(header)}
+    place.broker.append((CARTS, 0), b"customer:6", b"\xc3\x01")
+    assert rows_read(place, disk) == 2
     assert disk.removed == 0
 
 

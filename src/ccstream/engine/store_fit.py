@@ -42,6 +42,9 @@ def misfit(
 ) -> str | None:
     """Why a store does not fit the changelogs, or None.
 
+    A table that a later version has beside those of the store is no reason: its changelog is read
+    from its beginning, which is all there is of it.
+
     Args:
         header: the store's; one without positions fits.
         starts, ends: the changelogs' first offsets and ends.
@@ -50,8 +53,8 @@ def misfit(
     """
     if not header.positions:
         return None
-    if header.positions.keys() != ends.keys():
-        return "it has other tables than this version of ccstream"
+    if not header.positions.keys() <= ends.keys():
+        return "it has tables that this version of ccstream does not know"
     for changelog, position in header.positions.items():
         if position > ends[changelog]:
             return f"it is ahead of {changelog}, which ends at {ends[changelog]}, by {position}"

@@ -203,7 +203,7 @@ def _watch() -> None:
         time.sleep(STUCK_S / 10)
 
 
-def main() -> int:
+def main(restarts: int = 0) -> int:
     replaced: dict[str, Callable[..., Any]] = {
         "ChunkLoop": _Chunks,
         "TransactionalDelivery": _Delivery,
@@ -220,4 +220,4 @@ def main() -> int:
     threading.Thread(target=_watch, daemon=True).start()
     settings = Settings.load()
     logs.configure(settings.log)
-    return engine_worker.run(settings)
+    return engine_worker.run(settings, restarts=restarts)

@@ -52,11 +52,17 @@ class Held:
     hold: Callable[[Run, Fault, random.Random], None]
     fires: tuple[str, ...]
     alone: str = "mended within seconds by a restart: nobody is called for one"
+    how: str = ""
+
+    @property
+    def name(self) -> str:
+        """The fault, and how it is held where that can be done in several ways."""
+        return f"{self.fault} {self.how}".rstrip()
 
     @property
     def file(self) -> str:
         """The name of its recording."""
-        return self.fault.replace(",", "").replace(" ", "-") + ".yml"
+        return self.name.replace(",", "").replace(" ", "-") + ".yml"
 
 
 def _again_and_again(run: Run, fault: Fault, dice: random.Random) -> None:
@@ -118,8 +124,13 @@ def _compacted_in_restore(run: Run, _fault: Fault, _dice: random.Random) -> None
         time.sleep(HELD_S)
 
 
-def _clock_wrong(run: Run, _fault: Fault, _dice: random.Random) -> None:
+def _clock_fast(run: Run, _fault: Fault, _dice: random.Random) -> None:
     run.worker_clock(3600)
+    time.sleep(HELD_S)
+
+
+def _clock_slow(run: Run, _fault: Fault, _dice: random.Random) -> None:
+    run.worker_clock(-3600)
     time.sleep(HELD_S)
 
 
@@ -152,13 +163,19 @@ HELD: Final[tuple[Held, ...]] = (
     ),
     Held(
         "clocks jump",
-        _clock_wrong,
+        _clock_fast,
         ("CcstreamSyncLateFast",),
-        "what a clock is wrong by is counted as lateness while it is wrong; a clock that is slow "
-        "shows nothing, for nothing is late",
+        "what a clock is wrong by is counted as lateness while it is wrong",
+        how="ahead",
     ),
-    # It lives for too few seconds at a time for scrapes to count its restarts soon.
-    Held("state disk full", _full, ("CcstreamHeartbeatMissing",)),
+    Held(
+        "clocks jump",
+        _clock_slow,
+        ("CcstreamClockSlow",),
+        "nothing is late by a clock that is slow, so that it is told by records of its future",
+        how="back",
+    ),
+    Held("state disk full", _full, ("CcstreamHeartbeatMissing", "CcstreamWorkerRestarts")),
     Held("state on disk damaged", _again_and_again, ("CcstreamWorkerRestarts",), _ONE_RESTORE),
 )
 

@@ -43,7 +43,8 @@ class Forked:
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _become(_work, lambda: supervisor.die_with(parent))
+            restarts = int(command[-1])  # as the supervisor tells a worker's command line
+            _become(lambda: _work(restarts), lambda: supervisor.die_with(parent))
 
     def poll(self) -> int | None:
         if self.returncode is None:
@@ -85,13 +86,13 @@ def _become(what: Callable[[], int], first: Callable[[], None] | None = None) ->
         os._exit(code)
 
 
-def _work() -> int:
+def _work(restarts: int = 0) -> int:
     from tests.chaos.faulty_worker import main
 
     # A worker has all of its objects collected once, which would copy every page that it shares
     # with this process: seconds in which it sends no heartbeat, on a machine slow to give memory.
     gc.unfreeze = _leave_frozen
-    return main()
+    return main(restarts)
 
 
 def _leave_frozen() -> None:

@@ -92,8 +92,8 @@ class HeldRun(Run):
             scraping.set()
             fired = recorder.steps - 1
         what = "nothing else" if self._held is CALM else "the fault, until somebody is called"
-        return HEAD.format(name=self._held.fault, what=what) + rule_tests(
-            self._held.fault,
+        return HEAD.format(name=self._held.name, what=what) + rule_tests(
+            self._held.name,
             recorder,
             [(calm, ()), (fired, self._held.fires)],
             rules="../alerts.yml",
@@ -146,10 +146,10 @@ def main(names: list[str]) -> None:
     missing = {fault.name: fault.missing for fault in FAULTS if fault.missing}
     RECORDED.mkdir(exist_ok=True)
     for held in (CALM, *HELD):
-        if names and held.fault not in names:
+        if names and held.name not in names:
             continue
         if held.fault in missing:
-            sys.stdout.write(f"left out: {held.fault} ({missing[held.fault]})\n")
+            sys.stdout.write(f"left out: {held.name} ({missing[held.fault]})\n")
             continue
         with Cluster() as cluster:
             text = HeldRun(cluster, faults[held.fault], held).record()

@@ -384,11 +384,11 @@ def test_every_record_is_counted_under_one_outcome() -> None:
     counted = world.folder.take_statistics()
     assert counted.consumed == [5, 0, 0]
     assert dict(counted.outcomes) == {
-        ("web", "applied"): 1,
-        ("web", "duplicate"): 1,
-        ("web", "too_late"): 1,
-        ("web", "forwarded"): 1,
-        ("unknown", "rejected"): 1,
+        ("web", "CartItemAdded", "applied"): 1,
+        ("web", "CartItemAdded", "duplicate"): 1,
+        ("web", "CartItemAdded", "too_late"): 1,
+        ("web", "CartItemAdded", "forwarded"): 1,
+        ("unknown", "unknown", "rejected"): 1,
     }
     assert counted.misrouted == {("web",): 1}
     assert counted.mail == {("forward",): 1}

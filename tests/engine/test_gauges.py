@@ -3,14 +3,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 
 from ccstream.engine.gauges import Gauges
 from ccstream.ops.metrics import Metrics
-from tests.engine.world import World
+from ccstream.wire.entry import Entry
+from tests.engine.world import World, added
 from tests.simulation.clock import FakeClock
 from tests.simulation.process import make_layout
 
 WEB = "channel.web.events.v1"
+LOOKUPS = "ccstream_store_lookups_total"
 
 
 class Plane:
@@ -26,8 +29,9 @@ class Plane:
 class Record:
     """The last of a chunk, stored at a time."""
 
-    def __init__(self, stored_at: int) -> None:
+    def __init__(self, stored_at: int, by: int = TIMESTAMP_LOG_APPEND_TIME) -> None:
         self._stored_at = stored_at
+        self._by = by
 
     def topic(self) -> str:
         return WEB
@@ -36,7 +40,7 @@ class Record:
         return 0
 
     def timestamp(self) -> tuple[int, int]:
-        return 2, self._stored_at
+        return self._by, self._stored_at
 
 
 class Watched:
@@ -94,3 +98,45 @@ def test_a_partition_that_went_elsewhere_has_no_lag_here() -> None:
     assert watched.look() > 0
     watched.gauges.released(watched.partitions)
     assert watched.metrics.value("ccstream_lag_seconds", ("0",)) == 0
+
+
+def behind(watched: Watched) -> float:
+    watched.look()
+    return watched.metrics.value("ccstream_clock_behind_seconds")
+
+
+def test_a_clock_that_is_slow_is_told_by_records_of_its_future() -> None:
+    watched = Watched()
+    assert behind(watched) == 0
+    for seconds in (2, 5, 3):
+        watched.gauges.reached(Record(watched.clock.now_ms() + seconds * 1000))
+    assert behind(watched) == pytest.approx(5)
+    assert behind(watched) == pytest.approx(5), "nothing was read: nothing new is known"
+    watched.gauges.reached(Record(watched.clock.now_ms() - 20))
+    assert behind(watched) == 0
+
+
+def test_times_that_a_producer_wrote_say_nothing_of_the_clock() -> None:
+    watched = Watched()
+    watched.gauges.reached(Record(watched.clock.now_ms() + 60_000, by=TIMESTAMP_CREATE_TIME))
+    assert behind(watched) == 0
+
+
+def test_a_row_that_was_decoded_already_is_a_hit_and_another_a_miss() -> None:
+    watched = Watched()
+    carts = watched.world.partition.tables["carts"]
+    watched.world.fold(added())
+    watched.look()
+    before = [watched.metrics.value(LOOKUPS, ("carts", outcome)) for outcome in ("hit", "miss")]
+    carts.drain()
+    carts.decoded_rows_max = 0
+    carts.put("customer:other", Entry(None, 1))
+    carts.drain()  # nothing stays decoded
+    assert carts.get(added().subject) is not None
+    assert carts.get(added().subject) is not None
+    assert carts.get("customer:nobody") is None
+    watched.look()
+    after = [watched.metrics.value(LOOKUPS, ("carts", outcome)) for outcome in ("hit", "miss")]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1]
+    watched.look()
+    assert watched.metrics.value(LOOKUPS, ("carts", "miss")) == after[1]

@@ -9,7 +9,8 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from ccstream.engine.processes import Fleet, Member
 from ccstream.ops.health import Health
@@ -59,16 +60,16 @@ def fleet(*workers: Worker) -> Fleet:
 
 
 def test_each_sample_is_there_with_its_process_and_none_is_added_up() -> None:
-    registry = CollectorRegistry()
-    registry.register(fleet(Worker("0", 200, lag=3), Worker("1", 200, lag=4)))
-    text = generate_latest(registry).decode()
+    text = fleet(Worker("0", 200, lag=3), Worker("1", 200, lag=4)).exposition().decode()
     for number, lag in ("0", 3), ("1", 4):
-        labels = f'partition="0",process="{number}",topic="t"'
+        labels = f'process="{number}",partition="0",topic="t"'
         assert f"ccstream_lag_records{{{labels}}} {lag}.0" in text
         assert f'ccstream_commit_failures_total{{process="{number}"}} 2.0' in text
-        assert f'ccstream_chunk_records_bucket{{le="5.0",process="{number}"}} 1.0' in text
+        assert f'ccstream_chunk_records_bucket{{process="{number}",le="5.0"}} 1.0' in text
     assert text.count("# TYPE ccstream_lag_records gauge") == 1
     assert text.count("# TYPE ccstream_commit_failures_total counter") == 1
+    found = {family.name: family.type for family in text_string_to_metric_families(text)}
+    assert found["ccstream_chunk_records"] == "histogram"
 
 
 def test_all_are_ready_only_if_each_is() -> None:
@@ -89,12 +90,14 @@ def test_only_a_process_that_runs_and_does_not_answer_for_long_is_not_live(
     assert fleet(Worker("0", 200), Worker("1", answers, running_for)).live()[0] is live
 
 
-def test_a_worker_that_is_away_is_left_out_of_a_scrape() -> None:
-    registry = CollectorRegistry()
-    registry.register(fleet(Worker("0", None), Worker("1", 200)))
-    text = generate_latest(registry).decode()
-    assert 'process="1"' in text
-    assert 'process="0"' not in text
+def test_of_a_worker_that_is_away_a_scrape_has_only_how_often_it_was_started_anew() -> None:
+    away = Worker("0", None)
+    away.child.restarts = 7
+    text = fleet(away, Worker("1", 200)).exposition().decode()
+    assert 'ccstream_lag_records{process="1",partition="0",topic="t"}' in text
+    of_it = [line for line in text.splitlines() if 'process="0"' in line]
+    assert of_it == ['ccstream_worker_restarts_total{process="0"} 7.0']
+    assert text.count("ccstream_worker_restarts_total{") == 2
 
 
 def test_a_socket_that_is_handed_down_is_listened_on(unique: str) -> None:

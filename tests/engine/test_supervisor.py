@@ -60,6 +60,21 @@ def test_a_worker_that_somebody_has_to_look_at_is_not_restarted(
     assert lives_after(status, tmp_path) == (1, status)
 
 
+TOLD = """
+import pathlib, sys
+lives = pathlib.Path(sys.argv[1])
+lives.write_text(lives.read_text() + sys.argv[-2] + sys.argv[-1])
+sys.exit(5 if "2" not in sys.argv[-1] else 0)
+"""
+
+
+def test_each_life_is_told_how_many_there_were_before_it(tmp_path: Path) -> None:
+    file = tmp_path / "lives"
+    file.write_text("")
+    supervisor.supervise([supervisor.Child([sys.executable, "-c", TOLD, str(file)])])
+    assert file.read_text() == "--restarts0--restarts1--restarts2"
+
+
 SEVERAL = """
 import pathlib, sys, time
 lives = pathlib.Path(sys.argv[1])

@@ -6,7 +6,10 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ccstream.ops.exposition import exposition
 from ccstream.ops.metrics import METRICS, OTHER, Metrics
+
+A = ("web", "CartItemAdded", "applied")
 
 
 def scrape(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -24,10 +27,11 @@ def metrics() -> Metrics:
 
 
 def test_a_counted_chunk_is_what_prometheus_reads(metrics: Metrics) -> None:
-    metrics.add_many("ccstream_events_total", {("web", "applied"): 7000, ("web", "duplicate"): 3})
-    metrics.add("ccstream_events_total", ("web", "applied"), 1)
+    metrics.add_many("ccstream_events_total", {A: 7000, ("web", "CartItemAdded", "duplicate"): 3})
+    metrics.add("ccstream_events_total", A, 1)
     found = scrape(metrics)
-    key = ("ccstream_events_total", (("channel", "web"), ("outcome", "applied")))
+    labels = (("channel", "web"), ("outcome", "applied"), ("type", "CartItemAdded"))
+    key = ("ccstream_events_total", labels)
     assert found[key] == 7001
 
 
@@ -128,6 +132,31 @@ def test_the_table_keeps_prometheus_conventions() -> None:
 def test_no_label_can_hold_a_customer() -> None:
     allowed = {
         *("channel", "outcome", "reason", "aggregate", "topic", "partition", "table"),
-        *("kind", "version", "route", "method", "state", "status"),
+        *("kind", "version", "route", "method", "state", "status", "type"),
     }
     assert {label for spec in METRICS.values() for label in spec.labels} <= allowed
+
+
+def test_what_is_written_by_ourselves_is_what_prometheus_client_would_write() -> None:
+    metrics = Metrics(channels=("web", 'odd "\\\n'))
+    metrics.add("ccstream_events_consumed_total", ('odd "\\\n',), 1.5)
+    metrics.set("ccstream_lag_records", ("t", "0"), 1e21)
+    metrics.observe_many("ccstream_sync_latency_seconds", ("web", "carts"), [0.5, 1.0, 1e6])
+    for _ in range(2):  # what is kept from the first time is used the second
+        assert read(metrics.exposition()) == read(generate_latest(metrics))
+        metrics.observe("ccstream_sync_latency_seconds", ("web", "carts"), 0.25)
+        metrics.remove("ccstream_lag_records", ("t", "0"))
+    everything = read(exposition(metrics.registry))
+    assert all(everything[name] == one for name, one in read(metrics.exposition()).items())
+    assert "process_resident_memory_bytes" in everything
+
+
+def read(written: bytes) -> dict[str, object]:
+    return {
+        family.name: (
+            family.type,
+            family.documentation,
+            sorted((one.name, *sorted(one.labels.items()), one.value) for one in family.samples),
+        )
+        for family in text_string_to_metric_families(written.decode())
+    }

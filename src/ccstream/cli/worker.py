@@ -59,6 +59,7 @@ def worker(
     process: Annotated[int | None, typer.Option(hidden=True)] = None,
     web_socket: Annotated[int | None, typer.Option(hidden=True)] = None,
     query_url: Annotated[str | None, typer.Option(hidden=True)] = None,
+    restarts: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> int:
     """Run a worker: read the channels' events, keep the tables, publish what changed.
 
@@ -119,7 +120,7 @@ def worker(
         from ccstream.engine.worker import run
 
     share_one_heap()
-    status = run(settings, web_socket, query_url)
+    status = run(settings, web_socket, query_url, restarts=restarts)
     startup.leave()
     return status
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from ccstream.domain.events import Event
 
-__all__ = ["ChunkStatistics", "Counts", "count"]
+__all__ = ["UNKNOWN", "ChunkStatistics", "Counts", "count"]
+
+UNKNOWN: Final = "unknown"
+"""The channel and the type of what could not be read."""
 
 Counts = dict[tuple[str, ...], int]
 """By the values of a metric's labels."""
@@ -40,9 +43,13 @@ class ChunkStatistics:
             times = self.times[key] = []
         times.append(occurred_at)
 
-    def ended(self, channel: str, outcome: str) -> None:
-        """An event of ``channel`` came to its ``outcome``."""
-        count(self.outcomes, channel, outcome)
+    def ended(self, event: Event, outcome: str) -> None:
+        """An event came to its ``outcome``."""
+        count(self.outcomes, event.channel, type(event).__name__, outcome)
+
+    def unreadable(self) -> None:
+        """What could not be read is of no channel and no type, and rejected."""
+        count(self.outcomes, UNKNOWN, UNKNOWN, "rejected")
 
 
 def count(counts: Counts, *labels: str) -> None:

@@ -13,6 +13,7 @@ from ccstream.engine.fold import Folder
 from ccstream.engine.layout import Layout
 from ccstream.engine.local_state import make_tables
 from ccstream.engine.outlet import Outlet
+from ccstream.engine.rejection_log import RejectionLog
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.settings import Settings
@@ -45,6 +46,7 @@ def make_folder(
     *,
     append_time: bool,
     sends_mail: bool = True,
+    told: RejectionLog | None = None,
 ) -> Folder:
     """The fold by these rules.
 
@@ -54,6 +56,7 @@ def make_folder(
         delivery: where what comes of it goes.
         append_time: refuse records that carry their producer's time.
         sends_mail: whether letters leave.
+        told: is told of what is rejected.
     """
     rules, codec, prefix = Rules.of(settings), codec_of(settings), settings.output_prefix
     return Folder(
@@ -70,6 +73,7 @@ def make_folder(
             prefix=prefix,
             sends_mail=sends_mail,
             encode_identity=identity_encoder(codec.prefix),
+            told=told,
         ),
         window_limits=_window_limits(settings),
         append_time=append_time,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
 from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.clock import Clock
 from ccstream.engine.delivery import Delivery
@@ -14,6 +16,7 @@ from ccstream.engine.restore import RestoreProgress
 from ccstream.engine.unfinished import STATES, oldest
 from ccstream.errors import FencedError
 from ccstream.ops.metrics import Metrics
+from ccstream.ops.metrics_engine import CLOCK, LOOKUPS
 from ccstream.wire.catalogue import AGGREGATES, SYNC_TOPICS, channel_of
 
 __all__ = ["Gauges"]
@@ -60,6 +63,7 @@ class Gauges:
         self._reported_at = 0.0
         self._restored = 0
         self._serving_since = 0
+        self._clock_behind: float | None = None
         self._reached: dict[tuple[str, int], int] = {}
 
     def alive(self) -> bool:
@@ -125,7 +129,11 @@ class Gauges:
 
     def reached(self, message: Any) -> None:
         """The last record of a chunk was folded: of its partition, so far is known."""
-        self._reached[message.topic(), message.partition()] = message.timestamp()[1]
+        clock, stored_at = message.timestamp()
+        self._reached[message.topic(), message.partition()] = stored_at
+        if clock == TIMESTAMP_LOG_APPEND_TIME:
+            ahead = (stored_at - self._clock.now_ms()) / 1000
+            self._clock_behind = max(self._clock_behind or 0.0, ahead)
 
     def released(self, partitions: Mapping[int, Partition]) -> None:
         for topic, number in self._layout.inputs(partitions):
@@ -178,12 +186,22 @@ class Gauges:
                 behind[number] = max(behind[number], (now_ms - reached) / 1000)
         for number, seconds in behind.items():
             self._metrics.set("ccstream_lag_seconds", (str(number),), seconds)
-        for table in self._layout.tables:
-            rows = sum(len(partition.tables[table]) for partition in partitions.values())
-            self._metrics.set("ccstream_store_rows", (table,), rows)
+        self._look_at_tables(partitions)
+        if self._clock_behind is not None:
+            self._metrics.set(CLOCK, (), self._clock_behind)
+            self._clock_behind = None  # while nothing is read, nothing is known
         self._look_at_timers(partitions)
         self._look_at_erasures(partitions, now_ms)
         self._metrics.set("ccstream_producer_queue_records", (), delivery.queued)
+
+    def _look_at_tables(self, partitions: Mapping[int, Partition]) -> None:
+        for name in self._layout.tables:
+            tables = [partition.tables[name] for partition in partitions.values()]
+            self._metrics.set("ccstream_store_rows", (name,), sum(map(len, tables)))
+            for outcome, counts in zip(
+                LOOKUPS, zip(*(table.take_lookups() for table in tables), strict=True), strict=False
+            ):
+                self._metrics.add("ccstream_store_lookups_total", (name, outcome), sum(counts))
 
     def _look_at_erasures(self, partitions: Mapping[int, Partition], now: int) -> None:
         for state in STATES:

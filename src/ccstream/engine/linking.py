@@ -99,7 +99,7 @@ class Linking:
         if refusal is None:
             partition.tables[WINDOWS].put(entity, taken)
             statistics.applied(event.channel, type(event), event.occurred_at)
-            statistics.ended(event.channel, "applied" if changed else "no_effect")
+            statistics.ended(event, "applied" if changed else "no_effect")
         return refusal
 
     def follow(

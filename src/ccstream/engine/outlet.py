@@ -13,6 +13,7 @@ from ccstream.domain.timers import Timer
 from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.delivery import Delivery, Headers
 from ccstream.engine.partition import Partition
+from ccstream.engine.rejection_log import RejectionLog
 from ccstream.engine.source import Source, is_by_hand
 from ccstream.engine.timers import TIMERS
 from ccstream.wire.catalogue import (
@@ -59,6 +60,7 @@ class Outlet:
         prefix: what the names of the topics for others begin with.
         sends_mail: whether letters leave; an application that is rebuilt reads those there were.
         encode_identity: in which framing what has become of profiles is written.
+        told: is told of each event that is rejected.
     """
 
     def __init__(
@@ -71,7 +73,9 @@ class Outlet:
         prefix: str = "",
         sends_mail: bool = True,
         encode_identity: IdentityEncoder = IDENTITY_ENCODER,
+        told: RejectionLog | None = None,
     ) -> None:
+        self._told = told
         self._delivery = delivery
         self._gathering = False
         self._gathering_patient = False
@@ -315,6 +319,8 @@ class Outlet:
             letter = replace(letter, value=letter.value[: self._bytes_max])
         where = f"{source.topic}/{source.partition}/{source.offset}"
         self._send(self._rejected_topic, partition, where, encode_rejected(letter), None)
+        if self._told is not None:
+            self._told.tell(source, reason, event)
 
     def _is_secret(self, event: Event | None) -> bool:
         """Whether a dead letter must not have the bytes, since they outlive an erasure there: a

@@ -57,6 +57,8 @@ class Table:
         "_encoded",
         "_owned",
         "decoded_rows_max",
+        "hits",
+        "misses",
         "name",
     )
 
@@ -65,6 +67,8 @@ class Table:
     ) -> None:
         self.name = name
         self.decoded_rows_max = decoded_rows_max
+        self.hits = 0  # rows that were asked for and there, and were decoded already
+        self.misses = 0  # those that were not
         self._codec = codec
         self._backing = backing
         self._encoded: dict[str, bytes] = {}  # with a backing, the unwritten ones
@@ -78,6 +82,7 @@ class Table:
         """The row of ``key``, or None."""
         entry = self._decoded.get(key)
         if entry is not None:
+            self.hits += 1
             if self._backing is not None:
                 del self._decoded[key]
                 self._decoded[key] = entry
@@ -91,9 +96,16 @@ class Table:
             if self._backing is not None:
                 self._absent.add(key)
             return None
+        self.misses += 1
         entry = self._codec.decode_row(encoded)
         self._decoded[key] = entry
         return entry
+
+    def take_lookups(self) -> tuple[int, int]:
+        """Hits and misses since the last call."""
+        taken = self.hits, self.misses
+        self.hits = self.misses = 0
+        return taken
 
     def peek(self, key: str) -> Entry | None:
         """As :meth:`get`, for any thread: nothing is cached."""

@@ -48,8 +48,11 @@ log = logger(__name__)
 class Child:
     """One worker process, started again and again.
 
+    It is told how often it was, so that whoever scrapes one of its lives knows of those between:
+    a worker that dies within seconds is up at few scrapes.
+
     Args:
-        command: what to run.
+        command: what to run; ``--restarts`` is added.
         fds: file descriptors that it inherits.
         name: how the log calls it, where there are several.
     """
@@ -82,7 +85,8 @@ class Child:
             if now >= self._start_at:
                 self._started_at = now
                 self.restarts += 1
-                self._process = subprocess.Popen(self._command, pass_fds=self._fds)
+                command = [*self._command, "--restarts", str(self.restarts)]
+                self._process = subprocess.Popen(command, pass_fds=self._fds)
             return None
         status = self._process.poll()
         if status is not None:

@@ -32,6 +32,7 @@ from ccstream.engine.owners import Reached
 from ccstream.engine.plain import PlainDelivery
 from ccstream.engine.questions import Questions
 from ccstream.engine.rebuilding import make_data_plane
+from ccstream.engine.rejection_log import RejectionLog
 from ccstream.engine.restore import RestoreProgress
 from ccstream.engine.status import ExitStatus, status_of
 from ccstream.engine.stores import Stores
@@ -43,7 +44,7 @@ from ccstream.errors import BrokerUnavailableError, CcstreamError, DeliveryError
 from ccstream.ops.health import QUESTION, Health
 from ccstream.ops.kafka_config import admin_config, consumer_config, producer_config
 from ccstream.ops.metrics import Metrics
-from ccstream.ops.metrics_engine import STEP
+from ccstream.ops.metrics_engine import RESTARTS, STEP
 from ccstream.ops.settings import Settings
 from ccstream.ops.tracing import make_tracing
 from ccstream.wire.catalogue import (
@@ -178,10 +179,8 @@ class Worker:
 
     def _report(self, error: BaseException) -> ExitStatus:
         status = status_of(error)
-        if isinstance(error, CcstreamError):
-            log.error("worker ended", reason=str(error), exit_status=int(status))
-        else:
-            log.error("worker ended", exit_status=int(status), exc_info=error)
+        why = {"reason": str(error)} if isinstance(error, CcstreamError) else {"exc_info": error}
+        log.error("worker ended", exit_status=int(status), **why)
         return status
 
     async def _reach_broker(self, cluster: Cluster, stopping: asyncio.Future[Any]) -> bool:
@@ -271,6 +270,7 @@ class Worker:
             delivery,
             append_time=self._transactional,
             sends_mail=self._rebuild is None,
+            told=RejectionLog(),
         )
         plane, folds, due_timers = make_data_plane(
             settings, folder, self._followed, clock, self._caught_up
@@ -385,14 +385,16 @@ def run(
     web_socket: int | None = None,
     query_url: str | None = None,
     rebuild: Rebuild | None = None,
+    restarts: int = 0,
 ) -> int:
     """Run a worker until SIGTERM or SIGINT; the exit status. See :class:`Worker`."""
 
     async def main() -> int:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        return await Worker(settings, None, web_socket, query_url, rebuild).run(stop)
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        worker = Worker(settings, None, web_socket, query_url, rebuild)
+        worker.metrics.add(RESTARTS, (), restarts)
+        return await worker.run(stop)
 
     return asyncio.run(main())

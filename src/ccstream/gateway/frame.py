@@ -17,6 +17,7 @@ from ccstream.gateway.endpoints import ENDPOINT, Endpoint
 from ccstream.gateway.problems import ProblemError
 from ccstream.ops.logs import logger
 from ccstream.ops.metrics import Metrics
+from ccstream.wire.trace import trace_id_of
 
 __all__ = ["Frame", "is_loopback"]
 
@@ -83,7 +84,9 @@ class _Exchange:
         try:
             await app(self._scope, receive, self._sending)
         except Exception:  # the last boundary: one request fails, the gateway goes on
-            log.exception("request failed", route=self._route(), method=self._method())
+            log.exception(
+                "request failed", route=self._route(), method=self._method(), **self._trace()
+            )
             if self._started is None:
                 problem = ProblemError("failed", "It has been logged; please report it.")
                 await problem.response()(self._scope, receive, self._sending)
@@ -101,6 +104,11 @@ class _Exchange:
                 headers.append(STRICT_TRANSPORT)
             message = {**message, "headers": headers}
         await self._send(message)
+
+    def _trace(self) -> dict[str, str]:
+        stated = dict(self._scope["headers"]).get(b"traceparent")
+        trace_id = trace_id_of(stated)
+        return {} if trace_id is None else {"trace_id": trace_id}
 
     def _count(self) -> None:
         route, method = self._route(), self._method()

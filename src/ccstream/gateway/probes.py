@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import orjson
-from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ccstream import __version__
 from ccstream.gateway.endpoints import Endpoint, Part, Services
+from ccstream.ops.exposition import CONTENT_TYPE, exposition
 
 __all__ = ["Probes"]
 
@@ -61,10 +61,9 @@ class Probes:
         status = 503 if reasons else 200
         return _answer(status, {"ok": not reasons, "version": __version__, "reasons": reasons})
 
-    async def _metrics(self, request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        body = encode(self._services.metrics.registry)
-        return Response(body, headers={"Content-Type": content_type})
+    async def _metrics(self, _request: Request) -> Response:
+        body = exposition(self._services.metrics.registry)
+        return Response(body, headers={"Content-Type": CONTENT_TYPE})
 
 
 def _answer(status: int, body: object) -> Response:

@@ -20,11 +20,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from ccstream import __version__
 from ccstream.errors import SettingsError
+from ccstream.ops.exposition import CONTENT_TYPE, Source, exposition
 from ccstream.ops.logs import logger
 
 __all__ = ["QUESTION", "SIGNATURE", "Ask", "Check", "Health"]
@@ -74,7 +73,7 @@ class Health:
         self,
         live: Check,
         ready: Check,
-        registry: CollectorRegistry,
+        registry: Source,
         host: str,
         port: int,
         listening: int | None = None,
@@ -160,11 +159,10 @@ class Health:
         finally:
             self._asking.release()
 
-    def answer(self, path: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
+    def answer(self, path: str) -> tuple[HTTPStatus, str, bytes]:
         """Status, content type and body for a path."""
         if path == "/metrics":
-            encode, content_type = choose_encoder(accept)
-            return HTTPStatus.OK, content_type, encode(self._registry)
+            return HTTPStatus.OK, CONTENT_TYPE, exposition(self._registry)
         check = self._checks.get(path)
         if check is None:
             known = ["/metrics", *self._checks]
@@ -220,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        self._send(*self.server.health.answer(path, self.headers.get("Accept", "")))
+        self._send(*self.server.health.answer(path))
 
     def do_POST(self) -> None:
         health = self.server.health

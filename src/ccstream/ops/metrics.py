@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, product
 from threading import Lock
 from typing import Final
 
@@ -31,18 +31,20 @@ from prometheus_client.utils import floatToGoString
 
 from ccstream import __version__
 from ccstream.domain import reasons
-from ccstream.ops.metric_spec import DURATION_BUCKETS, SYNC_LATENCY_BUCKETS, MetricSpec
-from ccstream.ops.metrics_engine import ENGINE_METRICS
+from ccstream.ops.exposition import Lines
+from ccstream.ops.metric_spec import DURATION_BUCKETS, MetricSpec
+from ccstream.ops.metrics_engine import ENGINE_METRICS, LOOKUPS
+from ccstream.ops.metrics_events import EVENT_METRICS, NO_CHANNELS, OUTCOMES
 from ccstream.ops.metrics_gateway import GATEWAY_METRICS
 from ccstream.ops.metrics_heartbeat import HEARTBEAT_METRICS
 from ccstream.ops.metrics_privacy import ERASURE_OUTCOMES, PRIVACY_METRICS
 from ccstream.ops.metrics_process import registry_of_the_process
+from ccstream.wire.catalogue import EVENT_TYPES, TABLES
 
 __all__ = ["METRICS", "OUTCOMES", "MetricSpec", "Metrics"]
 
 Labels = tuple[str, ...]
 
-OUTCOMES: Final = ("applied", "duplicate", "too_late", "rejected", "no_effect", "forwarded")
 LINK_OUTCOMES: Final = ("merged", "moved", "split", "conflict")
 OTHER: Final = "other"
 
@@ -53,44 +55,7 @@ CHUNK_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_000.
 METRICS: Final[Mapping[str, MetricSpec]] = {
     spec.name: spec
     for spec in (
-        MetricSpec(
-            name="ccstream_events_consumed_total",
-            kind="counter",
-            unit="events",
-            labels=("channel",),
-            help="Records read from the channels' topics.",
-        ),
-        MetricSpec(
-            name="ccstream_events_total",
-            kind="counter",
-            unit="events",
-            labels=("channel", "outcome"),
-            help="Events folded, by what became of them: " + ", ".join(OUTCOMES) + ".",
-        ),
-        MetricSpec(
-            name="ccstream_rejected_total",
-            kind="counter",
-            unit="records",
-            labels=("reason",),
-            help="Records sent to ccstream.rejected.v1, by reason.",
-        ),
-        MetricSpec(
-            name="ccstream_misrouted_total",
-            kind="counter",
-            unit="records",
-            labels=("channel",),
-            help="Records in another partition than their key's: a producer with a wrong "
-            "partitioner. They are forwarded.",
-        ),
-        MetricSpec(
-            name="ccstream_sync_latency_seconds",
-            kind="histogram",
-            unit="seconds",
-            labels=("channel", "aggregate"),
-            buckets=SYNC_LATENCY_BUCKETS,
-            help="From the time of the event, by the channel's clock, to its sync event "
-            "being handed to the producer.",
-        ),
+        *EVENT_METRICS,
         MetricSpec(
             name="ccstream_chunk_records",
             kind="histogram",
@@ -233,9 +198,9 @@ class Metrics(Collector):
         registry: where to register; a new one, with the process's own figures, if None.
         channels: the only values that a label ``channel`` may take, any other is counted
             as ``other``: what a channel writes into its events must not grow the memory of
-            the worker and of Prometheus. None admits all. Of these every outcome, and of every
-            reason to reject and every outcome of a link or an erasure, a count begins at 0, as a
-            rate needs one to begin at; what has no labels begins at 0 anyway.
+            the worker and of Prometheus. None admits all. Of these every outcome of every type,
+            of every reason to reject, outcome of a link or an erasure and table a count begins at
+            0, as a rate needs one to begin at; what has no labels begins at 0 anyway.
         only: the metrics that this process has; all of the table if None.
     """
 
@@ -250,6 +215,8 @@ class Metrics(Collector):
         self.registry = registry
         self._channels = None if channels is None else frozenset(channels)
         self._lock = Lock()
+        self._writing = Lock()
+        self._lines = Lines()
         self._known: set[tuple[str, Labels]] = set()
         self._watched: dict[str, Callable[[], float]] = {}
         self._values: dict[str, dict[Labels, float]] = {
@@ -264,17 +231,24 @@ class Metrics(Collector):
                 self.add(name, (), 0)
             elif spec.kind == "histogram" and not spec.labels:
                 self.observe_many(name, (), ())
-        for channel in channels or ():
-            for outcome in OUTCOMES:
-                self.add("ccstream_events_total", (channel, outcome), 0)
-        for reason in sorted(reasons.__all__) if channels else ():
-            self.add("ccstream_rejected_total", (getattr(reasons, reason),), 0)
-        for outcome in LINK_OUTCOMES if channels else ():
-            self.add("ccstream_links_total", (outcome,), 0)
-        for outcome in ERASURE_OUTCOMES if channels else ():
-            self.add("ccstream_erasures_total", (outcome,), 0)
+        if channels:
+            self._begin_at_zero(sorted(set(channels) - NO_CHANNELS))
         self.set("ccstream_build_info", (__version__,), 1)
         registry.register(self)
+
+    def _begin_at_zero(self, channels: Iterable[str]) -> None:
+        types = [kind.__name__ for kind in EVENT_TYPES]
+        known: Mapping[str, Iterable[Labels]] = {
+            "ccstream_events_total": product(channels, types, OUTCOMES),
+            "ccstream_rejected_total": product(
+                getattr(reasons, name) for name in sorted(reasons.__all__)
+            ),
+            "ccstream_links_total": product(LINK_OUTCOMES),
+            "ccstream_erasures_total": product(ERASURE_OUTCOMES),
+            "ccstream_store_lookups_total": product(TABLES, LOOKUPS),
+        }
+        for name, series in known.items():
+            self.add_many(name, dict.fromkeys(series, 0))
 
     def add(self, name: str, labels: Sequence[str] = (), amount: float = 1) -> None:
         """Add to a counter, or to a gauge."""
@@ -361,7 +335,21 @@ class Metrics(Collector):
         self._known.add((name, key))
         return key
 
-    def collect(self) -> Iterator[Metric]:
+    def exposition(self) -> bytes:
+        """All of it, in Prometheus' text format: as `collect` has it, and sooner."""
+        values, histograms = self._looked_at()
+        written: list[str] = []
+        with self._writing:
+            for name, spec in self._shown.items():
+                if spec.kind == "histogram":
+                    written.extend(self._lines.histograms(spec, histograms[name]))
+                else:
+                    written.extend(self._lines.values(spec, values[name]))
+        return "".join(written).encode()
+
+    def _looked_at(
+        self,
+    ) -> tuple[dict[str, dict[Labels, float]], dict[str, dict[Labels, tuple[list[int], float]]]]:
         for name, look in self._watched.items():
             self.set(name, (), look())
         with self._lock:
@@ -370,6 +358,10 @@ class Metrics(Collector):
                 name: {key: (list(one.counts), one.total) for key, one in series.items()}
                 for name, series in self._histograms.items()
             }
+        return values, histograms
+
+    def collect(self) -> Iterator[Metric]:
+        values, histograms = self._looked_at()
         for name, spec in self._shown.items():
             if spec.kind == "histogram":
                 yield _histogram_family(spec, histograms[name])

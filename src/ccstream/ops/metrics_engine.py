@@ -1,4 +1,4 @@
-"""What the engine's thread is at: its rows of the table of metrics."""
+"""What the engine's thread, its rows and its clock are at: rows of the table of metrics."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from typing import Final
 
 from ccstream.ops.metric_spec import MetricSpec
 
-__all__ = ["ENGINE_METRICS", "STEP"]
+__all__ = ["CLOCK", "ENGINE_METRICS", "LOOKUPS", "RESTARTS", "STEP"]
 
+CLOCK: Final = "ccstream_clock_behind_seconds"
+RESTARTS: Final = "ccstream_worker_restarts_total"
 STEP: Final = "ccstream_step_seconds"
+
+LOOKUPS: Final = ("hit", "miss")
 
 ENGINE_METRICS: Final = (
     MetricSpec(
@@ -39,5 +43,28 @@ ENGINE_METRICS: Final = (
         help="How long the engine's thread has been at one turn of serving, which takes "
         "milliseconds, as seen from outside: while it hangs, what it tells itself, lag for one, "
         "stands still.",
+    ),
+    MetricSpec(
+        name="ccstream_store_lookups_total",
+        kind="counter",
+        unit="lookups",
+        labels=("table", "outcome"),
+        help="Rows that were looked up and found, by whether they were decoded already: hit, miss "
+        "(read from memory or disk, and decoded).",
+    ),
+    MetricSpec(
+        name=CLOCK,
+        kind="gauge",
+        unit="seconds",
+        help="How far this machine's clock is behind the brokers' at least: by so much a record "
+        "that had been read seemed to have been appended in the future. Lateness, of events and of "
+        "timers, is understated by as much.",
+    ),
+    MetricSpec(
+        name=RESTARTS,
+        kind="counter",
+        unit="restarts",
+        help="How often `ccstream worker` has started this worker anew since it began; 0 where "
+        "somebody else restarts it.",
     ),
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+
+from ccstream.ops.exposition import Registry
 
 __all__ = ["registry_of_the_process"]
 
 
-def registry_of_the_process() -> CollectorRegistry:
+def registry_of_the_process() -> Registry:
     """A new registry, with the process's own figures."""
-    registry = CollectorRegistry()
+    registry = Registry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)

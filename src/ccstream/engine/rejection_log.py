@@ -1,0 +1,69 @@
+"""Rejected events in the log: which, why and of which trace.
+
+So a line leads to the dead letter and to the spans. Nothing of the event itself is told, nor an id
+that its channel may have made of a customer's key: only a UUID. Topic, partition and offset name
+the record anyway. Whoever floods a topic with what nobody can read does not flood the log.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from ccstream.domain.events import Event
+from ccstream.engine.source import Source
+from ccstream.wire.trace import trace_id_of
+
+__all__ = ["RejectionLog"]
+
+_LINES_MAX: Final = 20
+"""Lines within `_SECONDS`: enough to see what is wrong, and at 50 µs each nothing of a core."""
+
+_SECONDS: Final = 10.0
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+log = structlog.get_logger(__name__)
+
+
+class RejectionLog:
+    """Tells of the first in each stretch of time, and how many more there were."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._begun = float("-inf")
+        self._lines = 0
+        self._untold = 0
+
+    def tell(self, source: Source, reason: str, event: Event | None) -> None:
+        """One event was rejected; None if it could not be read."""
+        now = self._monotonic()
+        if now - self._begun >= _SECONDS:
+            self._begun, self._lines = now, 0
+        if self._lines >= _LINES_MAX:
+            self._untold += 1
+            return
+        self._lines += 1
+        about: dict[str, object] = {}
+        if event is not None:
+            about["type"] = type(event).__name__
+            if _UUID.fullmatch(event.event_id):
+                about["event_id"] = event.event_id
+        trace_id = trace_id_of(source.trace)
+        if trace_id is not None:
+            about["trace_id"] = trace_id
+        if self._untold:
+            about["not_told_before"] = self._untold
+            self._untold = 0
+        log.warning(
+            "event rejected",
+            reason=reason,
+            topic=source.topic,
+            partition=source.partition,
+            offset=source.offset,
+            **about,
+        )

@@ -16,6 +16,7 @@ from benchmarks import (
     first_basket,
     fold,
     ingest,
+    instrumentation,
     latency,
     memory,
     merges,
@@ -45,6 +46,7 @@ def questions(scale: float = 1.0) -> Mapping[str, Measure]:
     return {
         "throughput": partial(throughput.run, events=size(throughput.EVENTS)),
         "fold": partial(fold.run, events=size(fold.EVENTS)),
+        "instrumentation": partial(instrumentation.run, events=size(instrumentation.EVENTS)),
         "latency": partial(
             latency.run,
             seconds=max(2.0, latency.SECONDS * scale),

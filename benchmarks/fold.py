@@ -29,6 +29,7 @@ from benchmarks.results import Result, median_of
 from benchmarks.subjects import CACHE_ROWS
 from ccstream.domain.events import Event, IdentifiersLinked
 from ccstream.domain.moment import Scope
+from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.folding import make_folder
 from ccstream.engine.partition import NOTHING_FOLDED, Partition
 from ccstream.engine.store import Table
@@ -38,7 +39,7 @@ from ccstream.wire.codec import Codec
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS
 
-__all__ = ["run"]
+__all__ = ["ACCOUNT", "EVENTS", "House", "Record", "record", "run"]
 
 QUESTION = "fold"
 ACCOUNT, VISITOR = "customer:", "visitor:v"
@@ -77,7 +78,7 @@ def run(*, events: int = EVENTS, runs: int = 3, say: Callable[[str], None] = pri
     return [*found, Result(QUESTION, aliased.subject, "times_an_event_of_an_account", ratio, "x")]
 
 
-class _Record:
+class Record:
     """A record as librdkafka hands it over, and its partition."""
 
     __slots__ = ("_at", "_key", "_offset", "_value", "home")
@@ -105,6 +106,8 @@ class _Record:
 class _Post:
     """A delivery that counts, and keeps letters until they are fetched."""
 
+    queued = 0
+
     def __init__(self) -> None:
         self.outputs = 0
         self.letters: list[tuple[int, str, bytes]] = []
@@ -116,7 +119,7 @@ class _Post:
             self.outputs += 1
 
 
-class _House:
+class House:
     """All partitions, and the mail between them."""
 
     def __init__(self) -> None:
@@ -125,22 +128,22 @@ class _House:
         self._mail = topics.index(MAIL_TOPIC)
         delivery: Any = self.post
         self._folder = make_folder(Settings(), topics, delivery, append_time=True)
-        self._partitions = []
+        self.partitions = []
         for number in range(PARTITIONS):
             tables = {name: Table(name, ROW_CODECS[name], ROWS_MAX) for name in TABLES}
             partition = Partition(
                 Scope(b"12345678", number, PARTITIONS), tables, [NOTHING_FOLDED] * len(topics)
             )
             partition.begin_epoch(1)
-            self._partitions.append(partition)
+            self.partitions.append(partition)
         self._letters = 0
 
-    def fold(self, records: list[_Record]) -> None:
+    def fold(self, records: list[Record]) -> None:
         """Fold records of a channel with a commit's drain from time to time; letters arrive then,
         as those of a transaction do.
         """
         fold = self._folder.fold
-        partitions = self._partitions
+        partitions = self.partitions
         for number, record in enumerate(records, 1):
             fold(partitions[record.home], 0, record)
             if number % COMMIT_EVERY == 0:
@@ -150,33 +153,48 @@ class _House:
             self._deliver(records[-1].timestamp()[1])
         self._commit()
 
+    def fold_chunk(self, records: list[Record], begin: int) -> None:
+        """Fold what comes at ``begin`` of a load of chunks, none of which has letters."""
+        fold, partitions = self._folder.fold, self.partitions
+        for record in records:
+            fold(partitions[record.home], 0, record)
+        if (begin + len(records)) % COMMIT_EVERY == 0:
+            self._drain()
+
+    def take_statistics(self) -> ChunkStatistics:
+        """What was counted since the last time."""
+        return self._folder.take_statistics()
+
     def _commit(self) -> None:
-        for partition in self._partitions:
+        self._drain()
+        self._folder.take_statistics()
+
+    def _drain(self) -> None:
+        for partition in self.partitions:
             for _ in partition.drain():
                 pass
-        self._folder.take_statistics()
 
     def _deliver(self, at: int) -> None:
         letters, self.post.letters = self.post.letters, []
         for home, key, value in letters:
             self._letters += 1
-            record = _Record(key.encode(), value, self._letters, at)
-            self._folder.fold(self._partitions[home], self._mail, record)
+            record = Record(key.encode(), value, self._letters, at)
+            self._folder.fold(self.partitions[home], self._mail, record)
 
 
 def measure(events: int, subject: str, customers: int = 20_000) -> dict[str, float]:
     """Fold the load in this process."""
     aliased = SUBJECTS[subject] == VISITOR
     codec = Codec()
-    house = _House()
+    house = House()
     load = Load.ending_now(events, customers)
     if aliased:
         log_ins = map(_log_in, range(load.customers), repeat(load.begins_ms - 1))
-        house.fold([_record(codec, event, number) for number, event in enumerate(log_ins)])
+        house.fold([record(codec, event, number) for number, event in enumerate(log_ins)])
     begun = house.post.outputs
     work = []
     for offset, event in enumerate(load.stream(SUBJECTS[subject])):
-        work.append(_record(codec, event, load.customers + offset))
+        work.append(record(codec, event, load.customers + offset))
     gc.collect()
     gc.disable()  # as the worker has it
     try:
@@ -201,9 +219,9 @@ def _log_in(number: int, at: int) -> Event:
     )
 
 
-def _record(codec: Codec, event: Event, offset: int) -> _Record:
+def record(codec: Codec, event: Event, offset: int) -> Record:
     key = event.subject.encode()
-    return _Record(key, codec.encode_event(event), offset, event.occurred_at)
+    return Record(key, codec.encode_event(event), offset, event.occurred_at)
 
 
 if __name__ == "__main__":

@@ -107,3 +107,23 @@ def test_what_a_registry_that_was_away_could_not_tell_is_folded_once_it_is_back(
         (letter,) = rejected(bootstrap)
         assert letter["reason"] == "unknown_schema"
         assert str(UNKNOWN) in letter["detail"]
+
+
+def test_a_registry_that_goes_away_and_comes_back_is_waited_for_without_anybody(
+    settings: Settings, registry: StubRegistry
+) -> None:
+    """Its supervisor starts the worker again and again; what was folded before is still there."""
+    bootstrap = settings.kafka.bootstrap
+    plain = added(1, "customer:1")
+    with worker(settings, supervised=True, REGISTRY__URL=registry.url) as one:
+        produce(bootstrap, [Sent(input_topic("web"), plain.subject, codec.encode_event(plain))])
+        wait_until(lambda: synced_units(bootstrap) == {"customer:1": 1}, 30)
+        registry.away = True
+        produce(bootstrap, [registered(2, "customer:1")])
+        wait_until(lambda: "restarting the worker" in one.log, 60)
+        assert registry.url in one.log
+        assert one.process.poll() is None
+        registry.away = False
+        wait_until(lambda: synced_units(bootstrap) == {"customer:1": 2}, 60)
+        assert rejected(bootstrap) == []
+        assert one.metric("ccstream_worker_restarts_total") >= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import subprocess
@@ -317,6 +318,37 @@ async def test_a_worker_whose_right_is_taken_says_so_and_goes_on_where_it_was_on
                     skus = {line.sku for line in change.record.lines}  # type: ignore[union-attr]
                     assert skus == {"before", "meanwhile"}
                     break
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_a_worker_whose_password_was_changed_goes_on_once_its_file_has_the_new_one(
+    secured: SecuredKafka,
+    users: dict[str, Settings],
+    worker: Worker,
+    tmp_path_factory: Any,
+    unique: str,
+) -> None:
+    (file,) = tmp_path_factory.getbasetemp().glob("worker0/password")
+    async with ChannelPublisher(channel="web", source="s", settings=users["web"]) as web:
+        added = web.event(CartItemAdded, f"customer:{unique}", sku="mug", quantity=1)
+        await web.publish(added)
+    wait_until(lambda: worker.metric("ccstream_store_rows", table="carts") > 0, 30)
+    await asyncio.sleep(2)  # the gauge is looked at once a second
+    rows = worker.metric("ccstream_store_rows")
+    said = len(worker.log)
+    secured.add_scram_user("worker", "another-horse")
+    try:
+        secured.node.restart()  # who is connected stays so: a password is asked for at the door
+        wait_until(lambda: "do not take this client's login" in worker.log[said:], 90)
+        assert worker.process.poll() is None, "its supervisor tries again"
+        file.write_text("another-horse")
+        worker.wait_ready(90)
+        wait_until(lambda: worker.metric("ccstream_store_rows") == rows, 30)
+        assert "another-horse" not in worker.log
+    finally:
+        secured.add_scram_user("worker")
+        file.write_text(PASSWORD)
 
 
 def test_a_worker_that_is_not_let_in_ends_with_the_reason_and_a_code_of_its_own(

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ccstream.ops.reference import PAGES
+from ccstream.ops.diagram import with_diagram
+from ccstream.ops.reference import DIAGRAMMED, PAGES
+from ccstream.wire.catalogue import CONTEXTS, OUTPUT_TOPICS, TABLES
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -15,3 +17,13 @@ def test_the_generated_page_is_fresh(name: str, page: Callable[[], str]) -> None
     assert (DOCS / name).read_text(encoding="utf-8") == page(), (
         "stale: run `python -m ccstream.ops.reference docs`"
     )
+
+
+def test_the_diagram_is_fresh_and_has_every_event_table_and_topic() -> None:
+    text = (DOCS / DIAGRAMMED).read_text(encoding="utf-8")
+    assert text == with_diagram(text), "stale: run `python -m ccstream.ops.reference docs`"
+    events = [kind.__name__ for kinds in CONTEXTS.values() for kind in kinds]
+    _, _, diagram = text.partition("```mermaid")
+    drawn = diagram.partition("```")[0]
+    assert [name for name in (*events, *OUTPUT_TOPICS) if name not in drawn] == []
+    assert [table for table in TABLES if f"[({table})]" not in drawn] == []

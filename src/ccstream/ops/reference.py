@@ -1,4 +1,6 @@
-"""Writes docs/configuration.md and docs/metrics.md from the code that they describe.
+"""Writes docs/configuration.md, docs/metrics.md and the diagram of docs/architecture.md.
+
+Each is made from the code that it describes.
 
 ``python -m ccstream.ops.reference docs`` writes them; a test fails when they are stale.
 """
@@ -12,11 +14,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ccstream.ops.diagram import with_diagram
 from ccstream.ops.metrics import METRICS, MetricSpec
 from ccstream.ops.settings import Settings
 from ccstream.ops.settings_sources import env_name
 
-__all__ = ["PAGES", "configuration_page", "metrics_page"]
+__all__ = ["DIAGRAMMED", "PAGES", "configuration_page", "metrics_page"]
 
 CONFIGURATION_HEAD = """\
 <!-- Generated from src/ccstream/ops/settings.py by `python -m ccstream.ops.reference docs`. -->
@@ -132,14 +135,18 @@ def _metric_row(spec: MetricSpec) -> str:
     return f"| `{spec.name}` | {spec.kind} | {spec.unit} | {labels} | {spec.help} |\n"
 
 
+DIAGRAMMED = "architecture.md"
+
 PAGES = {"configuration.md": configuration_page, "metrics.md": metrics_page}
 
 
 def write(folder: Path) -> Iterator[Path]:
     """Write each page that is not what it should be, and yield its path."""
-    for name, page in PAGES.items():
+    diagrammed = folder / DIAGRAMMED
+    pages = {name: page() for name, page in PAGES.items()}
+    pages[DIAGRAMMED] = with_diagram(diagrammed.read_text(encoding="utf-8"))
+    for name, text in pages.items():
         path = folder / name
-        text = page()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             yield path

@@ -7,7 +7,10 @@ import pytest
 
 from ccstream.ops.diagram import with_diagram
 from ccstream.ops.reference import DIAGRAMMED, PAGES
+from ccstream.ops.settings import Settings
+from ccstream.ops.topics import specs_of
 from ccstream.wire.catalogue import CONTEXTS, OUTPUT_TOPICS, TABLES
+from ccstream.wire.topics import SETTINGS, Setting
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -17,6 +20,13 @@ def test_the_generated_page_is_fresh(name: str, page: Callable[[], str]) -> None
     assert (DOCS / name).read_text(encoding="utf-8") == page(), (
         "stale: run `python -m ccstream.ops.reference docs`"
     )
+
+
+def test_all_topics_of_a_kind_are_set_as_the_page_says_of_the_first() -> None:
+    by_kind: dict[str, set[tuple[Setting, ...]]] = {}
+    for spec in specs_of(Settings()):
+        by_kind.setdefault(spec.kind, set()).add(spec.settings)
+    assert {kind: len(found) for kind, found in by_kind.items()} == dict.fromkeys(SETTINGS, 1)
 
 
 def test_the_diagram_is_fresh_and_has_every_event_table_and_topic() -> None:

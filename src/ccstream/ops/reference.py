@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md, docs/metrics.md and the diagram of docs/architecture.md.
+"""Writes docs/configuration.md, metrics.md, topics.md and the diagram of docs/architecture.md.
 
 Each is made from the code that it describes.
 
@@ -18,6 +18,7 @@ from ccstream.ops.diagram import with_diagram
 from ccstream.ops.metrics import METRICS, MetricSpec
 from ccstream.ops.settings import Settings
 from ccstream.ops.settings_sources import env_name
+from ccstream.ops.topics_page import topics_page
 
 __all__ = ["DIAGRAMMED", "PAGES", "configuration_page", "metrics_page"]
 
@@ -137,7 +138,11 @@ def _metric_row(spec: MetricSpec) -> str:
 
 DIAGRAMMED = "architecture.md"
 
-PAGES = {"configuration.md": configuration_page, "metrics.md": metrics_page}
+PAGES = {
+    "configuration.md": configuration_page,
+    "metrics.md": metrics_page,
+    "topics.md": topics_page,
+}
 
 
 def write(folder: Path) -> Iterator[Path]:

@@ -120,7 +120,7 @@ def worker(
         from ccstream.engine.worker import run
 
     share_one_heap()
-    status = run(settings, web_socket, query_url, restarts=restarts)
+    status = run(settings, web_socket, query_url, None, restarts)
     startup.leave()
     return status
 

@@ -121,6 +121,7 @@ class Gauges:
 
     def serving(self, partitions: Mapping[int, Partition], waiting: frozenset[int]) -> None:
         self._metrics.add("ccstream_rebalances_total")
+        self._metrics.add(CLOCK, (), 0)  # not known to be behind, until a record tells
         for number in range(self._layout.partitions):
             self._metrics.set("ccstream_partition_paused", (str(number),), number in waiting)
         self._restored = 0

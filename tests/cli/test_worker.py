@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+import typer
+
+from ccstream.cli.program import build
 from ccstream.cli.worker import _of_process
 from ccstream.ops.settings import Settings
 
@@ -21,3 +27,12 @@ def test_no_two_processes_share_a_client_id_an_instance_id_or_a_folder() -> None
 
 def test_processes_without_a_static_membership_stay_without() -> None:
     assert _of_process(Settings(), 1).group.instance_id is None
+
+
+@pytest.mark.parametrize("command", ["worker", "rebuild"])
+def test_a_command_that_is_supervised_takes_what_its_supervisor_adds(
+    command: str,
+) -> None:
+    command_line: Any = typer.main.get_command(build(None, load_all=True))
+    options = {option for one in command_line.commands[command].params for option in one.opts}
+    assert {"--restarts", "--parent"} <= options

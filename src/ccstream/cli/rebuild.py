@@ -49,6 +49,7 @@ def rebuild(
     ] = True,
     bootstrap: Bootstrap = None,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    restarts: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> int:
     """Fold the log anew, from its beginning, as application NEW_ID, beside the one that works.
 
@@ -99,4 +100,5 @@ def rebuild(
     from ccstream.engine.worker import run
 
     share_one_heap()
-    return run(settings, rebuild=Rebuild(old.app_id, until_caught_up))
+    rebuilt = Rebuild(old.app_id, until_caught_up)
+    return run(settings, rebuild=rebuilt, restarts=restarts)

@@ -113,5 +113,5 @@ def _histogram_starts(spec: MetricSpec, values: tuple[str, ...]) -> list[str]:
 def _written(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     if not names:
         return ""
-    pairs = zip(names, values, strict=True)
+    pairs = sorted(zip(names, values, strict=True))
     return "{" + ",".join(f'{name}="{value.translate(_ESCAPED)}"' for name, value in pairs) + "}"

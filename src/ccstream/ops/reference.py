@@ -149,7 +149,8 @@ def write(folder: Path) -> Iterator[Path]:
     """Write each page that is not what it should be, and yield its path."""
     diagrammed = folder / DIAGRAMMED
     pages = {name: page() for name, page in PAGES.items()}
-    pages[DIAGRAMMED] = with_diagram(diagrammed.read_text(encoding="utf-8"))
+    if diagrammed.exists():  # what is around the diagram is written by hand
+        pages[DIAGRAMMED] = with_diagram(diagrammed.read_text(encoding="utf-8"))
     for name, text in pages.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -15,11 +15,12 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from msgspec import Struct, field
 
+from ccstream.engine.changelog import Place, place_of, take_rows
 from ccstream.engine.store import Table
 from ccstream.errors import BrokerUnavailableError, StateError
 from ccstream.ops.refusals import denied
 
-__all__ = ["ChangelogRange", "RestoreProgress", "place_of", "restore", "row_of"]
+__all__ = ["ChangelogRange", "RestoreProgress", "restore"]
 
 _BATCH = 10_000
 """Records a call; librdkafka's own batches are smaller, so this bounds memory only."""
@@ -27,11 +28,16 @@ _BATCH = 10_000
 _WAIT = 0.1
 """Seconds to wait for a first record; then a newer assignment is looked for."""
 
+_FETCH_BYTES_MAX = 2 << 20
+"""Bytes a fetch, over all partitions: rows are taken while the next fetch is on its way, and of a
+large one none before all of it has come. Larger than that is only a batch that is so by itself."""
+
+_FETCH_BACKOFF_MS = 5
+"""How long librdkafka fetches nothing when it has 100,000 records waiting. By default that is a
+second, in which they are taken twice over."""
+
 _STALLED_AFTER = 60.0
 """Seconds without a record after which a restore gives up; brokers are away."""
-
-_FRAME = b"\xc3\x01"
-"""How every row begins: rows are always in single-object encoding."""
 
 
 class ChangelogRange(Struct, frozen=True):
@@ -49,9 +55,9 @@ class RestoreProgress(Struct):
     records: int = 0
     remaining: int = 0
     seconds: float = 0.0
-    remaining_by_table: dict[tuple[str, int], int] = field(default_factory=dict)
+    remaining_by_table: dict[Place, int] = field(default_factory=dict)
     """Offsets still to be read of each changelog partition, by (topic, partition)."""
-    positions: dict[tuple[str, int], int] = field(default_factory=dict)
+    positions: dict[Place, int] = field(default_factory=dict)
     """The next offset to be read of each, however far that was before."""
 
 
@@ -83,7 +89,9 @@ def restore(
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
-            "fetch.message.max.bytes": 8 << 20,
+            "fetch.message.max.bytes": _FETCH_BYTES_MAX,
+            "fetch.max.bytes": _FETCH_BYTES_MAX,
+            "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
         }
     )
     try:
@@ -101,9 +109,9 @@ def restore(
 
 def _read(
     consumer: Consumer,
-    tables: dict[tuple[str, int], Table],
-    ends: dict[tuple[str, int], int],
-    positions: dict[tuple[str, int], int],
+    tables: dict[Place, Table],
+    ends: dict[Place, int],
+    positions: dict[Place, int],
     state: RestoreProgress,
     started: float,
     cancelled: Callable[[], bool],
@@ -114,31 +122,18 @@ def _read(
     while open_partitions and not cancelled():
         first = consumer.poll(_WAIT)
         messages = [first, *consumer.consume(_BATCH, 0)] if first is not None else []
-        events = 0
         now = time.monotonic()
         if not messages and now - last_record > _STALLED_AFTER:
             raise BrokerUnavailableError(
                 f"the restore of {len(open_partitions)} changelog partitions got no record for "
                 f"{_STALLED_AFTER:.0f} s; are the brokers up?"
             )
-        for message in messages:
-            tp, offset = place_of(message)
-            error = message.error()
-            if error is not None:
-                events += 1
-                if error.code() == KafkaError._PARTITION_EOF:
-                    if offset >= ends[tp]:
-                        open_partitions.discard(tp)
-                        positions[tp] = ends[tp]
-                    continue
-                if error.retriable() or error.code() == KafkaError._ALL_BROKERS_DOWN:
-                    continue
-                what = f"could not restore {tp[0]}[{tp[1]}]"
-                raise denied(error, what) or StateError(f"{what}: {error.str()}")
-            tables[tp].restore(*row_of(message))
-            positions[tp] = offset + 1
-        if len(messages) > events:
-            state.records += len(messages) - events
+        reached, events = take_rows(messages, tables)
+        positions.update(reached)
+        for event in events:
+            _note(event, ends, positions, open_partitions)
+        if len(messages) > len(events):
+            state.records += len(messages) - len(events)
             last_record = now
         state.remaining_by_table = {
             tp: ends[tp] - positions[tp] if tp in open_partitions else 0 for tp in ends
@@ -149,33 +144,19 @@ def _read(
         progress(state)
 
 
-def row_of(message: Message) -> tuple[str, bytes | None]:
-    """The row in a changelog record, None for a deletion, with its key.
-
-    Raises:
-        StateError: it is none.
-    """
-    key, value = _row_key(message), message.value()
-    if key is None or (value is not None and not value.startswith(_FRAME)):
-        (topic, number), offset = place_of(message)
-        raise StateError(
-            f"{topic}[{number}] offset {offset} is no row of a ccstream table; "
-            "something else wrote to the changelog"
-        )
-    return key, value
-
-
-def _row_key(message: Message) -> str | None:
-    """The key as text, or None if it is none: keys of rows are."""
-    key: Any = message.key()
-    try:
-        return None if key is None else str(key, "utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
-def place_of(message: Message) -> tuple[tuple[str, int], int]:
-    """Topic and partition, and offset, of what the consumer handed over: it always has them."""
-    where: Any = (message.topic(), message.partition())
-    offset: Any = message.offset()
-    return where, offset
+def _note(
+    event: Message,
+    ends: dict[Place, int],
+    positions: dict[Place, int],
+    open_partitions: set[Place],
+) -> None:
+    """Of what is no record, the end of a partition is news, and what does not mend is an error."""
+    error: Any = event.error()
+    tp, offset = place_of(event)
+    if error.code() == KafkaError._PARTITION_EOF:
+        if offset >= ends[tp]:
+            open_partitions.discard(tp)
+            positions[tp] = ends[tp]
+    elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
+        what = f"could not restore {tp[0]}[{tp[1]}]"
+        raise denied(error, what) or StateError(f"{what}: {error.str()}")

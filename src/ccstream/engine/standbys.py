@@ -20,11 +20,11 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from msgspec import Struct
 
 from ccstream.domain.moment import Scope
+from ccstream.engine.changelog import place_of, row_of
 from ccstream.engine.clock import Clock
 from ccstream.engine.cluster import Cluster
 from ccstream.engine.layout import Layout
 from ccstream.engine.owners import OWNERS_PARTITION, latest_owners
-from ccstream.engine.restore import place_of, row_of
 from ccstream.engine.store import Table
 from ccstream.engine.store_fit import wipe_if_unfit
 from ccstream.engine.stores import PartitionStore, Stores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -35,6 +36,21 @@ def cart(**more: Any) -> bytes:
 
 def line(sku: str) -> dict[str, Any]:
     return {"sku": sku, "options_hash": "", "fulfilment": "", "store": "", "dots": [], "sets": []}
+
+
+def dot(**named: Any) -> dict[str, Any]:
+    fields = {
+        "channel": "web",
+        "source": "shop.example",
+        "quantity": 1,
+        "occurred_at": 5,
+        "appended_at": 6,
+        "positions": [],
+        "unit_price": None,
+        "name": None,
+        "origin": "",
+    }
+    return fields | named
 
 
 def timers(due_ms: int) -> bytes:
@@ -104,3 +120,15 @@ def test_of_letters_it_counts_which_were_taken_and_of_events_when_they_occurred_
 def test_bytes_that_are_no_row_are_told() -> None:
     with pytest.raises(UndecodableError):
         same_row(cart(), b"what is this?", AT)
+
+
+def test_a_row_of_an_earlier_version_says_the_same_as_one_of_today() -> None:
+    name = "0198c0de-7abc-7def-8123-456789abcdef"
+    dots = [
+        {"event_id": name, "event_uuid": None},
+        {"event_id": "", "event_uuid": UUID(name).bytes},
+        {"event_id": "", "event_uuid": UUID(int=7).bytes},
+    ]
+    earlier, today, other = (cart(lines=[line("tea") | {"dots": [dot(**one)]}]) for one in dots)
+    assert same_row(earlier, today, AT)
+    assert not same_row(earlier, other, AT)

@@ -19,6 +19,9 @@ __all__ = ["FOLDER", "golden_file", "plain"]
 
 FOLDER = Path(__file__).parent
 
+_SIZES = {"event_uuid": 16}
+"""Of bytes that are not of any number."""
+
 
 def golden_file(release: SchemaInfo) -> Path:
     """Where the bytes of a released version are."""
@@ -59,7 +62,7 @@ class _Sampler:
         return {
             "null": None,
             "string": f"{name}-{self._count} é✓",
-            "bytes": bytes([self._count % 256, 0, 255]),
+            "bytes": bytes([self._count % 256, 0, 255, *range(_SIZES.get(name, 3) - 3)]),
             "int": self._count,
             "long": self._count if self._count % 2 else 1_767_225_600_000 + self._count,
             "boolean": bool(self._count % 2),

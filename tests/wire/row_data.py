@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from fastavro import schemaless_reader, schemaless_writer
@@ -81,6 +83,12 @@ longs = st.one_of(
 )
 texts = st.one_of(st.text(max_size=12), st.sampled_from(["web", "customer:1", "é", "x" * 9_000]))
 few = st.lists
+event_ids = st.one_of(
+    texts,
+    st.uuids().map(str),
+    st.uuids().map(lambda one: str(one).upper()),
+    st.uuids().map(lambda one: one.hex),
+)
 money = st.builds(Money, longs, st.sampled_from(["EUR", "USD"]))
 prices = st.none() | money
 names = st.none() | texts
@@ -109,7 +117,7 @@ keys = st.builds(LineKey, st.sampled_from("ABCDEFGH"), *[st.sampled_from(["", "x
 positions = st.tuples(st.integers(0, 63), st.integers(0, 30), st.integers(0, 1 << 40))
 dots = st.builds(
     Dot,
-    event_id=texts,
+    event_id=event_ids,
     channel=texts,
     source=texts,
     quantity=st.integers(0, 1_000_000),
@@ -186,7 +194,13 @@ def line_datum(line: Line) -> dict[str, Any]:
 def _dot_datum(dot: Dot) -> dict[str, Any]:
     names = ("partition", "topic", "offset")
     places = [dict(zip(names, position, strict=True)) for position in dot.positions]
-    return {**plain(dot), "positions": places}
+    event_id, event_uuid = dot.event_id, None
+    with suppress(ValueError):
+        named = UUID(dot.event_id)
+        if str(named) == dot.event_id:
+            event_id, event_uuid = "", named.bytes
+    given = {"event_id": event_id, "event_uuid": event_uuid, "positions": places}
+    return {**plain(dot), **given}
 
 
 def _setting_datum(dot: Dot) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from ccstream.domain.moment import Moment
 from ccstream.domain.observed import Observed
 from ccstream.domain.window import ENTRY_BYTES, LETTERS
 from ccstream.wire.codec import Codec
+from ccstream.wire.event_ids import unpacked
 from ccstream.wire.framing import SINGLE_OBJECT_PREFIX_BYTES
 
 __all__ = ["NOT_COMPARED", "differing_fields", "same_row"]
@@ -25,6 +26,9 @@ _CONTINUES: Final = 0x80
 
 _TIME_BYTES: Final = 8
 """Of an entry in a window, before the digest of its id."""
+
+_EVENT_UUID: Final = "event_uuid"
+"""Where rows of baskets have ids that are UUIDs; those of earlier versions have them as text."""
 
 _codec: Final = Codec()
 
@@ -101,6 +105,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         if value.get("source") == LETTERS:
             return {"source": LETTERS, "ids": _digests(value["ids"])}
+        if event_uuid := value.get(_EVENT_UUID):
+            value = value | {"event_id": unpacked(event_uuid), _EVENT_UUID: None}
         return {k: _plain(v) for k, v in value.items() if k not in NOT_COMPARED}
     if isinstance(value, list | tuple):
         # what has an order has a time of its own; the rest is as it came

@@ -21,8 +21,9 @@ from ccstream.domain.cart_state import (
 )
 from ccstream.domain.events import Money
 from ccstream.domain.lines import assemble, only_dot
-from ccstream.wire.cart_sync import put_line_key, put_line_keys, put_price, put_setting
+from ccstream.wire.cart_sync import put_line_key, put_line_keys, put_price
 from ccstream.wire.entry import Entry, RowReader
+from ccstream.wire.event_ids import packed, unpacked
 from ccstream.wire.framing import single_object_prefix
 from ccstream.wire.primitives import (
     NULL,
@@ -103,7 +104,12 @@ def _put_dots(out: BytesWriter, dots: tuple[Dot, ...]) -> None:
 
 
 def _put_dot(out: BytesWriter, dot: Dot) -> None:
-    put_setting(out, dot)
+    event_uuid = packed(dot.event_id)
+    put_text(out, dot.event_id if event_uuid is None else "")
+    put_text(out, dot.channel)
+    put_text(out, dot.source)
+    put_long(out, dot.quantity)
+    put_long(out, dot.occurred_at)
     put_long(out, dot.appended_at)
     if dot.positions:
         put_long(out, len(dot.positions))
@@ -115,6 +121,11 @@ def _put_dot(out: BytesWriter, dot: Dot) -> None:
     put_price(out, dot.unit_price)
     put_optional_text(out, dot.name)
     put_text(out, dot.origin)
+    if event_uuid is None:
+        out.append(NULL)
+    else:
+        out.append(SOME)
+        put_bytes(out, event_uuid)
 
 
 def _put_pending(out: BytesWriter, removal: PendingRemoval) -> None:
@@ -151,6 +162,33 @@ def _position(partition: int, topic: int, offset: int) -> Position:
     return partition, topic, offset
 
 
+def _dot(
+    event_id: str,
+    channel: str,
+    source: str,
+    quantity: int,
+    occurred_at: int,
+    appended_at: int,
+    positions: tuple[Position, ...],
+    unit_price: Money | None,
+    name: str | None,
+    origin: str,
+    event_uuid: bytes | None,
+) -> Dot:
+    return Dot(
+        event_id if event_uuid is None else unpacked(event_uuid),
+        channel,
+        source,
+        quantity,
+        occurred_at,
+        appended_at,
+        positions,
+        unit_price,
+        name,
+        origin,
+    )
+
+
 def _line(
     sku: str,
     options_hash: str,
@@ -180,7 +218,7 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
     "ccstream.common.v1.Money": Money,
     "ccstream.cart.v1.CartLineKey": LineKey,
     "ccstream.state.v1.CartPosition": _position,
-    "ccstream.state.v1.CartDot": Dot,
+    "ccstream.state.v1.CartDot": _dot,
     "ccstream.state.v1.CartRowLine": _line,
     "ccstream.state.v1.CartPendingRemoval": PendingRemoval,
     "ccstream.state.v1.CartAbsorbed": Absorbed,

@@ -26,7 +26,7 @@ from ccstream.wire.primitives import (
     put_text,
 )
 
-__all__ = ["CartSync", "put_line_key", "put_line_keys", "put_price", "put_setting"]
+__all__ = ["CartSync", "put_line_key", "put_line_keys", "put_price"]
 
 _NO_CHANGES: Final = bytes((ZERO, ZERO, ZERO, ZERO, NULL))
 """The end of the array of lines; nothing upserted, removed or in conflict, and no order."""
@@ -136,12 +136,12 @@ def _shown(line: Line) -> bytes:
 
 def _put_conflict(out: BytesWriter, conflict: Conflict) -> None:
     put_line_key(out, conflict.key)
-    put_setting(out, conflict.winner)
-    put_setting(out, conflict.loser)
+    _put_setting(out, conflict.winner)
+    _put_setting(out, conflict.loser)
 
 
-def put_setting(out: BytesWriter, dot: Dot) -> None:
-    """One side of a conflict, with which the dots of a row begin, too."""
+def _put_setting(out: BytesWriter, dot: Dot) -> None:
+    """One side of a conflict."""
     put_text(out, dot.event_id)
     put_text(out, dot.channel)
     put_text(out, dot.source)

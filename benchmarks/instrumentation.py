@@ -5,14 +5,15 @@
 ``unmeasured``  the same records through the same fold, and nothing is counted
 
 Both fold the same chunk one after the other, in one process, a chunk after the other: what slows a
-machine down for a moment slows both. Of the pairs the median counts, by processor time. Where the
-fold is compiled its own counts cannot be taken out, so it is measured interpreted.
+machine down for a moment slows both. Of the pairs the median counts, by processor time. The
+counts of a compiled fold cannot be taken out, so it is measured interpreted.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -54,13 +55,13 @@ COLD = 10
 
 
 def run(*, events: int = EVENTS, runs: int = 3, say: Callable[[str], None] = print) -> list[Result]:
-    if not str(fold.__file__).endswith(".py"):
-        raise BenchmarkError("the fold is compiled here, where its counts cannot be taken out")
+    interpreted = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     found: dict[str, list[float]] = {}
     for number in range(1, runs + 1):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.instrumentation", str(events)],
             cwd=ROOT,
+            env=interpreted,
             capture_output=True,
             text=True,
             check=True,
@@ -79,13 +80,16 @@ def run(*, events: int = EVENTS, runs: int = 3, say: Callable[[str], None] = pri
     ]
 
 
-class _Nothing(ChunkStatistics):  # type: ignore[misc]
-    """Counts nothing."""
+def _nothing() -> type[ChunkStatistics]:
+    """A class that counts nothing; of a compiled one there is no subclass."""
 
-    def applied(self, *_: object) -> None:
-        pass
+    class Nothing(ChunkStatistics):  # type: ignore[misc]
+        def applied(self, *_: object) -> None:
+            pass
 
-    ended = applied
+        ended = applied
+
+    return Nothing
 
 
 class _Plane:
@@ -151,6 +155,9 @@ class _Measuring:
 
 def measure(events: int, customers: int = 20_000) -> dict[str, float]:
     """Fold the load twice in this process; µs an event of both, and how much more it is."""
+    if not str(fold.__file__).endswith(".py"):
+        raise BenchmarkError("the fold is compiled here, where its counts cannot be taken out")
+    nothing = _nothing()
     codec, with_all, without = Codec(), House(), House()
     measuring = _Measuring(with_all)
     load = Load.ending_now(events, customers)
@@ -172,7 +179,7 @@ def measure(events: int, customers: int = 20_000) -> dict[str, float]:
                 measuring.chunk(chunk, time.monotonic() - started)
 
             turns: list[tuple[type[ChunkStatistics], Callable[[], None]]] = [
-                (_Nothing, unmeasured),
+                (nothing, unmeasured),
                 (ChunkStatistics, measured),
             ]
             first = len(pairs) % 2  # whoever comes first finds the chunk's bytes in no cache

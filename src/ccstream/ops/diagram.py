@@ -9,6 +9,7 @@ from ccstream.wire.catalogue import (
     AGGREGATES,
     CHANNELS,
     CONTEXTS,
+    IDENTITY_TOPIC,
     MAIL_TOPIC,
     REJECTED_TOPIC,
     SIGNALS_TOPIC,
@@ -50,5 +51,6 @@ def _lines() -> Iterator[str]:
     yield f'  {_EVERY_EVENT}[({_EVERY_EVENT})] -. "duplicates of every event" .- channels'
     yield f'  carts --> timers[(timers)] --> signals["{SIGNALS_TOPIC}"]'
     yield "  aliases --> links[(links)]"
+    yield f'  aliases & links -- "merged, split, conflict" --> identity_facts["{IDENTITY_TOPIC}"]'
     yield f'  aliases <-- "what moves at a log-in" --> mail["{MAIL_TOPIC}"]'
     yield f'  channels -- "what cannot be folded" --> rejected["{REJECTED_TOPIC}"]'

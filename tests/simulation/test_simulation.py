@@ -123,7 +123,6 @@ def test_events_meet_every_end_there_is(explored: Explored) -> None:
 
 
 @needs_parts
-@pytest.mark.long
 @pytest.mark.parametrize("barrier", MUTANTS)
 def test_a_barrier_that_is_taken_out_is_missed(barrier: str) -> None:
     parts = MUTANTS[barrier]

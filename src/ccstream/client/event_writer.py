@@ -6,6 +6,7 @@ import time
 from typing import Any, Final, Protocol, TypeGuard, TypeVar
 
 from msgspec.structs import replace
+from mypy_extensions import mypyc_attr
 
 from ccstream.client.outbox import Outgoing
 from ccstream.client.own_dots import OwnDots
@@ -48,6 +49,7 @@ class Observes(Protocol):
     def observed(self, key: str) -> bytes | None: ...
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)  # an import is one that writes for all channels
 class EventWriter:
     """Makes and writes the events of one channel and source."""
 

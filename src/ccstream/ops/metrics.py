@@ -11,8 +11,7 @@ latencies is bucketed by `bisect` and added under one lock.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, product
@@ -299,15 +298,17 @@ class Metrics(Collector):
         """
         key = self._key(name, labels)
         edges = _edges(METRICS[name].buckets, scale)
-        counted = Counter(values)
-        total = sum(value * count for value, count in counted.items() if value > 0) * scale
-        places = [bisect_left(edges, value) for value in counted]
+        ordered = sorted(values)  # so that there is something to do for each edge, not each value
+        total = sum(ordered[bisect_right(ordered, 0) :]) * scale
+        up_to = [bisect_right(ordered, edge) for edge in edges]
         with self._lock:
             histogram = self._histograms[name].get(key)
             if histogram is None:
                 histogram = self._histograms[name][key] = _Histogram(len(edges))
-            for place, count in zip(places, counted.values(), strict=True):
-                histogram.counts[place] += count
+            before = 0
+            for place, count in enumerate((*up_to, len(ordered))):
+                histogram.counts[place] += count - before
+                before = count
             histogram.total += total
 
     def value(self, name: str, labels: Sequence[str] = ()) -> float:

@@ -244,7 +244,7 @@ class ChunkLoop:
             self._ended(self._delivery.settle(self._pace.commit_timeout))
         self._gauges.turn(self._plane, self.partitions, self._delivery)
         self._stores.turn()
-        self._collector.turn()
+        self._collector.turn(len(messages))
 
     def _fire(self) -> None:
         due = self._due_timers.due(self.partitions.values(), behind=self._behind)

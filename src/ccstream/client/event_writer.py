@@ -49,7 +49,7 @@ class Observes(Protocol):
     def observed(self, key: str) -> bytes | None: ...
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)  # an import is one that writes for all channels
+@mypyc_attr(allow_interpreted_subclasses=True)  # an import's marks its events
 class EventWriter:
     """Makes and writes the events of one channel and source."""
 

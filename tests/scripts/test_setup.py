@@ -80,6 +80,7 @@ class Tree:
             (self.root / name).mkdir()
         for name in ("pyproject.toml", "uv.lock", "Makefile", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, self.root)
+        shutil.copy(ROOT / "docs/architecture.md", self.root / "docs")
         for tool in TOOLS.split():
             found = shutil.which(tool)
             if found:

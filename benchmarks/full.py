@@ -50,7 +50,10 @@ def measurements(scale: float = 1.0) -> dict[str, Measure]:
     }
     warm_up = carts(200_000)
     for count in (10_000, 100_000, 1_000_000):
-        found[f"carts-{count}"] = partial(memory.run, carts=carts(count), warm_up_events=warm_up)
+        for store, name in (("memory", "carts"), ("rocksdb", "carts-rocksdb")):
+            found[f"{name}-{count}"] = partial(
+                memory.run, carts=carts(count), warm_up_events=warm_up, store=store
+            )
     for lines in (1, 5, 20, 50):
         found[f"lines-{lines}"] = partial(
             memory.run,

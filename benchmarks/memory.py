@@ -1,4 +1,4 @@
-"""How much memory does a cart take in the memory store, and what does it cost to fill it?
+"""How much memory does a cart take in a store, and what does it cost to fill it?
 
 The growth of a worker's resident set over many carts of five lines each, every line its own
 event with a UUID. It holds all that a worker keeps of such a customer: the cart with its dots,
@@ -10,6 +10,7 @@ by the allocator's mood. ``benchmarks.full`` asks it for other numbers of carts 
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,7 @@ from benchmarks.processes import (
     ccstream_worker,
     fresh_topics,
     kafka,
+    scratch,
     wait_until,
     worker_environment,
 )
@@ -54,12 +56,14 @@ def run(
     carts: int = CARTS,
     lines: int = 5,
     warm_up_events: int = WARM_UP_EVENTS,
+    store: str = "memory",
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     load = Load.ending_now(carts * lines)
-    with kafka() as broker:
+    with kafka() as broker, tempfile.TemporaryDirectory(dir=scratch()) as folder:
         bootstrap = broker.bootstrap
-        env = worker_environment(bootstrap, APP_ID, "transactional")
+        kept = {"state__store": store, "state__directory": folder}
+        env = worker_environment(bootstrap, APP_ID, "transactional", **kept)
         fresh_topics(bootstrap, env)
         with ccstream_worker(env) as worker:
             warm_up = Load.ending_now(warm_up_events, WARM_UP_CUSTOMERS)

@@ -1,9 +1,10 @@
 """Does a worker keep its size, and its pace, over a long time?
 
-A steady rate of additions by a fixed set of customers, so that carts, touches and windows reach
-their bounds and only what leaks still grows. The resident set is noted through all of it; at
-the end all that was published has to be committed. ``growth`` compares the mean of the last
-quarter with that of the quarter before.
+A steady rate of additions by few customers of one thing, with the shortest of windows for
+duplicates, so that lines, touches and windows reach their bounds within some five minutes and only
+what leaks still grows. With more of either, rows grow for hours. The resident set is noted through
+all of it; at the end all that was published has to be committed. ``growth`` compares the mean of
+the last quarter with that of the quarter before.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ APP_ID = "bench-soak"
 SAMPLES = 60
 """Over the whole time: at 30 minutes, one each half minute."""
 CATCH_UP_S = 60.0
+CUSTOMERS, SKUS = 1_000, 1
+WINDOW_IDS = 64
+"""As many as additions that a line keeps apart: a row of either is full after as many events."""
 
 
 def run(
@@ -43,11 +47,13 @@ def run(
     samples: list[float] = []
     with kafka() as broker:
         bootstrap = broker.bootstrap
-        env = worker_environment(bootstrap, APP_ID, "transactional")
+        ids = {"window__ids_max": str(WINDOW_IDS)}
+        env = worker_environment(bootstrap, APP_ID, "transactional", **ids)
         fresh_topics(bootstrap, env)
         with ccstream_worker(env) as worker:
             used, began = worker.cpu_seconds(), time.monotonic()
-            pacing = Instrument(pacer.__name__, bootstrap, INPUT, "soak", rate, seconds)
+            crowd = (CUSTOMERS, SKUS)
+            pacing = Instrument(pacer.__name__, bootstrap, INPUT, "soak", rate, seconds, *crowd)
             try:
                 for number in range(1, SAMPLES + 1):
                     time.sleep(max(0.0, began + seconds * number / SAMPLES - time.monotonic()))

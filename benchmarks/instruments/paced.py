@@ -8,24 +8,28 @@ from collections.abc import Iterator
 from benchmarks.load import CHANNEL, CURRENCY, SOURCE
 from ccstream.domain.events import CartItemAdded, Money
 
-__all__ = ["additions", "paced_event", "sent_at"]
+__all__ = ["SKUS", "additions", "paced_event", "sent_at"]
 
 CUSTOMERS_PER_RATE = 3
 """So many for each event a second: in 15 s, carts come to hold about five lines."""
 SKUS = 50
 
 
-def additions(namespace: str, rate: int, seed: int = 2) -> Iterator[tuple[str, str]]:
+def additions(
+    namespace: str, rate: int, seed: int = 2, *, customers: int = 0, skus: int = SKUS
+) -> Iterator[tuple[str, str]]:
     """Who adds what, without end, the same at every call: ``(subject, sku)``.
 
     Args:
         namespace: sets the customers of one run apart from those of another.
         rate: events a second.
+        customers: how many there are; 0 for as many as suit the rate.
+        skus: how many things there are.
     """
     chance = random.Random(seed)
-    customers = CUSTOMERS_PER_RATE * rate
+    customers = customers or CUSTOMERS_PER_RATE * rate
     while True:
-        yield f"{namespace}:{chance.randrange(customers)}", f"sku-{chance.randrange(SKUS):04d}"
+        yield f"{namespace}:{chance.randrange(customers)}", f"sku-{chance.randrange(skus):04d}"
 
 
 def paced_event(number: int, at_ns: int, subject: str, sku: str) -> CartItemAdded:

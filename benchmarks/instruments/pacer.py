@@ -1,6 +1,7 @@
 """Publishes at a steady rate, each event at once. Prints how many were acknowledged.
 
-Arguments: bootstrap, topic, namespace of the customers, events a second, seconds.
+Arguments: bootstrap, topic, namespace of the customers, events a second, seconds; how many
+customers and things there are, if it is to be others than `additions` has.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from benchmarks.instruments.paced import additions, paced_event
+from benchmarks.instruments.paced import SKUS, additions, paced_event
 from ccstream.domain.events import Event
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import event_headers
@@ -67,8 +68,16 @@ def pace(
     return {"published": number, "acknowledged": acknowledged}
 
 
-def main(bootstrap: str, topic: str, namespace: str, rate: int, seconds: float) -> None:
-    who_and_what = additions(namespace, rate)
+def main(
+    bootstrap: str,
+    topic: str,
+    namespace: str,
+    rate: int,
+    seconds: float,
+    customers: int = 0,
+    skus: int = SKUS,
+) -> None:
+    who_and_what = additions(namespace, rate, customers=customers, skus=skus)
     found = pace(
         bootstrap,
         topic,
@@ -80,4 +89,5 @@ def main(bootstrap: str, topic: str, namespace: str, rate: int, seconds: float) 
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
+    where, into, whose, often, long, *crowd = sys.argv[1:]
+    main(where, into, whose, int(often), float(long), *map(int, crowd))

@@ -29,6 +29,7 @@ from benchmarks.results import Result, median_of
 from benchmarks.subjects import CACHE_ROWS
 from ccstream.domain.events import Event, IdentifiersLinked
 from ccstream.domain.moment import Scope
+from ccstream.engine.acknowledgements import Acknowledgements, Told
 from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.folding import make_folder
 from ccstream.engine.partition import NOTHING_FOLDED, Partition
@@ -111,8 +112,19 @@ class _Post:
     def __init__(self) -> None:
         self.outputs = 0
         self.letters: list[tuple[int, str, bytes]] = []
+        self.told: list[Told] = []
 
-    def send(self, topic: str, partition: int, key: str, value: bytes, _headers: Any) -> None:
+    def send(
+        self,
+        topic: str,
+        partition: int,
+        key: str,
+        value: bytes,
+        _headers: Any,
+        told: Told | None = None,
+    ) -> None:
+        if told is not None:
+            self.told.append(told)
         if topic == MAIL_TOPIC:
             self.letters.append((partition, key, value))
         else:
@@ -122,12 +134,14 @@ class _Post:
 class House:
     """All partitions, and the mail between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, acknowledgements: Acknowledgements | None = None) -> None:
         self.post = _Post()
         topics = tuple(topic_numbers())
         self._mail = topics.index(MAIL_TOPIC)
         delivery: Any = self.post
-        self._folder = make_folder(Settings(), topics, delivery, append_time=True)
+        self._folder = make_folder(
+            Settings(), topics, delivery, append_time=True, acknowledgements=acknowledgements
+        )
         self.partitions = []
         for number in range(PARTITIONS):
             tables = {name: Table(name, ROW_CODECS[name], ROWS_MAX) for name in TABLES}
@@ -154,16 +168,24 @@ class House:
         self._commit()
 
     def fold_chunk(self, records: list[Record], begin: int) -> None:
-        """Fold what comes at ``begin`` of a load of chunks, none of which has letters."""
+        """Fold what comes at ``begin`` of a load of full chunks, none of which has letters."""
         fold, partitions = self._folder.fold, self.partitions
+        self._folder.gather(patient_only=False)
         for record in records:
             fold(partitions[record.home], 0, record)
+        self._folder.release()
         if (begin + len(records)) % COMMIT_EVERY == 0:
             self._drain()
 
     def take_statistics(self) -> ChunkStatistics:
         """What was counted since the last time."""
         return self._folder.take_statistics()
+
+    def acknowledge(self) -> None:
+        """Tell whoever is told that all is acknowledged."""
+        told, self.post.told = self.post.told, []
+        for tell in told:
+            tell(None, None)
 
     def _commit(self) -> None:
         self._drain()

@@ -1,7 +1,8 @@
 """What does it cost to measure? The load of `fold`, with all that a worker counts and without.
 
-``measured``    the fold's own counts, and after each chunk what the chunk loop makes of them; lag,
-                rows and the like once a second of a worker's time, and a scrape every 15 s
+``measured``    the fold's own counts, and after each chunk what the chunk loop makes of them, and
+                what its acknowledgements cost here, not in librdkafka; lag, rows and the like once
+                a second of a worker's time, and a scrape every 15 s
 ``unmeasured``  the same records through the same fold, and nothing is counted
 
 Both fold the same chunk one after the other, in one process, a chunk after the other: what slows a
@@ -21,7 +22,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.fold import ACCOUNT, House, Record, record
+from benchmarks.fold import ACCOUNT, PARTITIONS, House, Record, record
 from benchmarks.load import Load
 from benchmarks.processes import ROOT
 from benchmarks.records import BenchmarkError
@@ -119,12 +120,11 @@ class _Message:
 class _Measuring:
     """What a chunk loop tells the metrics."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self) -> None:
         self._topics = tuple(topic_numbers())
         self._clock = Clock()
         self._metrics = Metrics(channels=(*CHANNELS, "mail", "unknown"))
-        settings = Settings.load(kafka__partitions=len(house.partitions))
+        settings = Settings.load(kafka__partitions=PARTITIONS)
         self._gauges = Gauges(
             self._metrics,
             make_layout(settings, self._topics),
@@ -133,7 +133,8 @@ class _Measuring:
             session_timeout=10.0,
             report=lambda _: None,
         )
-        self._served = dict(enumerate(house.partitions))
+        self.house = House(self._gauges.acknowledgements)
+        self._served = dict(enumerate(self.house.partitions))
         self._gauges.serving(self._served, frozenset())
         self._plane = _Plane(
             {(topic, number): 0 for topic in self._topics for number in self._served}
@@ -142,11 +143,12 @@ class _Measuring:
     def chunk(self, work: list[Record], seconds: float) -> None:
         self._gauges.check_alive()
         self._gauges.reached(_Message(work[-1], self._topics[0]))
-        self._gauges.chunk(self._house.take_statistics(), len(work), seconds)
+        self._gauges.chunk(self.house.take_statistics(), len(work), seconds)
+        self.house.acknowledge()
 
     def second(self) -> None:
         self._gauges._looked_at = 0.0
-        delivery: Any = self._house.post
+        delivery: Any = self.house.post
         self._gauges.turn(self._plane, self._served, delivery)
 
     def scrape(self) -> None:
@@ -158,8 +160,8 @@ def measure(events: int, customers: int = 20_000) -> dict[str, float]:
     if not str(fold.__file__).endswith(".py"):
         raise BenchmarkError("the fold is compiled here, where its counts cannot be taken out")
     nothing = _nothing()
-    codec, with_all, without = Codec(), House(), House()
-    measuring = _Measuring(with_all)
+    codec, measuring, without = Codec(), _Measuring(), House()
+    with_all = measuring.house
     load = Load.ending_now(events, customers)
     work = [record(codec, event, offset) for offset, event in enumerate(load.stream(ACCOUNT))]
     pairs: list[tuple[float, float]] = []

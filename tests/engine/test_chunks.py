@@ -38,8 +38,14 @@ CARTS, TOUCHES = SYNC_TOPICS["carts"], SYNC_TOPICS["touches"]
 class Loop:
     """A chunk loop over partition 0, its inputs, and what it commits."""
 
-    def __init__(self, gauges: Any = None, world: World | None = None, tracing: Any = None) -> None:
-        self.clock = FakeClock()
+    def __init__(
+        self,
+        gauges: Any = None,
+        world: World | None = None,
+        tracing: Any = None,
+        clock: FakeClock | None = None,
+    ) -> None:
+        self.clock = clock or FakeClock()
         self.layout = make_layout(3)
         self.broker = FakeBroker(self.clock, make_topics(self.layout), "simulated")
         self.world = world or World()

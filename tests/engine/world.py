@@ -12,6 +12,7 @@ from ccstream.domain.moment import Scope
 from ccstream.domain.profile import Policies
 from ccstream.domain.touch import TouchLimits
 from ccstream.domain.window import WindowLimits
+from ccstream.engine.acknowledgements import Acknowledgements, Told
 from ccstream.engine.aggregates import Aggregate, Rules, make_plans
 from ccstream.engine.delivery import Appended, Snapshot
 from ccstream.engine.fold import Folder
@@ -71,6 +72,7 @@ class RecordingDelivery:
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
+        self.told: list[Told] = []
         self.commits: list[Snapshot] = []
         self.busy = False
         self.waiting = 0
@@ -81,7 +83,8 @@ class RecordingDelivery:
     def start(self) -> None: ...
 
     def send(self, *output: Any) -> None:
-        self.sent.append(Sent(*output))
+        self.sent.append(Sent(*output[: len(Sent._fields)]))
+        self.told += output[len(Sent._fields) :]
 
     def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
         assert not self.busy
@@ -127,6 +130,7 @@ class World:
         decode: Callable[[bytes], Event] = CODEC.decode_event,
         identifiers: IdentifierRules = DEFAULT_RULES,
         number: int = 0,
+        acknowledgements: Acknowledgements | None = None,
     ) -> None:
         self.delivery = RecordingDelivery()
         self.clock = FakeClock()
@@ -135,7 +139,9 @@ class World:
             topics=INPUTS,
             channels=CHANNELS,
             plans=plans,
-            outlet=Outlet(self.delivery, "app", message_bytes_max),
+            outlet=Outlet(
+                self.delivery, "app", message_bytes_max, acknowledgements=acknowledgements
+            ),
             window_limits=WindowLimits(),
             append_time=append_time,
             identifiers=identifiers,

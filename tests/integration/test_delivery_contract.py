@@ -173,6 +173,22 @@ def settle(delivery: Delivery, bench: Bench) -> None:
         wait_until(lambda: bench.ends(stable=True) == bench.ends(stable=False), 10)
 
 
+def test_an_output_is_told_of_once_it_is_in_the_log(bench: Bench) -> None:
+    delivery = bench.make()
+    told: list[object] = []
+    put_out(delivery, bench, "first")
+    delivery.send(
+        bench.outputs, 0, "key", b"second", None, lambda error, _: told.append((error, *ends()))
+    )
+
+    def ends() -> list[int]:
+        return bench.ends(stable=False)
+
+    assert told == [], "nothing asked yet"
+    wait_until(lambda: delivery.poll() or told, 10)
+    assert told == [(None, 2, 0)]
+
+
 def test_outputs_rows_and_offsets_are_all_there_after_a_commit(bench: Bench) -> None:
     delivery = bench.make()
     put_out(delivery, bench, "a", "b")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -175,8 +176,8 @@ class FakeProducer:
         value: bytes | None,
         key: bytes | str,
         partition: int,
-        headers: Any = None,
         on_delivery: Callable[[None, Any], None] | None = None,
+        headers: Any = None,
     ) -> None:
         self._raise_failure()
         assert self._in_transaction, "outside of any transaction"
@@ -377,6 +378,7 @@ class FakeGauges:
 
     def __init__(self, alive: Callable[[], None] = lambda: None) -> None:
         self.check_alive = alive
+        self.acknowledgements = SimpleNamespace(waits=False)
 
     def chunk(self, statistics: Any, records: int, seconds: float) -> None: ...
 

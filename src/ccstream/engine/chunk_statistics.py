@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from ccstream.domain.events import Event
+from ccstream.engine.acknowledgements import Awaited
 
 __all__ = ["UNKNOWN", "ChunkStatistics", "Counts", "count"]
 
@@ -20,7 +21,8 @@ class ChunkStatistics:
     """What one chunk did, counted as plainly as possible; turned into metrics at its end.
 
     ``times`` are the event times of what was applied, by channel and type of event;
-    ``receipts_after`` how many ms after the request each receipt was made.
+    ``receipts_after`` how many ms after the request each receipt was made; ``awaited`` what was put
+    out of each table and is on its way to the broker.
     """
 
     def __init__(self, topics: int) -> None:
@@ -34,6 +36,7 @@ class ChunkStatistics:
         self.erasures: Counts = {}
         self.receipts_after: list[int] = []
         self.times: dict[tuple[str, type[Event]], list[int]] = {}
+        self.awaited: dict[str, Awaited] = {}
 
     def applied(self, channel: str, kind: type[Event], occurred_at: int) -> None:
         """An event of ``channel`` had its effect."""

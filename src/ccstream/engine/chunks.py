@@ -38,6 +38,10 @@ between polls, so this bounds how late a rebalance is noticed."""
 _WAITING_POLL = 0.001
 """Seconds to wait for a record while outputs wait for those before them to be acknowledged."""
 
+_NOTICED_WITHIN = 0.1
+"""While acknowledgements are waited for, a record is waited for no longer than this part of the
+time since: an acknowledgement is noticed between two waits, and its latency is too long by one."""
+
 _UNCOMMITTED_MAX = 50_000
 """Records that may be folded while a commit is on its way; beyond, folding stops until it has
 ended. Their rows are held dirty, their outputs are in one transaction, and after a crash they
@@ -146,6 +150,7 @@ class ChunkLoop:
         self._behind = False
         self._uncommitted = 0
         self._rate = 0.0
+        self._folded_at = 0.0
         self._turned_at = clock.monotonic()
         self._begun: dict[int, list[int]] = {}
         self.partitions: dict[int, Partition] = {}
@@ -228,7 +233,8 @@ class ChunkLoop:
             statistics = self._folder.take_statistics()
             self._urgent = self._urgent or bool(statistics.mail)
             self._uncommitted += len(messages)
-            self._gauges.chunk(statistics, len(messages), self._clock.monotonic() - started)
+            self._folded_at = self._clock.monotonic()
+            self._gauges.chunk(statistics, len(messages), self._folded_at - started)
             self._ended(self._delivery.poll())
             if span is not None:
                 span.end()
@@ -263,10 +269,13 @@ class ChunkLoop:
     def _patience(self) -> float:
         if self._delivery.waiting or self._due_timers.more:
             return _WAITING_POLL
+        patience = _IDLE_POLL
         if self._changed():
-            due_in = min(self._due_in(), self._release_in())
-            return min(_IDLE_POLL, max(_WAITING_POLL, due_in))
-        return _IDLE_POLL
+            patience = min(patience, self._due_in(), self._release_in())
+        if self._gauges.acknowledgements.waits:
+            waited = self._clock.monotonic() - self._folded_at
+            patience = min(patience, waited * _NOTICED_WITHIN)
+        return max(_WAITING_POLL, patience)
 
     def _release_in(self) -> float:
         if not self._folder.gathered:

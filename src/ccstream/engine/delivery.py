@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from ccstream.engine.acknowledgements import Told
 from ccstream.engine.assignment import Assignment
 
 __all__ = ["Appended", "ChangelogRecord", "Delivery", "Headers", "Snapshot", "SourceOffset"]
@@ -75,8 +76,9 @@ class Delivery(Protocol):
         key: bytes | str,
         value: bytes | None,
         headers: Headers | None,
+        told: Told | None = None,
     ) -> None:
-        """Hand over one output.
+        """Hand over one output; ``told`` is told when it is acknowledged, or cannot be.
 
         Raises:
             DeliveryError: the producer can take no more, or has failed.

@@ -112,6 +112,7 @@ class Folder:
     def take_statistics(self) -> ChunkStatistics:
         """What was counted since the last call."""
         taken, self.statistics = self.statistics, ChunkStatistics(len(self._topics))
+        taken.awaited = self._outlet.take_awaited()
         return taken
 
     def fire(self, partition: Partition, now: int, count_max: int) -> int:

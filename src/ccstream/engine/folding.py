@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ccstream.domain.window import WindowLimits
+from ccstream.engine.acknowledgements import Acknowledgements
 from ccstream.engine.aggregates import Rules, make_plans
 from ccstream.engine.answers import Answers
 from ccstream.engine.chunks import ChunkLoop
@@ -47,6 +48,7 @@ def make_folder(
     append_time: bool,
     sends_mail: bool = True,
     told: RejectionLog | None = None,
+    acknowledgements: Acknowledgements | None = None,
 ) -> Folder:
     """The fold by these rules.
 
@@ -57,6 +59,7 @@ def make_folder(
         append_time: refuse records that carry their producer's time.
         sends_mail: whether letters leave.
         told: is told of what is rejected.
+        acknowledgements: are told of each sync event, until the broker has it.
     """
     rules, codec, prefix = Rules.of(settings), codec_of(settings), settings.output_prefix
     return Folder(
@@ -74,6 +77,7 @@ def make_folder(
             sends_mail=sends_mail,
             encode_identity=identity_encoder(codec.prefix),
             told=told,
+            acknowledgements=acknowledgements,
         ),
         window_limits=_window_limits(settings),
         append_time=append_time,

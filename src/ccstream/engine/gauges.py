@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
+from ccstream.engine.acknowledgements import Acknowledgements, Latencies
 from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.clock import Clock
 from ccstream.engine.delivery import Delivery
@@ -17,7 +18,7 @@ from ccstream.engine.unfinished import STATES, oldest
 from ccstream.errors import FencedError
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.metrics_engine import CLOCK, LOOKUPS
-from ccstream.wire.catalogue import AGGREGATES, SYNC_TOPICS, channel_of
+from ccstream.wire.catalogue import AGGREGATES, channel_of
 
 __all__ = ["Gauges"]
 
@@ -65,6 +66,8 @@ class Gauges:
         self._serving_since = 0
         self._clock_behind: float | None = None
         self._reached: dict[tuple[str, int], int] = {}
+        self.acknowledgements = Acknowledgements(clock.now_ms, self.acknowledged)
+        """Of what the chunks told of have put out."""
 
     def alive(self) -> bool:
         """Whether the group has not taken this worker for dead yet."""
@@ -96,14 +99,19 @@ class Gauges:
         metrics.add_many("ccstream_misrouted_total", statistics.misrouted)
         metrics.add_many("ccstream_mail_total", statistics.mail)
         metrics.add_many("ccstream_links_total", statistics.links)
-        now = self._clock.now_ms()
         for (channel, kind), times in statistics.times.items():
-            latencies = [now - time for time in times]
             for table in AGGREGATES[kind.__name__]:
-                if table in SYNC_TOPICS:
-                    metrics.observe_many(
-                        "ccstream_sync_latency_seconds", (channel, table), latencies, scale=0.001
-                    )
+                if table in statistics.awaited:
+                    statistics.awaited[table].caused_by(channel, times)
+        for awaited in statistics.awaited.values():
+            awaited.end()
+
+    def acknowledged(self, table: str, latencies: Latencies) -> None:
+        """The broker has what a chunk put out of a table; in whichever thread asked it."""
+        for channel, milliseconds in latencies:
+            self._metrics.observe_many(
+                "ccstream_sync_latency_seconds", (channel, table), milliseconds, scale=0.001
+            )
 
     def fired(self, statistics: ChunkStatistics) -> None:
         """What came of timers, what was rejected, and whom that erased."""

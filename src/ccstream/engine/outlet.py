@@ -10,6 +10,7 @@ from ccstream.domain import reasons
 from ccstream.domain.effects import Reject
 from ccstream.domain.events import Event, PersonalKeyProvided
 from ccstream.domain.timers import Timer
+from ccstream.engine.acknowledgements import Acknowledgements, Awaited, Told
 from ccstream.engine.aggregates import Aggregate
 from ccstream.engine.delivery import Delivery, Headers
 from ccstream.engine.partition import Partition
@@ -44,8 +45,8 @@ _SURELY_FITS: Final = 4
 """A row without shares is at most about this many times its snapshot; below, it is not encoded
 to be sure."""
 
-_Output = tuple[str, int, str, bytes | None, Headers | None]
-"""Topic, partition, key, value and headers."""
+_Output = tuple[str, int, str, bytes | None, Headers | None, Told | None]
+"""Topic, partition, key, value, headers, and who is told that it is acknowledged."""
 
 
 class Outlet:
@@ -61,6 +62,7 @@ class Outlet:
         sends_mail: whether letters leave; an application that is rebuilt reads those there were.
         encode_identity: in which framing what has become of profiles is written.
         told: is told of each event that is rejected.
+        acknowledgements: are told of each sync event, until the broker has it.
     """
 
     def __init__(
@@ -74,8 +76,11 @@ class Outlet:
         sends_mail: bool = True,
         encode_identity: IdentityEncoder = IDENTITY_ENCODER,
         told: RejectionLog | None = None,
+        acknowledgements: Acknowledgements | None = None,
     ) -> None:
         self._told = told
+        self._acknowledgements = acknowledgements
+        self._gathered_of: list[Awaited] = []
         self._delivery = delivery
         self._gathering = False
         self._gathering_patient = False
@@ -110,9 +115,24 @@ class Outlet:
         self._gathering = self._gathering_patient = False
         if self._gathered:
             gathered, self._gathered = self._gathered, []
+            for awaited in self._gathered_of:
+                for index in awaited.gathered.values():
+                    topic, partition, key, value, headers, _ = gathered[index]
+                    told = awaited.acknowledged
+                    gathered[index] = (topic, partition, key, value, headers, told)
+                awaited.asked += len(awaited.gathered)
+                awaited.gathered.clear()
+            self._gathered_of.clear()
             send = self._delivery.send
-            for topic, partition, key, value, headers in gathered:
-                send(topic, partition, key, value, headers)
+            for topic, partition, key, value, headers, asked in gathered:
+                if asked is None:
+                    send(topic, partition, key, value, headers)
+                else:
+                    send(topic, partition, key, value, headers, asked)
+
+    def take_awaited(self) -> dict[str, Awaited]:
+        """What was put out of each table since the last call, if acknowledgements are told."""
+        return {} if self._acknowledgements is None else self._acknowledgements.end_chunk()
 
     def _send(
         self,
@@ -121,13 +141,37 @@ class Outlet:
         key: str,
         value: bytes | None,
         headers: Headers | None,
-        *,
-        patient: bool = False,
     ) -> None:
-        if self._gathering or (patient and self._gathering_patient):
-            self._gathered.append((topic, partition, key, value, headers))
+        if self._gathering:
+            self._gathered.append((topic, partition, key, value, headers, None))
         else:
             self._delivery.send(topic, partition, key, value, headers)
+
+    def _sync(
+        self,
+        aggregate: Aggregate,
+        partition: int,
+        key: str,
+        value: bytes | None,
+        headers: Headers,
+    ) -> None:
+        topic, awaited = aggregate.sync_topic, None
+        acknowledgements = self._acknowledgements
+        if acknowledgements is not None:
+            awaited = acknowledgements.chunk.get(aggregate.table)
+            if awaited is None:
+                awaited = acknowledgements.begin(aggregate.table)
+        if self._gathering or (aggregate.patient and self._gathering_patient):
+            if awaited is not None:
+                if not awaited.gathered:
+                    self._gathered_of.append(awaited)
+                awaited.gathered[partition] = len(self._gathered)
+            self._gathered.append((topic, partition, key, value, headers, None))
+        elif awaited is None:
+            self._delivery.send(topic, partition, key, value, headers)
+        else:
+            awaited.asked += 1
+            self._delivery.send(topic, partition, key, value, headers, awaited.acknowledged)
 
     def fits(self, aggregate: Aggregate, entry: Entry, synced: bytes) -> bool:
         """Whether both the sync event and the row are small enough for a record."""
@@ -192,14 +236,7 @@ class Outlet:
                 partition.number,
                 self._app_id,
             )
-        self._send(
-            aggregate.sync_topic,
-            partition.number,
-            key,
-            value,
-            headers.of(version, appended_at, trace),
-            patient=aggregate.patient,
-        )
+        self._sync(aggregate, partition.number, key, value, headers.of(version, appended_at, trace))
 
     def encode_signal(
         self, entity: str, signal: object, version: int, event_id: str, at: int

@@ -18,6 +18,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from ccstream.engine.acknowledgements import Told
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.committer import Committer
 from ccstream.engine.delivery import Appended, Headers, Snapshot
@@ -40,22 +41,18 @@ class PlainDelivery:
     """The strategy ``plain``.
 
     ``commit_offsets`` stores offsets under the group's present generation; it blocks and
-    raises a :class:`~ccstream.errors.CcstreamError` if the group refuses them. Where rows come to
-    lie is only known with ``reports``, for which every record is reported.
+    raises a :class:`~ccstream.errors.CcstreamError` if the group refuses them. Every record is
+    reported: no transaction tells that one has failed.
     """
 
     def __init__(
         self,
         config: Mapping[str, Any],
         commit_offsets: Callable[[Snapshot], None],
-        *,
-        reports: bool = False,
     ) -> None:
         self._failure: KafkaError | None = None
         self._commit_offsets = commit_offsets
-        self._producer = Producer(
-            {**config, "delivery.report.only.error": not reports, "on_delivery": self._on_delivery}
-        )
+        self._producer = Producer({**config, "on_delivery": self._on_delivery})
         self._committer = Committer("ccstream-commit", _COMMIT_DEADLINE)
         self._taken: Assignment | None = None
 
@@ -85,17 +82,7 @@ class PlainDelivery:
         key: bytes | str,
         value: bytes | None,
         headers: Headers | None,
-    ) -> None:
-        self._send(topic, partition, key, value, headers, None)
-
-    def _send(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | str,
-        value: bytes | None,
-        headers: Headers | None,
-        appended: Appended | None,
+        told: Told | None = None,
     ) -> None:
         deadline = time.monotonic() + _FLUSH_TIMEOUT
         while True:
@@ -106,7 +93,7 @@ class PlainDelivery:
                     key,
                     partition,
                     headers=headers,  # type: ignore[arg-type]
-                    on_delivery=self._on_delivery if appended is None else self._noting(appended),
+                    on_delivery=self._on_delivery if told is None else self._also(told),
                 )
             except BufferError as error:
                 if time.monotonic() > deadline:
@@ -121,9 +108,10 @@ class PlainDelivery:
 
     def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
         last = last_rows(snapshot.rows) if appended is not None else frozenset()
+        note = noted_in(appended) if appended is not None else None
         for index, row in enumerate(snapshot.rows):
-            noted = appended if index in last else None
-            self._send(row.topic, row.partition, row.key, row.value, None, noted)
+            told = note if index in last else None
+            self.send(row.topic, row.partition, row.key, row.value, None, told)
         self._committer.begin(lambda: self._end(snapshot))
 
     def poll(self) -> float | None:
@@ -172,14 +160,12 @@ class PlainDelivery:
         if error is not None and self._failure is None:
             self._failure = error
 
-    def _noting(self, appended: Appended) -> Callable[[KafkaError | None, Message], None]:
-        note = noted_in(appended)
-
-        def noted(error: KafkaError | None, message: Message) -> None:
+    def _also(self, told: Told) -> Callable[[KafkaError | None, Message], None]:
+        def report(error: KafkaError | None, message: Message) -> None:
             self._on_delivery(error, message)
-            note(error, message)
+            told(error, message)
 
-        return noted
+        return report
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

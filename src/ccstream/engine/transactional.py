@@ -35,11 +35,15 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from ccstream.engine.acknowledgements import Told
 from ccstream.engine.committer import Committer
 from ccstream.engine.delivery import Appended, ChangelogRecord, Headers, Snapshot
 from ccstream.engine.transactional_producer import COMMIT_DEADLINE, TransactionalProducer
 
 __all__ = ["TransactionalDelivery"]
+
+_Output = tuple[str, int, bytes | str, bytes | None, Headers | None, Told | None]
+"""What `TransactionalDelivery.send` takes."""
 
 
 class TransactionalDelivery:
@@ -73,7 +77,7 @@ class TransactionalDelivery:
         self._committer = (
             Committer("ccstream-commit", COMMIT_DEADLINE) if committer is None else committer
         )
-        self._waiting: deque[tuple[str, int, bytes | str, bytes | None, Headers | None]] = deque()
+        self._waiting: deque[_Output] = deque()
         self._acknowledged = threading.Event()
         self._acknowledged.set()
 
@@ -105,12 +109,13 @@ class TransactionalDelivery:
         key: bytes | str,
         value: bytes | None,
         headers: Headers | None,
+        told: Told | None = None,
     ) -> None:
         if self._waiting or not self._acknowledged.is_set():
-            self._waiting.append((topic, partition, key, value, headers))
+            self._waiting.append((topic, partition, key, value, headers, told))
             self._send_waiting()
         else:
-            self._open.send(topic, partition, key, value, headers)
+            self._open.send(topic, partition, key, value, headers, told)
 
     def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
         metadata = snapshot.assignment.group_metadata()

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from ccstream.engine.acknowledgements import Told
 from ccstream.engine.delivery import Appended, ChangelogRecord, Headers, SourceOffset
 from ccstream.errors import (
     AccessDeniedError,
@@ -33,8 +34,6 @@ _START_DEADLINE = 60.0
 
 _QUEUE_FULL_WAIT = 10.0
 """Seconds to wait for room in the producer's queue before giving up."""
-
-DeliveryReport = Callable[[KafkaError | None, Message], None]
 
 _FENCED = frozenset(
     {
@@ -102,14 +101,15 @@ class TransactionalProducer:
         key: bytes | str,
         value: bytes | None,
         headers: Headers | None,
+        told: Told | None = None,
     ) -> None:
-        """Queue a record of the transaction."""
+        """Queue a record of the transaction; ``told`` is told what became of it."""
         if not self._open:
             self.begin()
         try:
-            self._producer.produce(topic, value, key, partition, headers=headers)  # type: ignore[arg-type]
+            self._producer.produce(topic, value, key, partition, told, headers=headers)  # type: ignore[arg-type]
         except BufferError:
-            self._send_when_room(topic, partition, key, value, headers)
+            self._send_when_room(topic, partition, key, value, headers, told)
         except KafkaException as error:
             raise self._refusal(error.args[0], topic) from error
 
@@ -121,11 +121,8 @@ class TransactionalProducer:
         last = last_rows(rows) if appended is not None else frozenset()
         note = noted_in(appended) if appended is not None else None
         for index, row in enumerate(rows):
-            if index in last:
-                self.begin()
-                self._send_when_room(row.topic, row.partition, row.key, row.value, None, note)
-            else:
-                self.send(row.topic, row.partition, row.key, row.value, None)
+            told = note if index in last else None
+            self.send(row.topic, row.partition, row.key, row.value, None, told)
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged, or has failed.
@@ -182,7 +179,7 @@ class TransactionalProducer:
         key: bytes | str,
         value: bytes | None,
         headers: Headers | None,
-        on_delivery: DeliveryReport | None = None,
+        told: Told | None,
     ) -> None:
         deadline = time.monotonic() + _QUEUE_FULL_WAIT
         while time.monotonic() < deadline:
@@ -193,7 +190,7 @@ class TransactionalProducer:
                     key,
                     partition,
                     headers=headers,  # type: ignore[arg-type]
-                    on_delivery=on_delivery,
+                    on_delivery=told,
                 )
             except BufferError:
                 self.serve(0.01)
@@ -225,14 +222,13 @@ def last_rows(rows: Sequence[ChangelogRecord]) -> frozenset[int]:
     return frozenset({(row.topic, row.partition): i for i, row in enumerate(rows)}.values())
 
 
-def noted_in(appended: Appended) -> DeliveryReport:
-    """A delivery report that notes where what comes after the record will be."""
+def noted_in(appended: Appended) -> Told:
+    """A report of a record that notes where what comes after the record will be."""
 
-    def note(error: KafkaError | None, message: Message) -> None:
+    def note(error: object, message: Any) -> None:
         offset = message.offset()
         if error is None and offset is not None and offset >= 0:  # below 0, not told
-            where: Any = (message.topic(), message.partition())
-            appended[where] = offset + 1
+            appended[message.topic(), message.partition()] = offset + 1
 
     return note
 

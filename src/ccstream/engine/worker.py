@@ -231,11 +231,7 @@ class Worker:
                 producer_config(settings, transactional_id=ids[0], linger_ms=0), ids
             )
         else:
-            delivery = PlainDelivery(
-                producer_config(settings, linger_ms=0),
-                self._commit_offsets,
-                reports=self._stores is not None,
-            )
+            delivery = PlainDelivery(producer_config(settings, linger_ms=0), self._commit_offsets)
         self._transactional = transactional
         delivery.start()
         return delivery
@@ -271,6 +267,7 @@ class Worker:
             append_time=self._transactional,
             sends_mail=self._rebuild is None,
             told=RejectionLog(),
+            acknowledgements=gauges.acknowledgements,
         )
         plane, folds, due_timers = make_data_plane(
             settings, folder, self._followed, clock, self._caught_up

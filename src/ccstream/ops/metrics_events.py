@@ -50,7 +50,7 @@ EVENT_METRICS: Final = (
         unit="seconds",
         labels=("channel", "aggregate"),
         buckets=SYNC_LATENCY_BUCKETS,
-        help="From the time of the event, by the channel's clock, to its sync event "
-        "being handed to the producer.",
+        help="From the time of the event, by the channel's clock, to the broker's "
+        "acknowledgement of its sync event, at the latest of the last of its chunk and aggregate.",
     ),
 )

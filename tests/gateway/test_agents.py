@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -14,7 +15,9 @@ from ccstream.gateway.asking import Asker
 from ccstream.gateway.audit import Audit
 from ccstream.gateway.problems import ProblemError
 from ccstream.gateway.signing import Signer
+from ccstream.ops.exposition import exposition
 from ccstream.ops.settings import Settings
+from ccstream.rules import DENIALS
 from ccstream.wire import query
 from ccstream.wire.audit import ProfileRead, decode_read
 from ccstream.wire.catalogue import AUDIT_TOPIC
@@ -150,3 +153,25 @@ async def test_the_stream_of_changes_says_that_there_is_one_and_not_what(
         writer.flush()
         second = await stream.next()
         assert (second.kind, second.data) == ("changed", {})
+
+
+async def test_contacts_that_are_not_allowed_are_counted_by_reason_from_0(
+    desk: Serving,
+) -> None:
+    def counted(channel: str, reason: str) -> float:
+        return desk.services.metrics.value("ccstream_consent_denials_total", (channel, reason))
+
+    shown = exposition(desk.services.metrics.registry).decode()
+    for reason in DENIALS:
+        assert (
+            f'ccstream_consent_denials_total{{contact_channel="phone",reason="{reason}"}} 0'
+            in shown
+        )
+    said = (await look(desk)).json["may_contact"]
+    denied = Counter((one["channel"], one["reason"]) for one in said if not one["allowed"])
+    assert ("phone", "no_rules") in denied, "nobody knows the country"
+    assert any(one["allowed"] for one in said), "service needs no consent"
+    assert {key: counted(*key) for key in denied} == denied
+    await look(desk)
+    assert counted("phone", "no_rules") == 2 * denied["phone", "no_rules"]
+    assert counted("phone", "no_consent") == 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from ccstream.domain.consent import Consents
 from ccstream.errors import RulesError
-from ccstream.rules import Context, may_contact
+from ccstream.rules import DENIALS, Context, contact, may_contact
 from tests.rules.cases import POINT, answer, at, decide, person, word
 
 OTHER = "cd" * 32
@@ -153,3 +156,17 @@ def test_the_day_a_rule_changes_is_the_recipients_day() -> None:
 def test_a_channel_that_is_none_is_an_error() -> None:
     with pytest.raises(RulesError, match="no channel fax; there are email"):
         may_contact(None, "fax", "marketing", 0, Context())
+
+
+def test_every_reason_of_a_no_is_in_the_list() -> None:
+    """By which they are counted: from 0, and none beside."""
+    source = ast.parse(Path(contact.__file__).read_text(encoding="utf-8"))
+    found = {"refused", "withdrawn"}  # the words' own
+    for node in ast.walk(source):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_deny":
+            found |= {one.value for one in node.args[:1] if isinstance(one, ast.Constant)}
+        if isinstance(node, ast.FunctionDef) and node.name == "_lacking":
+            returned = (one.value for one in ast.walk(node) if isinstance(one, ast.Return))
+            found |= {one.elts[0].value for one in returned if isinstance(one, ast.Tuple)}
+    assert len(DENIALS) == len(set(DENIALS))
+    assert found == set(DENIALS)

@@ -23,6 +23,7 @@ from ccstream.gateway.agents_api import CHANGES, SEARCH, VIEW
 from ccstream.gateway.audit import Audit
 from ccstream.gateway.auth import identity_of
 from ccstream.gateway.bodies import json_of, read_body
+from ccstream.gateway.denials import Denials
 from ccstream.gateway.endpoints import Endpoint, Services
 from ccstream.gateway.problems import ProblemError
 from ccstream.gateway.profiles import AGGREGATES
@@ -58,6 +59,7 @@ class Agents:
         has_key = settings.identity.contact_key is not None
         self._points = ContactPoints(settings) if has_key else None
         self._audit = Audit(settings, services.signer)
+        self._denials = Denials(services.metrics)
 
     def endpoints(self) -> Sequence[Endpoint]:
         return (
@@ -133,20 +135,22 @@ class Agents:
         masked = not identity.may("read", key=key)
         known = await self._queries.known(key, tuple(AGGREGATES), live=True)
         await self._audit.note(identity.id, known.subject, masked=masked)
+        view = agent_view(
+            key=key,
+            subject=known.subject,
+            records=known.records,
+            links=self._streams.hub.links(known.subject),
+            rules=self._rules,
+            now_ms=time.time_ns() // 1_000_000,
+            masked=masked,
+        )
+        self._denials.count(view["may_contact"])
         body = {
             "key": key,
             "subject": known.subject,
             "version": known.version,
             "as_of": as_of(known.answer, live=True),
-            **agent_view(
-                key=key,
-                subject=known.subject,
-                records=known.records,
-                links=self._streams.hub.links(known.subject),
-                rules=self._rules,
-                now_ms=time.time_ns() // 1_000_000,
-                masked=masked,
-            ),
+            **view,
             "timeline": timeline(known.answer, known.records),
         }
         return Response(_encode(body), media_type="application/json")

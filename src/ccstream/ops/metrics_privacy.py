@@ -1,4 +1,4 @@
-"""Erasures: their rows of the table of metrics."""
+"""Erasures and consent: their rows of the table of metrics."""
 
 from __future__ import annotations
 
@@ -46,5 +46,14 @@ PRIVACY_METRICS: Final = (
         unit="seconds",
         labels=("state",),
         help="How long ago the oldest of these was asked for; 0 if there is none.",
+    ),
+    MetricSpec(
+        name="ccstream_consent_denials_total",
+        kind="counter",
+        unit="denials",
+        labels=("contact_channel", "reason"),
+        help="Contacts of which the gateway told a service agent that they are not allowed, and "
+        "why: each view of a customer asks for every channel and purpose shown. What "
+        "applications ask ccstream.rules themselves is not in it.",
     ),
 )

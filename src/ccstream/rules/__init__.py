@@ -7,11 +7,12 @@ are no legal advice.
 
 from __future__ import annotations
 
-from ccstream.rules.contact import SERVICE, Context, Decision, may_contact
+from ccstream.rules.contact import DENIALS, SERVICE, Context, Decision, may_contact
 from ccstream.rules.loading import Packs, load_packs, shipped_packs
 from ccstream.rules.pack import Pack
 
 __all__ = [
+    "DENIALS",
     "SERVICE",
     "Context",
     "Decision",

@@ -23,13 +23,21 @@ from ccstream.rules.calendar import LocalTime, holiday, local_time, years_later,
 from ccstream.rules.loading import Packs, shipped_packs
 from ccstream.rules.pack import DAYS, Pack, Permission, rule_on
 
-__all__ = ["APPOINTMENT_MS", "SERVICE", "Context", "Decision", "may_contact"]
+__all__ = ["APPOINTMENT_MS", "DENIALS", "SERVICE", "Context", "Decision", "may_contact"]
 
 SERVICE: Final = "service"
 """The one purpose that is not marketing."""
 
 APPOINTMENT_MS: Final = 15 * 60 * 1000
 """How far from the time agreed a call still is the one that was agreed."""
+
+DENIALS: Final = (
+    *("objected", "channel_opted_out", "refused", "withdrawn", "quiet_hours"),  # their own word
+    *("no_consent", "pending", "not_yet", "expired", "not_consent", "on_register"),
+    *("last_contact_unknown", "data_too_old", "resting", "too_often", "holiday", "day", "hour"),
+    *("no_rules", "region_unknown", "time_zone_unknown"),
+)
+"""All reasons of a no."""
 
 _UNDISTURBED: Final = ("email", "sms", "phone", "push", "chat", "social")
 """What may ring or light up; a letter keeps no hours."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
@@ -140,3 +141,31 @@ def test_a_row_that_was_decoded_already_is_a_hit_and_another_a_miss() -> None:
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1]
     watched.look()
     assert watched.metrics.value(LOOKUPS, ("carts", "miss")) == after[1]
+
+
+def test_the_sizes_of_local_stores_are_added_up_and_forgotten_with_them() -> None:
+    watched = Watched()
+    assert shown(watched, "files") == []
+    for size in (1_000, 200):
+        partition = World().partition
+        store = SimpleNamespace(database=SimpleNamespace(sizes=lambda size=size: sizes(size)))
+        partition.store = cast(Any, store)
+        watched.partitions[len(watched.partitions)] = partition
+    watched.look()
+    assert (shown(watched, "files"), shown(watched, "memory")) == ([1_200.0], [2.0])
+    watched.gauges.released(watched.partitions)
+    assert shown(watched, "files") == shown(watched, "memory") == []
+
+
+def sizes(files: int) -> dict[str, int]:
+    return {"files": files, "memory": 1}
+
+
+def shown(watched: Watched, kind: str) -> list[float]:
+    families = watched.metrics.registry.collect()
+    samples = (sample for family in families for sample in family.samples)
+    return [
+        one.value
+        for one in samples
+        if one.name == "ccstream_store_bytes" and one.labels["kind"] == kind
+    ]

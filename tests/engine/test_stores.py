@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 import sys
@@ -356,3 +357,22 @@ def test_a_store_ahead_of_its_changelog_is_made_anew_at_the_take_over(place: Pla
     assert rows_read(place, disk) == 3
     assert disk.removed == 1
     assert APP in disk.databases[0].rows[b"\0header"].decode()
+
+
+def test_a_database_knows_how_many_bytes_are_in_files_and_how_many_in_none_yet(
+    tmp_path: Path,
+) -> None:
+    database = RocksDatabase(tmp_path, Memory(MEMORY))
+    before = database.sizes()
+    rows = [(str(number).encode(), random.Random(number).randbytes(1_000)) for number in range(300)]
+    database.write(rows)
+    unwritten = database.sizes()
+    assert unwritten["files"] == before["files"] == 0
+    assert unwritten["memory"] - before["memory"] > 300_000
+    database.close()
+    again = RocksDatabase(tmp_path, Memory(MEMORY))
+    written = again.sizes()
+    again.close()
+    on_disk = sum(file.stat().st_size for file in tmp_path.glob("*.sst"))
+    assert written["files"] == on_disk > 300_000
+    assert written["memory"] == before["memory"]

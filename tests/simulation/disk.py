@@ -26,6 +26,9 @@ class _FakeDatabase:
     def keys(self, prefix: bytes) -> Iterator[bytes]:
         return (key for key in sorted(self.rows) if key.startswith(prefix))
 
+    def sizes(self) -> dict[str, int]:
+        return {"files": sum(map(len, self.rows.values())), "memory": 0}
+
 
 class FakeDisk:
     """A folder of databases for :class:`~ccstream.engine.stores.Stores`."""

@@ -17,7 +17,7 @@ from ccstream.engine.restore import RestoreProgress
 from ccstream.engine.unfinished import STATES, oldest
 from ccstream.errors import FencedError
 from ccstream.ops.metrics import Metrics
-from ccstream.ops.metrics_engine import CLOCK, LOOKUPS
+from ccstream.ops.metrics_engine import CLOCK, LOOKUPS, STORE_BYTES, STORED_IN
 from ccstream.wire.catalogue import AGGREGATES, channel_of
 
 __all__ = ["Gauges"]
@@ -149,6 +149,8 @@ class Gauges:
             self._metrics.remove("ccstream_lag_records", (topic, str(number)))
         for number in partitions:
             self._metrics.remove("ccstream_lag_seconds", (str(number),))
+        for kind in STORED_IN:
+            self._metrics.remove(STORE_BYTES, (kind,))
 
     def restoring(self, progress: RestoreProgress) -> None:
         """The progress callback of a restore."""
@@ -196,6 +198,7 @@ class Gauges:
         for number, seconds in behind.items():
             self._metrics.set("ccstream_lag_seconds", (str(number),), seconds)
         self._look_at_tables(partitions)
+        self._look_at_stores(partitions)
         if self._clock_behind is not None:
             self._metrics.set(CLOCK, (), self._clock_behind)
             self._clock_behind = None  # while nothing is read, nothing is known
@@ -211,6 +214,13 @@ class Gauges:
                 LOOKUPS, zip(*(table.take_lookups() for table in tables), strict=True), strict=False
             ):
                 self._metrics.add("ccstream_store_lookups_total", (name, outcome), sum(counts))
+
+    def _look_at_stores(self, partitions: Mapping[int, Partition]) -> None:
+        stores = (partition.store for partition in partitions.values())
+        sizes = [store.database.sizes() for store in stores if store is not None]
+        if sizes:
+            for kind in STORED_IN:
+                self._metrics.set(STORE_BYTES, (kind,), sum(size[kind] for size in sizes))
 
     def _look_at_erasures(self, partitions: Mapping[int, Partition], now: int) -> None:
         for state in STATES:

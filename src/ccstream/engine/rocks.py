@@ -28,6 +28,7 @@ from rocksdict import (
 )
 
 from ccstream.errors import StoreDamagedError, StoreError
+from ccstream.ops.metrics_engine import STORED_IN
 
 __all__ = ["Memory", "RocksDatabase"]
 
@@ -49,6 +50,9 @@ _SLOWDOWN_FILES = 40
 _STOP_FILES = 60
 """Files of level 0 from which on a write waits, twice of the default: it would wait with the
 interpreter locked, and no heartbeat would leave."""
+
+_SIZES = ("rocksdb.live-sst-files-size", "rocksdb.cur-size-all-mem-tables")
+"""What RocksDB knows without looking: files that are in use, and rows that are in none yet."""
 
 _FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 _LOCKED = ("lock hold by", "While lock file")
@@ -122,6 +126,14 @@ class RocksDatabase:
             cursor.status()
         except Exception as error:
             raise self._translated(error) from error
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes by where they are, as `STORED_IN` names it."""
+        try:
+            found = [self._rows.property_int_value(name) or 0 for name in _SIZES]
+        except Exception as error:
+            raise self._translated(error) from error
+        return dict(zip(STORED_IN, found, strict=True))
 
     def close(self) -> None:
         with contextlib.suppress(Exception):  # a full disk; what is not in a file is in its log

@@ -45,6 +45,9 @@ class Database(Protocol):
     def keys(self, prefix: bytes) -> Iterator[bytes]:
         """All keys that begin so, in order."""
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes by where they are."""
+
 
 class Folder(Protocol):
     """Where the databases are."""

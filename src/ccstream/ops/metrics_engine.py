@@ -6,13 +6,15 @@ from typing import Final
 
 from ccstream.ops.metric_spec import MetricSpec
 
-__all__ = ["CLOCK", "ENGINE_METRICS", "LOOKUPS", "RESTARTS", "STEP"]
+__all__ = ["CLOCK", "ENGINE_METRICS", "LOOKUPS", "RESTARTS", "STEP", "STORED_IN", "STORE_BYTES"]
 
 CLOCK: Final = "ccstream_clock_behind_seconds"
 RESTARTS: Final = "ccstream_worker_restarts_total"
 STEP: Final = "ccstream_step_seconds"
+STORE_BYTES: Final = "ccstream_store_bytes"
 
 LOOKUPS: Final = ("hit", "miss")
+STORED_IN: Final = ("files", "memory")
 
 ENGINE_METRICS: Final = (
     MetricSpec(
@@ -51,6 +53,15 @@ ENGINE_METRICS: Final = (
         labels=("table", "outcome"),
         help="Rows that were looked up and found, by whether they were decoded already: hit, miss "
         "(read from memory or disk, and decoded).",
+    ),
+    MetricSpec(
+        name=STORE_BYTES,
+        kind="gauge",
+        unit="bytes",
+        labels=("kind",),
+        help="Size of the local stores of the partitions that this worker owns: files (rows on "
+        "disk, compressed, without RocksDB's own log), memory (rows that are in no file yet). With "
+        "state.store=memory there is none: rows are not measured there.",
     ),
     MetricSpec(
         name=CLOCK,

@@ -3,10 +3,19 @@ each partition stood still is known.
 
 The gap of a partition is the longest that an event of it waited, by the broker's clock: from its
 own record to the first sync event that it caused, as a live screen reads them.
+
+On a quiet machine it is judged by what is promised: no partition silent for more than 5 s with
+static membership, 2 s with dynamic membership and standbys. A restart that took longer is repeated
+twice, and of the three the median counts. Where others take the processors, the time that a process
+takes to start is theirs: there it is judged only by what a rebalance that waits for somebody who is
+gone would take, and the gaps are told with how busy it was.
 """
 
 from __future__ import annotations
 
+import os
+import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -20,17 +29,24 @@ from ccstream.wire.catalogue import SYNC_TOPICS
 from tests.integration.feed import Feed, settled
 from tests.integration.harness import PARTITIONS, Worker, codec, read, wait_until, worker
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(480)]
 
 WORKERS = 3
 
-STATIC_S_MAX = 10.0
-"""A process's end and start: 1.5 to 5 s on a busy machine. A rebalance that waits for a member that
-is gone would take the session timeout, which is set to a minute."""
+STATIC_S_MAX = 5.0
+"""A process's end and start."""
 
-DYNAMIC_S_MAX = 5.0
-"""A rebalance among those that are there, and what a standby has not read yet. To wait for a
-restore or a start would be longer."""
+DYNAMIC_S_MAX = 2.0
+"""A rebalance among those that are there, and what a standby has not read yet."""
+
+BUSY_S_MAX = {STATIC_S_MAX: 10.0, DYNAMIC_S_MAX: 5.0}
+"""Where the machine is busy. A rebalance that waits for a member that is gone would take the
+session timeout, which is set to a minute; to wait for a restore or a start would be longer, too."""
+
+QUIET_MAX = 1.25
+"""How many times its processor time a process that needs nothing else may take to be over."""
+
+REPEATED = 3
 
 WARM_S = 1.0
 """Before the first restart and after the last: the gap is not that of starting up."""
@@ -50,6 +66,16 @@ def gaps(bootstrap: str, since_ms: int, name: str) -> dict[int, float]:
     for partition, waited in shown.values():
         found[partition] = max(found[partition], waited)
     return found
+
+
+def stretch() -> float:
+    """How many times its own processor time it takes to start what a worker is made of."""
+    before = os.times()
+    subprocess.run([sys.executable, "-c", "import ccstream.engine.worker"], check=True, timeout=60)
+    after = os.times()
+    used = after.children_user + after.children_system
+    used -= before.children_user + before.children_system
+    return (after.elapsed - before.elapsed) / used
 
 
 @pytest.mark.parametrize("membership", ["static", "dynamic with standbys"])
@@ -73,24 +99,39 @@ def test_a_rolling_restart_under_load_loses_nothing_and_its_gaps_are_short(
         for one in workers:
             one.wait_ready()
         wait_until(lambda: served(workers) == PARTITIONS, 60)
-        with Feed(app.kafka.bootstrap, app.app_id) as feed:
-            time.sleep(WARM_S)
-            since_ms = int(time.time() * 1000)
-            for number in range(WORKERS):
-                assert workers[number].stop() == ExitStatus.STOPPED, workers[number].log[-2000:]
-                workers[number] = start(number)
-                workers[number].wait_ready()
-                wait_until(lambda: served(workers) == PARTITIONS, 60)
-            time.sleep(WARM_S)
-            expected = feed.finish()
-        settled(app, expected)
-        for one in workers:
-            assert one.process.poll() is None, one.log[-2000:]
-    found = gaps(app.kafka.bootstrap, since_ms, app.app_id)
-    told = ", ".join(f"{number}: {seconds:.2f} s" for number, seconds in found.items())
-    sys.stderr.write(f"gaps by partition, {membership}: {told}\n")
-    record_property("gap_seconds_max", max(found.values()))
-    assert 0 < max(found.values()) < (STATIC_S_MAX if membership == "static" else DYNAMIC_S_MAX)
+
+        def restart(name: str) -> float:
+            """Restart all of them; the longest gap in seconds."""
+            with Feed(app.kafka.bootstrap, name) as feed:
+                time.sleep(WARM_S)
+                since_ms = int(time.time() * 1000)
+                for number in range(WORKERS):
+                    assert workers[number].stop() == ExitStatus.STOPPED, workers[number].log[-2000:]
+                    workers[number] = start(number)
+                    workers[number].wait_ready()
+                    wait_until(lambda: served(workers) == PARTITIONS, 60)
+                time.sleep(WARM_S)
+                expected = feed.finish()
+            settled(app, expected)
+            for one in workers:
+                assert one.process.poll() is None, one.log[-2000:]
+            found = gaps(app.kafka.bootstrap, since_ms, name)
+            told = ", ".join(f"{number}: {seconds:.2f} s" for number, seconds in found.items())
+            sys.stderr.write(f"gaps by partition, {membership}: {told}\n")
+            return max(found.values())
+
+        promised = STATIC_S_MAX if membership == "static" else DYNAMIC_S_MAX
+        stretched, longest = [stretch()], [restart(f"{app.app_id}-0")]
+        stretched.append(stretch())
+        while longest[0] >= promised and max(stretched) <= QUIET_MAX and len(longest) < REPEATED:
+            longest.append(restart(f"{app.app_id}-{len(longest)}"))
+            stretched.append(stretch())
+    quiet = max(stretched) <= QUIET_MAX
+    busy = ", ".join(f"{one:.2f}" for one in stretched)
+    sys.stderr.write(f"judged as on a {'quiet' if quiet else 'busy'} machine: {busy}\n")
+    record_property("gap_seconds_max", statistics.median(longest))
+    record_property("machine_stretch_max", max(stretched))
+    assert 0 < statistics.median(longest) < (promised if quiet else BUSY_S_MAX[promised])
 
 
 def served(workers: list[Worker]) -> int:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccstream.domain.events import Event
+from ccstream.gateway.at_once import event_at_once
 from ccstream.gateway.cloudevents import Unstamped, channel_of, event_of
-from ccstream.gateway.envelopes import Envelope, batch_of, event_at_once, one_of
+from ccstream.gateway.envelopes import Envelope, batch_of, one_of
 from ccstream.gateway.problems import ProblemError
 from ccstream.wire.codec import Codec
 from tests.gateway.events import as_cloud_event, cloud_event

@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -135,9 +134,10 @@ class AckProducer:
         producer = self._opened()
         if self._broken or self._in_flight >= self._in_flight_max:
             raise NoRoomError
-        acknowledged = partial(self._acknowledged, acknowledge)
+        listed = headers if isinstance(headers, list) else list(headers)  # librdkafka wants one
+        report = _Report(self, acknowledge)
         try:
-            producer.produce(topic, value, key, on_delivery=acknowledged, headers=list(headers))
+            producer.produce(topic, value, key, on_delivery=report, headers=listed)
         except BufferError as error:
             raise NoRoomError from error
         except KafkaException as error:
@@ -171,11 +171,8 @@ class AckProducer:
             self._producer = None
             self._in_flight = 0
 
-    def _acknowledged(
-        self, acknowledge: Acknowledge, error: KafkaError | None, message: Message
-    ) -> None:
+    def _ended(self) -> None:
         self._in_flight -= 1
-        acknowledge(error, message)
 
     def _opened(self) -> Producer:
         if self._producer is None:
@@ -236,3 +233,18 @@ class AckProducer:
                 self.trouble,
                 self.in_flight,
             )
+
+
+@final
+class _Report:
+    """What librdkafka calls with what became of a record: compiled, a third of a `partial`."""
+
+    __slots__ = ("_acknowledge", "_producer")
+
+    def __init__(self, producer: AckProducer, acknowledge: Acknowledge) -> None:
+        self._producer = producer
+        self._acknowledge = acknowledge
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        self._producer._ended()
+        self._acknowledge(error, message)

@@ -106,6 +106,13 @@ class Identity(Struct, frozen=True, kw_only=True):
                 return True
         return False
 
+    def may_to_all(self, action: Action, *, channel: str) -> bool:
+        """Whether it may whomever it is done to, so that nobody has to be asked about."""
+        return any(
+            grant.action == action and not grant.own and grant.channel in {ANY, channel}
+            for grant in self.grants
+        )
+
     def demand(self, action: Action, *, channel: str | None = None, key: str | None = None) -> None:
         """Go on only if it may.
 

@@ -30,8 +30,9 @@ from starlette.datastructures import Headers
 from ccstream.domain import reasons
 from ccstream.domain.events import Event
 from ccstream.errors import InvalidEventError
+from ccstream.gateway.at_once import event_at_once
 from ccstream.gateway.bodies import json_of
-from ccstream.gateway.envelopes import Envelope, batch_of, event_at_once, one_of
+from ccstream.gateway.envelopes import Envelope, batch_of, one_of
 from ccstream.gateway.problems import FieldError, ProblemError
 from ccstream.wire.event_json import event_class, event_of_fields, milliseconds
 
@@ -39,6 +40,7 @@ __all__ = [
     "BATCH",
     "BINARY",
     "ENVELOPE",
+    "SPECVERSION",
     "STRUCTURED",
     "Stated",
     "Unstamped",

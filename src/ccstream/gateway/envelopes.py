@@ -1,12 +1,11 @@
-"""CloudEvents that are as they should be, read by typed decoders: in half the time.
+"""Typed decoders of CloudEvents that are as they should be: in half the time.
 
-Nearly all are. For any other these say nothing, and `cloudevents` reads it again, slowly, to say
-what is wrong with it; it alone decides what is wrong. A test holds both against each other.
+Nearly all are. For any other these say nothing, and it is read again, slowly, by `cloudevents`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import or_
 from types import UnionType
@@ -18,13 +17,15 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import asdict, fields
 
 from ccstream.domain.events import Event
-from ccstream.errors import InvalidEventError
 from ccstream.wire.catalogue import EVENTS
-from ccstream.wire.event_json import milliseconds
 
-__all__ = ["Envelope", "batch_of", "event_at_once", "one_of"]
+__all__ = ["DATA", "Envelope", "Made", "batch_of", "one_of"]
 
-STATED_ELSEWHERE: Final = frozenset({"event_id", "occurred_at", "channel", "source", "subject"})
+STATED_ELSEWHERE: Final = ("event_id", "occurred_at", "channel", "source", "subject")
+"""Fields of an event that its data does not have."""
+
+Made = Callable[[Any, str, int, str, str, str, bytes | None], Event]
+"""The event of its data, the fields that are stated elsewhere, and what its author had seen."""
 
 
 class Envelope(Struct, frozen=True):
@@ -68,48 +69,6 @@ def batch_of(body: bytes) -> list[Envelope] | None:
         return None
 
 
-def event_at_once(
-    envelope: Envelope, channel: str, source: str, event_id: str | None, now_ms: int
-) -> Event | None:
-    """The event that a CloudEvent states, or None if it has to be looked at closely.
-
-    Args:
-        envelope: the CloudEvent.
-        channel: of its source.
-        source: of its source.
-        event_id: its id, where it states none.
-        now_ms: its time, where it states none.
-    """
-    found = _DATA.get(envelope.type)
-    if (
-        found is None
-        or envelope.data_base64 is not UNSET
-        or envelope.datacontenttype not in {UNSET, "application/json"}
-    ):
-        return None
-    cls, decoder = found
-    stated_id = event_id if envelope.id is UNSET else envelope.id
-    if stated_id is None:
-        return None
-    try:
-        data = asdict(decoder.decode(envelope.data))
-        occurred_at = now_ms if envelope.time is UNSET else milliseconds(envelope.time)
-        if data["observed"] is not None:
-            data["observed"] = bytes.fromhex(data["observed"])
-    except (msgspec.MsgspecError, ValueError, InvalidEventError, RecursionError):
-        return None
-    if envelope.sessionid is not UNSET and data["session_id"] is None:
-        return None  # both may state it, and one of them wins: rare, and not worth a rule twice
-    return cls(
-        event_id=stated_id,
-        occurred_at=occurred_at,
-        channel=channel,
-        source=source,
-        subject=envelope.subject,
-        **data,
-    )
-
-
 def _strict(kind: Any) -> Any:
     """The type with no field that is unknown and no number beyond 64 bits anywhere in it."""
     if kind is int:
@@ -146,11 +105,25 @@ def _decoder(cls: type[Event]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(data)
 
 
-def _decoders() -> dict[str, tuple[type[Event], msgspec.json.Decoder[Any]]]:
-    found = {}
+def _made(cls: type[Event]) -> Made:
+    """A function with the name of each field in it: half the time of passing them as a dict."""
+    rest = [field.name for field in fields(cls) if field.name not in STATED_ELSEWHERE]
+    stated = [f"{name}={name}" for name in (*STATED_ELSEWHERE, "observed")]
+    copied = [f"{name}=data.{name}" for name in rest if name != "observed"]
+    source = (
+        f"lambda data, {', '.join(STATED_ELSEWHERE)}, observed: cls({', '.join(stated + copied)})"
+    )
+    # S307: the source is made of the names of our classes' fields
+    made: Made = eval(source, {"cls": cls})  # noqa: S307
+    return made
+
+
+def _data() -> dict[str, tuple[Callable[[Raw], Any], Made]]:
+    found: dict[str, tuple[Callable[[Raw], Any], Made]] = {}
     for fullname, cls in EVENTS.items():
-        found[fullname] = found[cls.__name__] = (cls, _decoder(cls))
+        found[fullname] = found[cls.__name__] = (_decoder(cls).decode, _made(cls))
     return found
 
 
-_DATA: Final[Mapping[str, tuple[type[Event], msgspec.json.Decoder[Any]]]] = _decoders()
+DATA: Final[Mapping[str, tuple[Callable[[Raw], Any], Made]]] = _data()
+"""By type, what reads an event's data and what makes the event of it."""

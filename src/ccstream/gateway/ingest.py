@@ -12,67 +12,36 @@ event's place in the batch, the same each time and at each gateway. Nothing is r
 from __future__ import annotations
 
 import asyncio
-import time
-import uuid
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 import orjson
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ccstream.client.outbox import Outgoing
-from ccstream.domain.events import Event
-from ccstream.errors import InvalidEventError, PersonalKeyError
 from ccstream.gateway import cloudevents
-from ccstream.gateway.auth import Identity, identity_of
+from ccstream.gateway.admission import (
+    Admission,
+    Admitted,
+    Answers,
+    answers_of,
+    records_of,
+    unavailable,
+)
+from ccstream.gateway.auth import identity_of
 from ccstream.gateway.bodies import read_body
 from ccstream.gateway.endpoints import Endpoint, Services
 from ccstream.gateway.ingest_api import OPERATION
-from ccstream.gateway.positions import position_text
-from ccstream.gateway.problems import FieldError, ProblemError
-from ccstream.ops.logs import logger
+from ccstream.gateway.problems import ProblemError
 from ccstream.wire.validate import ID_CHARS_MAX
 
 __all__ = ["Ingest"]
 
-log = logger(__name__)
-
-RETRY_AFTER_S: Final = 2
-"""By then Kafka has been looked for again."""
-
 TURN_EVENTS: Final = 100
 """Events of a batch after which other requests get a turn: about 3 ms of work."""
 
-IDS: Final = uuid.UUID("0b7a2a5e-51a5-5c0e-9d5b-3c1e2a4f6d80")
-"""The namespace of ids made from an Idempotency-Key (UUID version 5)."""
-
 _OTHER: Final = "other"
-
-
-class _Accepted(Struct, frozen=True):
-    """An event that is good, and the record that it becomes."""
-
-    event: Event
-    record: Outgoing
-    keys: tuple[Outgoing, ...] = ()
-
-
-class _Sender(Struct, frozen=True):
-    """What the events of one request have in common."""
-
-    identity: Identity
-    idempotency_key: str | None
-    traceparent: str | None
-
-    def event_id(self, index: int) -> str | None:
-        """The id of an event that states none: the same for the same caller, key and place."""
-        if self.idempotency_key is None:
-            return None
-        return str(uuid.uuid5(IDS, f"{self.identity.id}\0{self.idempotency_key}\0{index}"))
 
 
 class Ingest:
@@ -82,7 +51,6 @@ class Ingest:
         self._services = services
         self._settings = services.settings.gateway
         self._intake = services.intake
-        self._known = frozenset(self._intake.channels)
 
     def endpoints(self) -> Sequence[Endpoint]:
         return (
@@ -115,86 +83,52 @@ class Ingest:
         if count > 1:
             self._services.limiter.charge(identity_of(request), count - 1)
         if self._intake.away is not None:
-            raise _unavailable(self._intake.away)
+            raise unavailable(self._intake.away)
         trace = request.headers.get("traceparent")
         tracing = self._services.tracing
         with nullcontext(trace) if tracing is None else tracing.publish(count, trace) as carried:
-            sender = _Sender(identity_of(request), key, carried)
-            answers = await self._taken(sender, given.events)
-        return self._batch_answer(answers) if given.batch else _single_answer(answers[0])
+            admission = Admission(self._intake, identity_of(request), key, carried)
+            answers = await self._taken(admission, given.events)
+        return _batch_answer(answers) if given.batch else _single_answer(answers.each[0])
 
-    async def _taken(self, sender: _Sender, events: Sequence[Any]) -> list[dict[str, Any]]:
+    async def _taken(self, admission: Admission, events: Sequence[Any]) -> Answers:
         """What is answered for each of a request's events."""
-        checked: list[_Accepted | ProblemError] = []
+        checked: list[Admitted | ProblemError] = []
         for index, event in enumerate(events):
             if index and index % TURN_EVENTS == 0:
                 await asyncio.sleep(0)
             try:
-                checked.append(self._checked(sender, event, index))
+                checked.append(admission.admit(event, index))
             except ProblemError as problem:
                 checked.append(problem)
-        return await self._store(checked)
-
-    def _checked(self, sender: _Sender, event: Any, index: int) -> _Accepted:
-        """What to store for an event; raises the problem with it."""
-        channel, source = cloudevents.channel_of(event)
-        if channel not in self._known:
-            detail = "source names a channel that there is not"
-            raise ProblemError(
-                "invalid-event",
-                f"The {detail}; there are {', '.join(self._intake.channels)}.",
-                errors=(FieldError("source", detail),),
-            )
-        sender.identity.demand("publish", channel=channel)  # before anything else is told
-        fallback = cloudevents.Unstamped(sender.event_id(index), time.time_ns() // 1_000_000)
-        fact = cloudevents.event_of(event, channel, source, fallback)
-        sender.identity.demand("publish", channel=channel, key=fact.subject)
-        trace = cloudevents.traceparent_of(event, sender.traceparent)
-        try:
-            writer = self._intake.writer(channel)
-            record = writer.write(fact, trace)
-        except InvalidEventError as problem:
-            raise cloudevents.rule_broken(type(fact), problem) from None
-        except PersonalKeyError as problem:
-            log.error("a personal field cannot be encrypted", reason=str(problem))
-            raise _unavailable("its personal fields cannot be encrypted just now") from None
-        return _Accepted(fact, record, tuple(writer.take_keys()))
-
-    async def _store(self, checked: Sequence[_Accepted | ProblemError]) -> list[dict[str, Any]]:
-        """What is answered for each: status, and id and position, or the problem."""
-        good = [one for one in checked if isinstance(one, _Accepted)]
-        records = [record for one in good for record in (*one.keys, one.record)]
-        positions = iter(await self._intake.store(records))
-        counts: Counter[tuple[str, ...]] = Counter()
-        answers: list[dict[str, Any]] = []
-        for one in checked:
-            if isinstance(one, ProblemError):
-                counts[_OTHER, "refused"] += 1
-                answers.append({"status": one.status, "problem": one})
-                continue
-            places = [next(positions) for _ in (*one.keys, one.record)]
-            position = None if None in places else places[-1]
-            if position is None:
-                counts[one.event.channel, "unavailable"] += 1
-                problem = _unavailable("Kafka did not store it in time")
-                answers.append(
-                    {"status": problem.status, "id": one.event.event_id, "problem": problem}
-                )
-                continue
-            counts[one.event.channel, "accepted"] += 1
-            token = position_text(self._services.signer, position, one.event)
-            answers.append({"status": 202, "id": one.event.event_id, "position": token})
-        self._services.metrics.add_many("ccstream_gateway_events_total", counts)
+        positions = await self._intake.store(records_of(checked))
+        answers = answers_of(checked, positions, self._services.signer)
+        self._count(answers)
         return answers
 
-    def _batch_answer(self, answers: Sequence[dict[str, Any]]) -> Response:
-        statuses = {answer["status"] for answer in answers}
-        if statuses == {503}:
-            raise answers[0]["problem"]
-        for answer in answers:
-            if "problem" in answer:
-                answer["problem"] = answer["problem"].document()
-        return _json(207 if statuses - {202} else 202, {"events": answers})
+    def _count(self, answers: Answers) -> None:
+        counts: dict[tuple[str, ...], float] = {}
+        for result, channels in (
+            ("accepted", answers.accepted),
+            ("unavailable", answers.unavailable),
+        ):
+            for channel, count in channels.items():
+                counts[channel, result] = count
+        if answers.refused:
+            counts[_OTHER, "refused"] = answers.refused
+        self._services.metrics.add_many("ccstream_gateway_events_total", counts)
+
+
+def _batch_answer(answers: Answers) -> Response:
+    if answers.all_accepted:
+        return _json(202, {"events": answers.each})
+    statuses = {answer["status"] for answer in answers.each}
+    if statuses == {503}:
+        raise answers.each[0]["problem"]
+    for answer in answers.each:
+        if "problem" in answer:
+            answer["problem"] = answer["problem"].document()
+    return _json(207, {"events": answers.each})
 
 
 def _single_answer(answer: dict[str, Any]) -> Response:
@@ -214,11 +148,3 @@ def _idempotency_key(request: Request) -> str | None:
             "invalid-request", f"Idempotency-Key has not 1 to {ID_CHARS_MAX} characters."
         )
     return key
-
-
-def _unavailable(reason: str) -> ProblemError:
-    return ProblemError(
-        "unavailable",
-        f"{reason[0].upper()}{reason[1:]}; send it again as it was.",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )

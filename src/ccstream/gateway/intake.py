@@ -9,17 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
-from confluent_kafka import KafkaError, Message
-
-from ccstream.client.ack_producer import AckProducer, NoRoomError
+from ccstream.client.ack_batch import AckBatch
+from ccstream.client.ack_producer import AckProducer
 from ccstream.client.event_writer import EventWriter
 from ccstream.client.outbox import Outgoing
 from ccstream.client.position import Position
 from ccstream.client.sealer import Sealer
-from ccstream.errors import BrokerUnavailableError, DeliveryError, TopicMismatchError
+from ccstream.errors import BrokerUnavailableError, TopicMismatchError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import producer_config
 from ccstream.ops.logs import logger
@@ -117,29 +115,13 @@ class Intake:
             Where each is; None for one that was not acknowledged in time. It may be stored
             nevertheless, if the broker fell silent in between.
         """
-        stored: list[Position | None] = [None] * len(records)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(stored, done)
-        for index, record in enumerate(records):
-            acknowledge = partial(waiting.ended, index)
-            try:
-                self._producer.send(
-                    record.topic, record.key, record.value, record.headers, acknowledge
-                )
-            except NoRoomError:
-                waiting.trouble = "too many events are in flight"
-                break  # later ones must not overtake it
-            except DeliveryError as error:
-                waiting.trouble = str(error)
-                break
-            waiting.left += 1
-        if waiting.left:
-            await done
-        if waiting.trouble is None:
+        batch = AckBatch(self._producer, records)
+        await batch.store()
+        if batch.trouble is None:
             self._away = None
         else:
-            self._tell(waiting.trouble, stored.count(None))
-        return stored
+            self._tell(batch.trouble, batch.positions.count(None))
+        return batch.positions
 
     async def _look(self) -> None:
         while True:
@@ -157,24 +139,3 @@ class Intake:
         if now - self._told_at >= TOLD_S:
             self._told_at = now
             log.warning("events were not stored", reason=trouble, events=count)
-
-
-class _Waiting:
-    """The records of one call that are in flight."""
-
-    __slots__ = ("_done", "_stored", "left", "trouble")
-
-    def __init__(self, stored: list[Position | None], done: asyncio.Future[None]) -> None:
-        self._stored = stored
-        self._done = done
-        self.left = 0
-        self.trouble: str | None = None
-
-    def ended(self, index: int, error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            self._stored[index] = Position.of(message)
-        else:
-            self.trouble = error.str()
-        self.left -= 1
-        if not self.left and not self._done.done():
-            self._done.set_result(None)

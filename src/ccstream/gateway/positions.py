@@ -18,21 +18,23 @@ __all__ = ["position_of", "position_text"]
 
 PURPOSE: Final = "position"
 
+_LINKS: Final = (IdentifiersLinked, IdentifierUnlinked)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Written)
 
 
 def position_text(signer: Signer, position: Position, event: Event) -> str:
     """The position of an event as text that can stand in a header or URL."""
+    topic, partition, offset = position
     written = Written(
-        position.topic,
-        position.partition,
-        position.offset,
+        topic,
+        partition,
+        offset,
         event.subject,
         f"{event.channel}/{event.source}",
         event.event_id,
         event.occurred_at,
-        isinstance(event, IdentifiersLinked | IdentifierUnlinked),
+        isinstance(event, _LINKS),
     )
     return signer.sign(PURPOSE, _encode(written))
 

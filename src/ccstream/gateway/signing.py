@@ -10,8 +10,9 @@ read by gateways alone, and of the same payload is the same text.
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from binascii import b2a_base64
 from hashlib import blake2b, sha256, sha512
 from typing import Final
 
@@ -25,6 +26,8 @@ SIGNATURE_BYTES: Final = 16
 
 TEXT_CHARS_MAX: Final = 8_192
 """A cursor over all topics has some hundred; a longer text is not looked at."""
+
+_URL: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Signer:
@@ -43,7 +46,9 @@ class Signer:
 
     def sign(self, purpose: str, payload: bytes) -> str:
         """The payload with its signature, as text that can stand in a URL."""
-        return _text(self._signature(purpose, payload) + payload)
+        signing = self._begin(purpose)
+        signing.update(payload)
+        return _text(signing.digest() + payload)
 
     def verify(self, purpose: str, text: str) -> bytes | None:
         """The payload of a text that `sign` made for this purpose; None for any other."""
@@ -82,15 +87,18 @@ class Signer:
         return hmac.digest(self._key, message, sha256)[:SIGNATURE_BYTES].hex()
 
     def _signature(self, purpose: str, payload: bytes) -> bytes:
+        signing = self._begin(purpose)
+        signing.update(payload)
+        return signing.digest()
+
+    def _begin(self, purpose: str) -> blake2b:
         begun = self._begun.get(purpose)
         if begun is None:
             begun = self._begun[purpose] = self._signing.copy()
             begun.update(purpose.encode() + b"\0")
-        signing = begun.copy()
-        signing.update(payload)
-        return signing.digest()
+        return begun.copy()
 
 
 def _text(data: bytes) -> str:
     """Base64 as it stands in URLs, without padding."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return b2a_base64(data, newline=False).translate(_URL, b"=").decode()

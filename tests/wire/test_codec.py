@@ -17,7 +17,7 @@ from ccstream.wire.catalogue import EVENT_TYPES
 from ccstream.wire.codec import Codec
 from ccstream.wire.framing import SINGLE_OBJECT_PREFIX_BYTES
 from ccstream.wire.schemas import schema
-from ccstream.wire.writer import encode_long
+from ccstream.wire.varint import encode_long
 from tests.wire.samples import SAMPLES, any_event, with_fields
 
 codec = Codec()
@@ -220,6 +220,8 @@ def test_a_record_of_five_megabytes_is_read_in_good_time() -> None:
         {"sku": "\ud800"},
         {"quantity": 2**63},
         {"quantity": 1.5},
+        {"quantity": 70.0},
+        {"occurred_at": 1e12},
         {"quantity": "2"},
         {"observed": "text"},
         {"unit_price": (1999, "EUR")},

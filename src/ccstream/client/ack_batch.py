@@ -65,7 +65,10 @@ class AckBatch:
 
     def _ended(self, index: int, error: KafkaError | None, message: Message) -> None:
         if error is None:
-            self.positions[index] = Position.of(message)
+            partition, offset = message.partition(), message.offset()
+            assert partition is not None
+            assert offset is not None
+            self.positions[index] = Position(self._records[index].topic, partition, offset)
         else:
             self.trouble = error.str()
         self._left -= 1

@@ -127,15 +127,11 @@ class EventWriter:
                 fields = new_key._asdict()
                 provided = self.event(PersonalKeyProvided, event.subject, fields)
                 self._keys.append(self.write(provided, traceparent))
-        record = Outgoing(
-            self._topic,
-            event.subject.encode(),
-            value,
-            event_headers(event, None if traceparent is None else traceparent.encode()),
-        )
-        size = len(record.key) + len(record.value) + OVERHEAD_BYTES
+        key = event.subject.encode()
+        headers = event_headers(event, None if traceparent is None else traceparent.encode())
+        size = len(key) + len(value) + OVERHEAD_BYTES
         if size + HEADERS_BYTES_MAX > self._record_bytes_max:
-            size += sum(len(name) + len(text) for name, text in record.headers)
+            size += sum(len(name) + len(text) for name, text in headers)
             if size > self._record_bytes_max:
                 raise InvalidEventError(
                     reasons.TOO_BIG,
@@ -144,7 +140,7 @@ class EventWriter:
                 )
         if self.follows(event):
             self._own_dots.made(event)
-        return record
+        return Outgoing(self._topic, key, value, headers)
 
     def take_keys(self) -> list[Outgoing]:
         """Records of keys that have to go before the record that was written last."""

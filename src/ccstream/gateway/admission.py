@@ -19,7 +19,7 @@ from ccstream.client.position import Position
 from ccstream.domain.events import Event
 from ccstream.errors import InvalidEventError, PersonalKeyError
 from ccstream.gateway import cloudevents
-from ccstream.gateway.at_once import event_at_once
+from ccstream.gateway.at_once import SPECVERSION, event_at_once
 from ccstream.gateway.auth import Identity
 from ccstream.gateway.envelopes import Envelope
 from ccstream.gateway.intake import Intake
@@ -101,7 +101,7 @@ class Admission:
             fact = cloudevents.event_of(stated, origin.channel, origin.source, fallback)
         if not origin.to_all:
             self._identity.demand("publish", channel=origin.channel, key=fact.subject)
-        trace = cloudevents.traceparent_of(stated, self._traceparent)
+        trace = self._trace(stated)
         writer = origin.writer
         try:
             record = writer.write(fact, trace)
@@ -114,7 +114,7 @@ class Admission:
 
     def _origin(self, stated: Any) -> _Origin:
         enveloped = isinstance(stated, Envelope)
-        if enveloped and stated.specversion == cloudevents.SPECVERSION:
+        if enveloped and stated.specversion == SPECVERSION:
             found = self._origins.get(stated.source)
             if found is not None:
                 return found
@@ -134,6 +134,12 @@ class Admission:
         if enveloped:
             self._origins[stated.source] = origin
         return origin
+
+    def _trace(self, stated: Any) -> str | None:
+        fallback = self._traceparent
+        if fallback is None and isinstance(stated, Envelope) and stated.traceparent is UNSET:
+            return None
+        return cloudevents.traceparent_of(stated, fallback)
 
     def _event_id(self, index: int) -> str | None:
         """The id of an event that states none: the same for the same caller, key and place."""

@@ -30,7 +30,7 @@ from starlette.datastructures import Headers
 from ccstream.domain import reasons
 from ccstream.domain.events import Event
 from ccstream.errors import InvalidEventError
-from ccstream.gateway.at_once import event_at_once
+from ccstream.gateway.at_once import SPECVERSION, event_at_once
 from ccstream.gateway.bodies import json_of
 from ccstream.gateway.envelopes import Envelope, batch_of, one_of
 from ccstream.gateway.problems import FieldError, ProblemError
@@ -40,7 +40,6 @@ __all__ = [
     "BATCH",
     "BINARY",
     "ENVELOPE",
-    "SPECVERSION",
     "STRUCTURED",
     "Stated",
     "Unstamped",
@@ -54,8 +53,6 @@ __all__ = [
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 BINARY: Final = "application/json"
-
-SPECVERSION: Final = "1.0"
 
 ENVELOPE: Final[Mapping[str, str]] = {
     "event_id": "id",

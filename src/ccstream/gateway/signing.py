@@ -46,9 +46,7 @@ class Signer:
 
     def sign(self, purpose: str, payload: bytes) -> str:
         """The payload with its signature, as text that can stand in a URL."""
-        signing = self._begin(purpose)
-        signing.update(payload)
-        return _text(signing.digest() + payload)
+        return _text(self._signature(purpose, payload) + payload)
 
     def verify(self, purpose: str, text: str) -> bytes | None:
         """The payload of a text that `sign` made for this purpose; None for any other."""
@@ -87,16 +85,13 @@ class Signer:
         return hmac.digest(self._key, message, sha256)[:SIGNATURE_BYTES].hex()
 
     def _signature(self, purpose: str, payload: bytes) -> bytes:
-        signing = self._begin(purpose)
-        signing.update(payload)
-        return signing.digest()
-
-    def _begin(self, purpose: str) -> blake2b:
         begun = self._begun.get(purpose)
         if begun is None:
             begun = self._begun[purpose] = self._signing.copy()
             begun.update(purpose.encode() + b"\0")
-        return begun.copy()
+        signing = begun.copy()
+        signing.update(payload)
+        return signing.digest()
 
 
 def _text(data: bytes) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from fastavro import schemaless_reader
@@ -35,6 +35,9 @@ from ccstream.wire.varint import Malformed
 from ccstream.wire.writer import Writer, compile_writer
 
 __all__ = ["Codec"]
+
+_WRONG_TYPE: Final = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
+"""What a `Writer` raises where a field is missing or its value not of its type."""
 
 
 class Codec:
@@ -95,7 +98,10 @@ class Codec:
             InvalidEventError: a field's value is not of the schema's type.
         """
         write = self._writers.get(type(event)) or self._writer(type(event))
-        return _written(write, event, type(event).__name__)
+        try:
+            return write(event)
+        except _WRONG_TYPE as error:
+            raise _malformed(type(event).__name__, error) from error
 
     def decode(self, value: bytes | None) -> tuple[str, dict[str, Any]]:
         """Any framed record of ours: the name of its schema, and its fields as a dict.
@@ -123,7 +129,10 @@ class Codec:
             info = self._schemas.schema(name)
             write = compile_writer(info.parsed, self.prefix(info), dicts=True)
             self._dict_writers[name] = write
-        return _written(write, record, name)
+        try:
+            return write(record)
+        except _WRONG_TYPE as error:
+            raise _malformed(name, error) from error
 
     def prefix(self, info: SchemaInfo) -> bytes:
         """The framing that this codec writes in front of records of a schema."""
@@ -209,15 +218,12 @@ def _compile_foreign(writer: SchemaInfo) -> Reader:
         ) from error
 
 
-def _written(write: Writer, record: Any, name: str) -> bytes:
-    try:
-        return write(record)
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        # the text of an encoding error would repeat the value
-        why = type(error).__name__ if isinstance(error, UnicodeError) else str(error)
-        raise InvalidEventError(
-            reasons.MALFORMED, f"a field of this {name} is missing or of a wrong type: {why}"
-        ) from error
+def _malformed(name: str, error: Exception) -> InvalidEventError:
+    # the text of an encoding error would repeat the value
+    why = type(error).__name__ if isinstance(error, UnicodeError) else str(error)
+    return InvalidEventError(
+        reasons.MALFORMED, f"a field of this {name} is missing or of a wrong type: {why}"
+    )
 
 
 def _undecodable(error: Exception) -> UndecodableError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ccstream.wire.primitives import BytesWriter, put_long
+
 __all__ = ["SMALL", "VARINT_BYTES_MAX", "Malformed", "encode_long", "long", "long_length"]
 
 VARINT_BYTES_MAX: Final = 10
@@ -42,15 +44,9 @@ def long_length(b: bytes, p: int) -> tuple[int, int]:
 
 def encode_long(value: int) -> bytes:
     """Avro's int and long: zigzag, then groups of seven bits, the lowest first."""
-    n = (value << 1) ^ (value >> 63)
-    if n >> 64 or value >> 63 not in (0, -1):
-        raise OverflowError("a number of more than 64 bits")
-    out = bytearray()
-    while n > 127:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
+    out = BytesWriter()
+    put_long(out, value | 0)  # interpreted, it would cut a float
+    return out.getvalue()
 
 
 SMALL: Final[tuple[bytes, ...]] = tuple([encode_long(n) for n in range(1024)])

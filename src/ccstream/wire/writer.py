@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ccstream.errors import SchemaError
-from ccstream.wire.varint import SMALL, encode_long
+from ccstream.wire.primitives import BytesWriter, put_long
 
 __all__ = ["Writer", "compile_writer", "writer_source"]
 
@@ -37,7 +37,7 @@ def compile_writer(
         SchemaError: the schema uses a type that ccstream's schemas do not use.
     """
     source = _Compiler(parsed, dicts=dicts).source("write")
-    names: dict[str, Any] = {"SMALL": SMALL, "encode_long": encode_long, "Any": Any}
+    names: dict[str, Any] = {"BytesWriter": BytesWriter, "put_long": put_long, "Any": Any}
     # S102: the source is made from a schema of ours
     exec(compile(source, f"<writer of {parsed['name']}>", "exec"), names)  # noqa: S102
     return partial(names["write"], prefix)
@@ -46,8 +46,8 @@ def compile_writer(
 def writer_source(parsed: Mapping[str, Any], name: str, record: str) -> str:
     """The source of such a writer as the typed function ``name(prefix, record)``, for a module.
 
-    ``record`` is the name of the records' class; the module has to import it, and `SMALL` and
-    `encode_long` of ``varint``.
+    ``record`` is the name of the records' class; the module has to import it, and `BytesWriter`
+    and `put_long` of ``primitives``.
     """
     return _Compiler(parsed, dicts=False).source(name, record)
 
@@ -64,9 +64,10 @@ class _Compiler:
 
     def source(self, name: str, record: str = "Any") -> str:
         self._emit(0, f"def {name}(prefix: bytes, r: {record}) -> bytes:")
-        self._emit(1, "out = [prefix]; add = out.append")
+        self._emit(1, "out = BytesWriter()")
+        self._emit(1, "out.write(prefix)")
         self._value(self._parsed, "r", 1)
-        self._emit(1, "return b''.join(out)")
+        self._emit(1, "return out.getvalue()")
         return "\n".join(self._lines)
 
     def _emit(self, depth: int, line: str) -> None:
@@ -98,15 +99,19 @@ class _Compiler:
             case "string" | "bytes":
                 encoded = f"{value}.encode()" if kind == "string" else f"bytes(memoryview({value}))"
                 self._emit(depth, f"s = {encoded}; n = len(s)")
-                self._emit(depth, "add(SMALL[n] if n < 1024 else encode_long(n)); add(s)")
+                self._emit(depth, "if n < 64: out.append(n << 1)")
+                self._emit(depth, "else: put_long(out, n)")
+                self._emit(depth, "out.write(s)")
             case "int" | "long":
                 self._emit(depth, f"n = {value}")
                 if kind == "int":
                     self._emit(depth, "if not -2147483648 <= n < 2147483648:")
                     self._emit(depth + 1, "raise OverflowError('an int of more than 32 bits')")
-                self._emit(depth, "add(SMALL[n] if 0 <= n < 1024 else encode_long(n))")
+                # A float is refused either way: interpreted, put_long would cut it.
+                self._emit(depth, "if 0 <= n < 64: out.append(n << 1)")
+                self._emit(depth, "else: put_long(out, n | 0)")
             case "boolean":
-                self._emit(depth, f"add(b'\\1' if {value} else b'\\0')")
+                self._emit(depth, f"out.append(1 if {value} else 0)")
             case _:
                 raise SchemaError(f"{self._parsed['name']}: {kind!r} is not among our types")
 
@@ -115,9 +120,9 @@ class _Compiler:
             raise SchemaError(f"{self._parsed['name']}: only unions of null and one type")
         name = self._name()
         self._emit(depth, f"{name} = {value}")
-        self._emit(depth, f"if {name} is None: add(b'\\0')")
+        self._emit(depth, f"if {name} is None: out.append(0)")
         self._emit(depth, "else:")
-        self._emit(depth + 1, "add(b'\\2')")
+        self._emit(depth + 1, "out.append(2)")
         self._value(branches[1], name, depth + 1)
 
     def _record(self, record: Mapping[str, Any], value: str, depth: int) -> None:
@@ -138,7 +143,7 @@ class _Compiler:
         self._emit(depth, f"{sequence}: Any = {value}")
         self._emit(depth, f"if {sequence}.__class__ is str: raise TypeError('a list, not a text')")
         self._emit(depth, f"if {sequence}:")
-        self._emit(depth + 1, f"add(encode_long(len({sequence})))")
+        self._emit(depth + 1, f"put_long(out, len({sequence}))")
         self._emit(depth + 1, f"for {item} in {sequence}:")
         self._value(items, item, depth + 2)
-        self._emit(depth, "add(b'\\0')")
+        self._emit(depth, "out.append(0)")

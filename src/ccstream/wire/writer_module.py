@@ -24,7 +24,7 @@ from typing import Any, Final
 from ccstream.domain.events import (
 {imports}
 )
-from ccstream.wire.varint import SMALL, encode_long
+from ccstream.wire.primitives import BytesWriter, put_long
 
 __all__ = ["EVENT_WRITERS"]
 

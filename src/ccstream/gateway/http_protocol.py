@@ -50,6 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._deadline: asyncio.TimerHandle | None = None
+        self._begun = False  # a message, of which the headers have not all been read
         self._header_bytes = 0
         self._unparsed_bytes = 0
 
@@ -64,6 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self._begun:  # nearly always they come at once, and there is nothing to wait for
+            self._await_headers()
         if self._deadline is not None:
             self._unparsed_bytes += len(data)
             if self._unparsed_bytes > UNPARSED_BYTES_MAX:
@@ -73,7 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._header_bytes = self._unparsed_bytes = 0
-        self._await_headers()
+        self._begun = True
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -84,6 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._begun = False
         self._stop_waiting()
         super().on_headers_complete()
 

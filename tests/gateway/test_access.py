@@ -18,7 +18,7 @@ from ccstream.ops.settings import Settings
 from ccstream.wire import query
 from tests.gateway.calls import Answer, call, post, running
 from tests.gateway.conftest import until_ready
-from tests.gateway.events import cloud_event
+from tests.gateway.events import BATCH, cloud_event
 from tests.gateway.issuer import AUDIENCE, ISSUER, Issuer
 from tests.support.source import ROOT
 from tests.support.topics import make_pushed_topics
@@ -219,6 +219,15 @@ async def test_a_customer_cannot_speak_for_another(gateway: Gateway) -> None:
     )
     assert (answer.status, answer.problem) == (403, "forbidden")
     assert "43" not in answer.json["detail"]
+
+
+async def test_nor_in_a_batch_behind_events_of_its_own_from_the_same_source(
+    gateway: Gateway,
+) -> None:
+    batch = [cloud_event(), cloud_event(subject="customer:43"), cloud_event()]
+    answer = await post(gateway.app, batch, BATCH, **gateway.headers("the customer"))
+    assert answer.status == 207
+    assert [one["status"] for one in answer.json["events"]] == [202, 403, 202]
 
 
 async def test_a_customer_in_a_hurry_is_sent_away_for_a_while(gateway: Gateway) -> None:

@@ -58,6 +58,19 @@ def test_a_customer_sees_and_speaks_for_itself_only() -> None:
     assert not customer.may("publish", channel="web", key="customer:42")
 
 
+def test_only_who_may_publish_about_anybody_need_not_be_asked_about_whom() -> None:
+    def to_all(*grants: str) -> bool:
+        found = tuple(grant for text in grants if (grant := Grant.of(text)) is not None)
+        identity = Identity(id="somebody", grants=found, customer="customer:42")
+        return identity.may_to_all("publish", channel="web")
+
+    assert to_all("publish:web")
+    assert to_all("publish:*")
+    assert to_all("publish:web:self", "publish:web")
+    assert not to_all("publish:web:self")
+    assert not to_all("publish:*:self", "publish:store", "read")
+
+
 def test_a_scope_of_oneself_without_a_self_allows_nothing() -> None:
     nobody = caller("read:self", "publish:*:self")
     assert not nobody.may("read")

@@ -18,27 +18,23 @@ __all__ = ["position_of", "position_text"]
 
 PURPOSE: Final = "position"
 
-_LINKS: Final = (IdentifiersLinked, IdentifierUnlinked)
-
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decoder: Final = msgspec.msgpack.Decoder(tuple[str, int, int, str, str, str, int, bool])
-"""The fields of `Written` without their names, which would be half of the text."""
+_decoder: Final = msgspec.msgpack.Decoder(Written)
 
 
 def position_text(signer: Signer, position: Position, event: Event) -> str:
     """The position of an event as text that can stand in a header or URL."""
-    topic, partition, offset = position
-    fields = (
-        topic,
-        partition,
-        offset,
+    written = Written(
+        position.topic,
+        position.partition,
+        position.offset,
         event.subject,
         f"{event.channel}/{event.source}",
         event.event_id,
         event.occurred_at,
-        isinstance(event, _LINKS),
+        isinstance(event, IdentifiersLinked | IdentifierUnlinked),
     )
-    return signer.sign(PURPOSE, _encode(fields))
+    return signer.sign(PURPOSE, _encode(written))
 
 
 def position_of(signer: Signer, text: str) -> Written | None:
@@ -47,6 +43,6 @@ def position_of(signer: Signer, text: str) -> Written | None:
     if payload is None:
         return None
     try:
-        return Written(*_decoder.decode(payload))
+        return _decoder.decode(payload)
     except msgspec.MsgspecError:
         return None  # of another release

@@ -52,7 +52,7 @@ SETTLED_S_MAX = 60.0
 """Above any time-out of the worker's own, so that what is not settled by then never will be."""
 
 ACKNOWLEDGED_S_MAX = 30.0
-COMPACTED_S_MAX = 30.0
+COMPACTED_S_MAX = 60.0
 SEEN_S_MAX = 10.0
 
 RECEIPTS_S_MAX = 20.0

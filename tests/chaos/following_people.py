@@ -2,8 +2,8 @@
 
 Said once more than in the checker's comparison of tables, which has nobody in it who was erased:
 
-* No row of any table is under a key of theirs. Each order is kept under one fingerprint, unless it
-  came too late.
+* No row of any table is under a key of theirs, nor of a card that no request named. Each order is
+  kept under one fingerprint, unless it came too late.
 * Of each there is one receipt; that it was made, and that segments were made to end, happened once,
   whichever worker died at it.
 * What came by the key of a card that was split off is in the card's cart, and what came by the
@@ -31,9 +31,6 @@ ERASURE = "ErasureRequested"
 CARTS = "sync.carts.v1"
 ORDERS = "sync.orders.v1"
 REJECTED = "ccstream.rejected.v1"
-
-_OF_WHO_IS_UNNAMED = {"aliases", "links", "windows"}
-"""Tables in which there may be rows of a card that nobody named and that has not been heard of."""
 
 
 def receipts_in(erasures: Iterable[Stored]) -> int:
@@ -96,15 +93,13 @@ def _left_of_the_erased(
     changelogs: Mapping[str, list[Stored]], records: Iterable[Record]
 ) -> Iterator[str]:
     gone: set[str] = set()
-    emptied: set[str] = set()
     for one in records:
         if one.kind == ERASURE:
-            gone |= {one.entity, *one.event["identifiers"]}
-            emptied.add("loyalty:" + one.entity.partition(":")[2])
+            card = "loyalty:" + one.entity.partition(":")[2]  # whether the request names it or not
+            gone |= {one.entity, *one.event["identifiers"], card}
     for table, stored in changelogs.items():
-        whom = gone if table in _OF_WHO_IS_UNNAMED else gone | emptied
         for key in last_values(stored):
-            if key.partition("#")[0] in whom:
+            if key.partition("#")[0] in gone:
                 yield f"{key} was erased, and has a row in {table}"
 
 

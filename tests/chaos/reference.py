@@ -7,8 +7,7 @@ for the events of a run name all that they mean.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tests.chaos.author import TAKEN, Record
@@ -33,9 +32,7 @@ class Line(NamedTuple):
 class Truth(NamedTuple):
     """By key; ``touches`` are (first, last, last of each channel) by their ids.
 
-    What becomes of those that are ``loose``, by a split, `following_people.py` says. ``unnamed``
-    are cards of accounts that were erased, by requests in which these were not named: a card is
-    its account's alias until it is heard of after that, if ever.
+    What becomes of those that are ``loose``, by a split, `following_people.py` says.
     """
 
     carts: dict[str, dict[str, Line]]
@@ -43,12 +40,10 @@ class Truth(NamedTuple):
     touches: dict[str, tuple[str, str, dict[str, str]]]
     aliases: dict[str, str]
     loose: frozenset[str] = frozenset()
-    unnamed: Mapping[str, str] = MappingProxyType({})
 
 
 def truth_of(records: Iterable[Record]) -> Truth:
     """What follows from these records; one that was published twice counts once."""
-    records = tuple(records)
     taken = {r.event_id: r for r in records if r.fate == TAKEN and r.kind not in ABOUT_ALL}
     split = {r.entity for r in taken.values() if r.kind == "IdentifierUnlinked"}
     loose = split | {account_of(r) for r in taken.values() if r.kind == "IdentifierUnlinked"}
@@ -72,18 +67,7 @@ def truth_of(records: Iterable[Record]) -> Truth:
         {entity: touches for entity, one in sure.items() if (touches := _touches(one))},
         aliases,
         frozenset(loose),
-        _unnamed(records),
     )
-
-
-def _unnamed(records: Iterable[Record]) -> dict[str, str]:
-    asked = {r.entity: r.event["identifiers"] for r in records if r.kind == "ErasureRequested"}
-    linked = {r.event["subject"]: account_of(r) for r in records if r.kind == "IdentifiersLinked"}
-    return {
-        key: account
-        for key, account in linked.items()
-        if account in asked and key not in asked[account]
-    }
 
 
 def account_of(record: Record) -> str:

@@ -10,7 +10,6 @@ import pytest
 from tests.chaos.author import TAKEN, Record
 from tests.chaos.checker import MAIL, REJECTED, Evidence, Seen, Violation, check, check_readers
 from tests.chaos.logs import Stored
-from tests.chaos.people import PERHAPS
 from tests.chaos.records import encode
 from tests.chaos.reference import Line, truth_of
 from tests.chaos.writers import Sent
@@ -240,14 +239,3 @@ def test_a_reader_whose_version_goes_back_is_found() -> None:
     seen.versions["carts", CUSTOMER].append(4)
     with pytest.raises(Violation, match="from version 5 to 4"):
         check_readers([seen], truth)
-
-
-def test_a_card_may_stay_the_alias_of_who_was_erased_if_the_request_did_not_name_it() -> None:
-    cards = ["loyalty:named", "loyalty:unnamed"]
-    links = [
-        event(n, "IdentifiersLinked", PERHAPS, subject=card, identifiers=[card, CUSTOMER])
-        for n, card in enumerate(cards)
-    ]
-    asked = event(9, "ErasureRequested", identifiers=cards[:1])
-    assert truth_of([*links, asked]).unnamed == {cards[1]: CUSTOMER}
-    assert truth_of(links).unnamed == {}

@@ -16,7 +16,7 @@ from ccstream.domain.events import (
     OrderPlaced,
 )
 from ccstream.ops.identity_rules import load_identifier_rules
-from ccstream.wire.mail import HAND_BACK, Mail, encode_mail
+from ccstream.wire.mail import ERASE, HAND_BACK, Mail, encode_mail
 from ccstream.wire.partition import partition_for
 from tests.engine.test_erasing import ADA, BOB, MAIL, Town, add, meta
 from tests.engine.world import NOW, PARTITIONS
@@ -47,7 +47,7 @@ class LinkedTown(Town):
 
     def __init__(self) -> None:
         super().__init__()
-        self.late = ""
+        self.late: tuple[str, ...] = ()
         self.held_up: list[Mail] = []
 
     def told(self, *events: Event, at: int = 0) -> None:
@@ -55,16 +55,16 @@ class LinkedTown(Town):
             self.fold(event, at=NOW + at)
             self.deliver(at=NOW + at)
 
-    def hold_up(self, kind: str) -> None:
-        """Letters of this kind are late from now on."""
-        self.late = kind
+    def hold_up(self, *kinds: str) -> None:
+        """Letters of these kinds are late from now on."""
+        self.late = kinds
 
     def deliver(self, at: int = NOW) -> None:
         """Fold what is on its way, but for letters that are late."""
         while self._delivered < len(self.letters):
             home, mail = self.letters[self._delivered]
             self._delivered += 1
-            if mail.kind == self.late:
+            if mail.kind in self.late:
                 self.held_up.append(mail)
             elif home == 0:
                 self.fold_bytes(mail.to.encode(), encode_mail(mail), topic=MAIL, at=at)
@@ -72,7 +72,7 @@ class LinkedTown(Town):
     def deliver_late(self, at: int) -> None:
         """Fold what was late, and what comes of it."""
         assert self.held_up
-        self.late = ""
+        self.late = ()
         for mail in self.held_up:
             self.fold_bytes(mail.to.encode(), encode_mail(mail), topic=MAIL, at=NOW + at)
         self.deliver(at=NOW + at)
@@ -114,10 +114,17 @@ def test_the_links_of_the_account_and_of_a_card_that_is_named_go(town: LinkedTow
     assert town.rows_of(CARD) == []
 
 
-def test_a_card_that_nobody_named_goes_when_it_shows_itself(town: LinkedTown) -> None:
+def test_a_card_that_nobody_named_goes_since_it_is_linked(town: LinkedTown) -> None:
     town.told(erase("e4"), at=20)
-    assert "links" in town.rows_of(CARD)
+    assert town.rows_of(ADA) == []
+    assert town.rows_of(CARD) == []
+    assert town.erasure(ADA).identifiers_erased == 0, "of those that were named"
+
+
+def test_what_a_card_that_nobody_named_sends_late_is_not_read(town: LinkedTown) -> None:
+    town.told(erase("e4"), at=20)
     town.told(add("e5", at=2, subject=CARD), at=30)
+    assert [one.reason for one in town.rejected] == [reasons.ERASED]
     assert town.rows_of(ADA) == []
     assert town.rows_of(CARD) == []
 
@@ -170,21 +177,19 @@ def test_what_a_card_had_brought_to_somebody_else_goes_with_it_when_it_is_erased
     assert leaving.erasure(BOB) is None
 
 
-def test_a_card_that_nobody_named_goes_when_what_it_left_behind_comes_back(
-    leaving: LinkedTown,
-) -> None:
+def test_what_a_card_that_nobody_named_left_behind_goes_with_it_too(leaving: LinkedTown) -> None:
     leaving.told(erase("e6"), at=20)
-    assert "links" in leaving.rows_of(CARD)
     leaving.deliver_late(at=30)
     assert leaving.rows_of(CARD) == []
     assert leaving.rows_of(ADA) == []
-    assert leaving.state("orders", f"{leaving.key.fingerprint(ADA)}#O-1").origin == ""
+    assert leaving.state("orders", f"{leaving.key.fingerprint(CARD)}#O-1").origin == ""
     assert leaving.erasure(BOB) is None
 
 
 def test_an_order_that_goes_back_to_who_is_erased_does_not_take_the_place_of_another_one(
     leaving: LinkedTown,
 ) -> None:
+    leaving.hold_up(HAND_BACK, ERASE)
     leaving.told(order("e6", ADA, at=3), erase("e7"), at=20)
     leaving.deliver_late(at=30)
     assert leaving.state("orders", f"{leaving.key.fingerprint(ADA)}#O-1").event_id == "e6"
@@ -194,6 +199,7 @@ def test_an_order_that_goes_back_to_who_is_erased_does_not_take_the_place_of_ano
 def test_an_order_that_goes_back_to_who_came_again_leaves_their_own_alone(
     leaving: LinkedTown,
 ) -> None:
+    leaving.hold_up(HAND_BACK, ERASE)
     leaving.told(erase("e6"), at=20)
     leaving.told(order("e7", ADA, at=40), at=50)
     leaving.deliver_late(at=60)

@@ -80,8 +80,11 @@ class Town:
                 return
             way = self._dice.choice(waiting)
             letter = self._mail[way].popleft()
-            self.worlds[way[1]].fold_bytes(letter.key.encode(), letter.value, topic=MAIL)
+            self.fold_letter(way[1], letter.key, letter.value)
             self.delivered["all"] += 1
+
+    def fold_letter(self, home: int, key: str, value: bytes) -> None:
+        self.worlds[home].fold_bytes(key.encode(), value, topic=MAIL)
 
     def _collect(self) -> None:
         for number, world in enumerate(self.worlds):

@@ -75,6 +75,7 @@ def check(simulation: Simulation) -> Counter[str]:
         _check_signals(broker, number, truth.watches)
         _check_erasures(broker, number, truth)
     _check_mail(broker, partitions, truths)
+    _check_linked(truths)
     return _check_endings(simulation.author.published, truths)
 
 
@@ -390,6 +391,20 @@ def _check_rolls(broker: FakeBroker, number: int, truth: Truth) -> None:
                     f"which was erased {known.times} times"
                 )
         _same(f"who else {topic}[{number}] was written to for", dict(bare), {})
+
+
+def _check_linked(truths: dict[int, Truth]) -> None:
+    """No account or card belongs to somebody who was erased and has not come back, unless what was
+    known of its links had gone with somebody else.
+    """
+    lost = {key for truth in truths.values() for key in truth.erasures.lost}
+    for truth in truths.values():
+        for key, alias in truth.rows["aliases"].items():
+            root = alias.root
+            if not root or key.startswith("visitor:") or {key, root} & lost:
+                continue
+            if any(t.erasures.at(root) and not t.has_window(root) for t in truths.values()):
+                raise Violation(f"{key} is an alias of {root}, who was erased")
 
 
 def _same(what: str, found: Any, expected: Any) -> None:

@@ -16,7 +16,9 @@ from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, L
 from ccstream.wire.cause import Cause
 from ccstream.wire.mail import Mail
 from ccstream.wire.rows import ROW_CODECS
+from tests.properties.reference_links import roots_of
 from tests.simulation.process import ERASURE_DEADLINE_MS, ERASURE_KEY
+from tests.simulation.told_profiles import is_account, plain_of
 
 __all__ = ["ABOUT_ALL", "Erased", "Erasures"]
 
@@ -56,6 +58,9 @@ class Erasures:
     def __init__(self, truth: Any) -> None:
         self._truth = truth
         self.known: dict[str, Erased] = {}
+        self.lost: set[str] = set()
+        """Identifiers of whose links something was gathered at somebody who was erased, without
+        their going along; and who was erased when nobody knew the links any more."""
 
     def at(self, entity: str) -> int:
         """When it was erased, 0 if it was not."""
@@ -80,6 +85,9 @@ class Erasures:
         if mail.kind == "erase":
             self._erase_member(mail, origin)
             return True
+        if mail.kind == "erase_linked":
+            self._tell_linked(mail, origin)
+            return True
         at = 0 if mail.kind in {"acknowledge", "give_back"} else self.at(mail.to)
         if not at:
             return False
@@ -93,6 +101,17 @@ class Erasures:
         table = "links" if late_link and mail.to in event.identifiers else ""
         if holder != mail.to:
             self._tell(holder, mail.to, at, mail.value, origin, mail.hops, table)
+        if mail.kind == "link" and not self._truth.has_window(mail.to):
+            said = ROW_CODECS["links"].decode_row(mail.row or b"").state
+            self._lose(said.facts, mail.to)
+            for one in _linked_to(mail.to, said) - {holder}:
+                self._tell(one, mail.to, at, mail.value, origin, mail.hops)
+            for root in _roots(said.facts) - {mail.to}:
+                if root != holder:
+                    self._tell(root, mail.to, at, mail.value, origin, mail.hops)
+                self._ask(root, root, at, mail.value, origin, mail.hops, said)
+            if mail.key == "assigned" and said.root == mail.to:
+                self._ask(said.coordinator, mail.to, at, mail.value, origin, mail.hops)
         if mail.kind == "hand_over" and mail.table != "windows":
             about = ("acknowledge", mail.table, mail.key)
             self._truth.write(holder, mail.value, origin, mail.hops, *about)
@@ -165,6 +184,7 @@ class Erasures:
         hops: int,
         now: int,
     ) -> None:
+        links = self._truth.rows["links"].get(entity)
         self._delete(state, entity, fingerprint, origin)
         state.at = max(now, state.at)
         state.times += 1
@@ -174,7 +194,29 @@ class Erasures:
         self.known[fingerprint] = state
         for one in state.named:
             self._tell(one, entity, state.at, value, origin, hops)
+        if links is not None and links.coordinator != entity:
+            self._ask(links.coordinator, entity, state.at, value, origin, hops)
+        for one in _linked_to(entity, links, entity) - {*state.named}:
+            self._tell(one, entity, state.at, value, origin, hops)
         state.named = ()
+
+    def _tell_linked(self, mail: Mail, origin: Any) -> None:
+        """Somebody was erased to whom others may be linked by facts that are gathered here."""
+        me, links = mail.to, self._truth.rows["links"].get(mail.to)
+        if mail.row:
+            said = ROW_CODECS["links"].decode_row(mail.row).state
+            at = 0 if self._truth.has_window(me) else self.at(me)
+            for one in _linked_to(me, said) if at else ():
+                self._tell(one, me, at, mail.value, origin, mail.hops)
+            return
+        if links is None:
+            self.lost.add(mail.key)
+        elif links.coordinator != me:
+            self._ask(links.coordinator, mail.key, mail.since, mail.value, origin, mail.hops)
+            return
+        goes = links is not None and links.coordinator == me and links.root == mail.key
+        for one in {me} if goes else _linked_to(mail.key, links, me):
+            self._tell(one, mail.key, mail.since, mail.value, origin, mail.hops)
 
     def _erase_member(self, mail: Mail, origin: Any) -> None:
         """An identifier goes with the account whose alias it is, and only with that."""
@@ -188,14 +230,22 @@ class Erasures:
         elif root != mail.key:
             self._truth.forget_tenures(mail.to, mail.key)
             return
+        links = self._truth.rows["links"].get(mail.to)
+        for gone in (mail.key, mail.to):
+            for one in _linked_to(gone, links, mail.to) - {mail.to}:
+                self._tell(one, gone, mail.since, mail.value, origin, mail.hops)
+        if links is not None and links.root == mail.to != links.coordinator:
+            self._ask(links.coordinator, mail.to, mail.since, mail.value, origin, mail.hops)
         fingerprint = ERASURE_KEY.fingerprint(mail.to)
         state = self.known.setdefault(fingerprint, Erased())
-        self._delete(state, mail.to, fingerprint, origin)
+        self._delete(state, mail.to, fingerprint, origin, mail.key)
         state.at = max(mail.since, state.at)
         state.told, state.waits, state.as_member, state.named = 0, False, True, ()
         state.part_of = ERASURE_KEY.fingerprint(mail.key)
 
-    def _delete(self, state: Erased, entity: str, fingerprint: str, origin: Any) -> None:
+    def _delete(
+        self, state: Erased, entity: str, fingerprint: str, origin: Any, account: str = ""
+    ) -> None:
         """Nothing of the entity is left but its orders, under another name."""
         truth = self._truth
         state.orders = 0
@@ -206,6 +256,8 @@ class Erasures:
             truth.publish_bare("orders", key, origin)
             self._keep(fingerprint, fingerprint + key[len(entity) :], order, origin)
             state.orders += 1
+        if (links := truth.rows["links"].get(entity)) is not None:
+            self._lose(links.facts, entity, account)
         state.rows = truth.has_window(entity)
         for table in (*_PUBLISHED, "links"):
             rows = truth.rows.get(table, {})
@@ -213,6 +265,11 @@ class Erasures:
             if table != "links":
                 truth.publish_bare(table, entity, origin)
         state.spare = truth.end_life(entity)
+
+    def _lose(self, facts: Any, *erased: str) -> None:
+        """Facts go, with those of others among them, who belong to none of these."""
+        roots, _ = roots_of(map(plain_of, facts), is_account)
+        self.lost |= {name for name, root in roots.items() if root not in erased}
 
     def _keep(self, fingerprint: str, key: str, order: Any, origin: Any) -> None:
         self._truth.rows["orders"][key] = structs.replace(order, origin="")
@@ -231,6 +288,34 @@ class Erasures:
         table: str = "",
     ) -> None:
         self._truth.write(identifier, value, origin, hops, "erase", table, key=account, since=since)
+
+    def _ask(
+        self,
+        coordinator: str,
+        account: str,
+        since: int,
+        value: bytes,
+        origin: Any,
+        hops: int,
+        facts: Any = None,
+    ) -> None:
+        """By the facts that are there, or by these, somebody is to tell who is linked."""
+        about = ("erase_linked", "links" if facts else "")
+        self._truth.write(
+            coordinator, value, origin, hops, *about, key=account, since=since, row=facts
+        )
+
+
+def _linked_to(account: str, links: Any, coordinator: str = "") -> set[str]:
+    """Whose root an account is by the facts that are gathered here, or are in a letter."""
+    if links is None or (coordinator and links.coordinator != coordinator):
+        return set()
+    roots, _ = roots_of(map(plain_of, links.facts), is_account)
+    return {name for name, root in roots.items() if root == account != name}
+
+
+def _roots(facts: Any) -> set[str]:
+    return {*roots_of(map(plain_of, facts), is_account)[0].values()}
 
 
 def _named(entity: str, event: ErasureRequested) -> tuple[str, ...]:

@@ -400,6 +400,14 @@ class _RowsOfTheErasedStay(Folder):
         self._erasing._end_row = MagicMock()  # type: ignore[method-assign]
 
 
+class _UnnamedStay(Folder):
+    """Only identifiers that the request names are told to go."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._erasing._along.links_of = MagicMock(return_value=None)  # type: ignore[method-assign]
+
+
 class _HoldsForgotten(Folder):
     """A legal hold does not hold an erasure up."""
 
@@ -514,6 +522,7 @@ MUTANTS: dict[str, Parts] = {
     "letters bring back who was erased": Parts(folder=_LettersBringBack),
     "a request that erases nothing publishes nothing": Parts(folder=_QuietErasing),
     "rows on their way to who was erased stay": Parts(folder=_RowsOfTheErasedStay),
+    "cards that nobody named stay with who was erased": Parts(folder=_UnnamedStay),
     "legal holds are forgotten": Parts(folder=_HoldsForgotten),
     "rows of one that is split off come back": Parts(folder=_RowsOfTheSplitStay),
     "conflicts are told of again": Parts(folder=_ConflictsToldAgain),

@@ -19,7 +19,7 @@ from tests.simulation.broker import FakeBroker, LogRecord
 from tests.simulation.process import CODEC
 from tests.simulation.simulation import Violation
 
-__all__ = ["Profiles", "Told", "check_told_profiles"]
+__all__ = ["Profiles", "Told", "check_told_profiles", "is_account", "plain_of"]
 
 
 class Told(NamedTuple):
@@ -40,7 +40,9 @@ class Profiles:
 
     def moved(self, subject: str, was: str, root: str, event: Event, cause: Cause) -> None:
         """An identifier's root is this now, and was that; empty if itself."""
-        merged = bool(root) and (not was or (_best(root, was) == root != was and not _account(was)))
+        merged = bool(root) and (
+            not was or (_best(root, was) == root != was and not is_account(was))
+        )
         kind = "ProfileMerged" if merged else "ProfileSplit"
         rule = "links"
         if subject.startswith("visitor:"):
@@ -58,13 +60,13 @@ class Profiles:
         cause: Cause,
     ) -> None:
         """A coordinator knows these facts now; of some all was told where they were gathered."""
-        facts = {_plain(fact) for fact in after}
+        facts = {plain_of(fact) for fact in after}
         known = {
             (over.link, *over.roots)
             for some in (before, gathered)
-            for over in plain.passed_over({_plain(fact) for fact in some}, _account)
+            for over in plain.passed_over({plain_of(fact) for fact in some}, is_account)
         }
-        for over in plain.passed_over(facts, _account):
+        for over in plain.passed_over(facts, is_account):
             if (over.link, *over.roots) in known:
                 continue
             said = (over.link, *over.roots, over.in_the_way, over.kept_apart_by)
@@ -150,7 +152,7 @@ def _link(fields: dict[str, Any]) -> plain.Link:
     return plain.Link(event_id, at, one, other, strength)
 
 
-def _plain(fact: Any) -> plain.Fact:
+def plain_of(fact: Any) -> plain.Fact:
     match fact:
         case links.Link(event_id, at, one, other, strength):
             return plain.Link(event_id, at, one, other, strength)
@@ -159,9 +161,9 @@ def _plain(fact: Any) -> plain.Fact:
     return plain.Apart(fact.event_id, fact.one, fact.other)
 
 
-def _account(key: str) -> bool:
+def is_account(key: str) -> bool:
     return key.startswith("customer:")
 
 
 def _best(*keys: str) -> str:
-    return min(keys, key=lambda key: (not _account(key), key))
+    return min(keys, key=lambda key: (not is_account(key), key))

@@ -459,11 +459,13 @@ class Truth:
         key: str = "",
         *,
         since: int = 0,
+        row: Any = None,
     ) -> None:
-        """A letter without a row."""
+        """A letter without a row, or with one of links."""
         home = self._home(to)
+        encoded = None if row is None else _without_version("links", row)
         self.letters.append(
-            Letter(to, home, origin, hops + 1, value, kind, table, key, since=since)
+            Letter(to, home, origin, hops + 1, value, kind, table, key, encoded, since)
         )
 
     def reject(

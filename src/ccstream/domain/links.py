@@ -59,6 +59,7 @@ __all__ = [
     "forest",
     "is_before",
     "is_undone",
+    "members_of",
     "names_of",
     "order_of",
     "rank_of",
@@ -202,6 +203,12 @@ def forest(facts: Iterable[Fact], is_account: IsAccount) -> Forest:
         members[into] += members.pop(away)
     conflicts = tuple(Conflict(link, root[link.one], root[link.other]) for link in skipped)
     return Forest(root, tuple(kept), conflicts)
+
+
+def members_of(facts: Iterable[Fact], root: str, is_account: IsAccount) -> list[str]:
+    """The identifiers whose root this one is by these facts, without itself."""
+    roots = forest(facts, is_account).roots
+    return sorted(name for name, its in roots.items() if its == root != name)
 
 
 def step(

@@ -2,16 +2,17 @@
 
 In the transaction of the request, all rows of the person go: carts, profile, touches, consents, the
 duplicate window, timers, and the keys of their personal fields, with tombstones on the sync topics.
-Orders stay, under a fingerprint instead of the person's key. The identifiers that the request names
-are told by mail to go, too, each of which does so if it is an alias of the account.
+Orders stay, under a fingerprint instead of the person's key. The identifiers that the request
+names, and those that are linked to the account (`going_along.py`), are told by mail to go, too,
+each of which does so if it is an alias of the account.
 
 What is left is a row under the fingerprint that says when. It is looked at where an event finds no
 window: what occurred before the erasure is rejected, whoever brings it; what occurred after, by the
 person's own key, is a person who comes back. What goes back to an identifier that was erased, from
-a profile that it had left (`partings.py`), goes the way of all that it had. An identifier that
-nobody named shows itself by what it sends on or hands over, and is told to go then. Who is not
-erased pays nothing for it, but for a look at a table that is mostly empty when they are seen for
-the first time.
+a profile that it had left (`partings.py`), goes the way of all that it had. A device that nobody
+named shows itself by what it sends on or hands over, and is told to go then. Who is not erased pays
+nothing for it, but for a look at a table that is mostly empty when they are seen for the first
+time.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ from ccstream.domain.erasure import (
     with_hold,
 )
 from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, LegalHoldChanged
+from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY
 from ccstream.domain.timers import Timer
 from ccstream.domain.window import Window
 from ccstream.engine.aggregates import ALIASES, ERASURES, LINKS, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.firing import Asked, Firing
+from ccstream.engine.going_along import GoingAlong
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.person_rows import PersonRows
@@ -51,6 +54,7 @@ from ccstream.wire.entry import Entry
 from ccstream.wire.mail import (
     ACKNOWLEDGE,
     ERASE,
+    ERASE_LINKED,
     GIVE_BACK,
     HAND_BACK,
     HAND_OVER,
@@ -76,6 +80,7 @@ class Erasing:
         outlet: where tombstones and letters go.
         firing: sets the timer of the receipt.
         key: what fingerprints are made with; None where nobody can be erased.
+        rules: which identifiers are accounts.
     """
 
     def __init__(
@@ -84,12 +89,14 @@ class Erasing:
         outlet: Outlet,
         firing: Firing,
         key: ErasureKey | None,
+        rules: IdentifierRules,
     ) -> None:
         self._plans = plans
         self._rows = PersonRows(plans, outlet)
         self._outlet = outlet
         self._firing = firing
         self._key = key
+        self._along = GoingAlong(outlet, rules)
         self._checked: dict[int, int] = {}
         firing.after = self._fired
 
@@ -123,7 +130,9 @@ class Erasing:
         if event.occurred_at > erased_at and not sent_on:
             return None, self._begin_anew(partition, entity, erased_at)
         if sent_on:
-            self._tell(partition, event.subject, entity, erased_at, source, "/erase")
+            self._along.tell(
+                partition, event.subject, entity, erased_at, source, "/erase", statistics
+            )
         count(statistics.erasures, "late")
         return Reject(reasons.ERASED, "its person was erased after it occurred"), None
 
@@ -161,7 +170,7 @@ class Erasing:
             assert isinstance(event, LegalHoldChanged)
             after, verdict = with_hold(before, event)
         if verdict == "erase":
-            self._erase_account(partition, entity, fingerprint, after, source, now)
+            self._erase_account(partition, entity, fingerprint, after, source, now, statistics)
             count(statistics.erasures, "erased")
             return None
         if isinstance(event, ErasureRequested):
@@ -172,7 +181,9 @@ class Erasing:
                 windows.put(entity, taken)
         elif isinstance(event, ErasureRequested) and event.event_id != before.request_id:
             # The account is gone, and has been linked to since without a row coming with it.
-            self._tell_all(partition, entity, event.identifiers, now, source)
+            self._along.tell_all(
+                partition, entity, None, event.identifiers, now, source, statistics
+            )
         self._rows.publish(partition, entity, source.cause(event, "no_effect"), source)
         return None
 
@@ -192,6 +203,10 @@ class Erasing:
         if mail.kind == ERASE:
             self._erase_member(partition, mail, source, statistics)
             return True
+        if mail.kind == ERASE_LINKED:
+            erased_at = self.erased_at(partition, mail.to)
+            self._along.read(partition, mail, erased_at, source, statistics)
+            return True
         brings_nothing = mail.kind in {ACKNOWLEDGE, GIVE_BACK}
         erased_at = 0 if brings_nothing else self.erased_at(partition, mail.to)
         if not erased_at:
@@ -205,8 +220,11 @@ class Erasing:
         was_linked = mail.kind == LINK and mail.to in _linked_by(event)
         table = LINKS if was_linked else ""
         if holder != mail.to:
-            self._tell(partition, holder, mail.to, erased_at, source, f"{suffix}/erase", table)
-            count(statistics.mail, ERASE)
+            told_as = f"{suffix}/erase"
+            self._along.tell(
+                partition, holder, mail.to, erased_at, source, told_as, statistics, table
+            )
+        self._along.answer(partition, mail, holder, erased_at, source, suffix, statistics)
         if mail.kind == HAND_OVER and mail.table != WINDOWS:
             self._end_row(partition, mail, holder, event, source, suffix)
             count(statistics.mail, ACKNOWLEDGE)
@@ -273,8 +291,10 @@ class Erasing:
         asked: Erasure,
         source: Source,
         now: int,
+        statistics: ChunkStatistics,
     ) -> None:
         assert self._key is not None
+        links = self._along.links_of(partition, entity)
         rows, orders = self._rows.delete(partition, entity, fingerprint, source)
         after = erased(
             asked,
@@ -288,7 +308,8 @@ class Erasing:
         due = SetTimer(RECEIPT_TIMER, now + self._key.deadline_ms, "wall")
         asked_for: list[Asked] = [(ERASURES, fingerprint, one) for one in (roll, due)]
         self._firing.arm(partition, fingerprint, asked_for)
-        self._tell_all(partition, entity, asked.identifiers, after.erased_at, source)
+        named, at = asked.identifiers, after.erased_at
+        self._along.tell_all(partition, entity, links, named, at, source, statistics)
 
     @staticmethod
     def _keep(partition: Partition, fingerprint: str, erasure: Erasure | None) -> None:
@@ -320,11 +341,12 @@ class Erasing:
                 "privacy.erasure_key: it is to be the same for all workers"
             )
         entry = partition.tables[ALIASES].get(mail.to)
-        root = NOBODY if entry is None else entry.state.root
-        if root != mail.key and (root != NOBODY or mail.table != LINKS):
+        belongs_to = NOBODY if entry is None else entry.state.root
+        if belongs_to != mail.key and (belongs_to != NOBODY or mail.table != LINKS):
             if entry is not None:
                 self._rows.forget_tenures(partition, mail.to, mail.key, entry)
             return
+        links = self._along.links_of(partition, mail.to)
         fingerprint = self._key.fingerprint(mail.to)
         rows, orders = self._rows.delete(partition, mail.to, fingerprint, source)
         known = partition.tables[ERASURES].get(fingerprint)
@@ -342,34 +364,8 @@ class Erasing:
                 signature=before.signature,
             )
         self._keep(partition, fingerprint, left)
+        self._along.goes(partition, mail, links, source, statistics)
         count(statistics.erasures, "identifier")
-
-    def _tell_all(
-        self,
-        partition: Partition,
-        account: str,
-        identifiers: tuple[str, ...],
-        erased_at: int,
-        source: Source,
-    ) -> None:
-        for index, identifier in enumerate(identifiers):
-            self._tell(partition, identifier, account, erased_at, source, f"/erase/{index}")
-
-    def _tell(
-        self,
-        partition: Partition,
-        identifier: str,
-        account: str,
-        erased_at: int,
-        source: Source,
-        suffix: str,
-        table: str = "",
-    ) -> None:
-        """Ask an identifier to go with the account; with ``table`` it was linked to it before."""
-        home = partition_for(identifier.encode(), partition.scope.partitions)
-        self._outlet.mail(
-            home, source, identifier, ERASE, suffix, table, key=account, since=erased_at
-        )
 
     def _check(self, partition: Partition) -> None:
         """Once in each epoch: with another key nobody who was erased would be known."""

@@ -12,6 +12,7 @@ from ccstream.wire.records import RecordCodec
 __all__ = [
     "ACKNOWLEDGE",
     "ERASE",
+    "ERASE_LINKED",
     "FORWARD",
     "GIVE_BACK",
     "HAND_BACK",
@@ -47,6 +48,10 @@ to that one because it could not be taken."""
 ERASE: Final = "erase"
 """The kind that tells an alias (or who once was one) to go with the account ``key``, which was
 erased at ``since``."""
+
+ERASE_LINKED: Final = "erase_linked"
+"""The kind that asks whoever coordinates the links of the account ``key``, which was erased at
+``since``, to tell those to go that are linked to it."""
 
 HOPS_MAX: Final = 8
 """An event needs one hop, two after a merge; more is a circle that should not exist."""

@@ -1,0 +1,169 @@
+"""Whoever is linked to an account goes with it, whether the request names them or not."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.window import WindowLimits
+from ccstream.engine.fold import Folder
+from ccstream.engine.outlet import Outlet
+from ccstream.wire.catalogue import TABLES
+from ccstream.wire.mail import ERASE, ERASE_LINKED
+from tests.engine.test_erasing import erasure_key
+from tests.engine.test_linking import MAIL, RULES, Town, key_at
+from tests.engine.world import CHANNELS, CODEC, INPUTS, NOW, PLANS, added
+
+HISTORIES = 400
+REASONS = ("log_in", "card_scanned", "seen")
+ADA, BOB = key_at(0, "customer"), key_at(2, "customer")
+BADGE, ADDRESS = key_at(0, "badge"), key_at(1, "email")
+CARD, OTHER_CARD = key_at(2, "loyalty"), key_at(0, "loyalty")
+PERSONAL = (BADGE, ADDRESS, CARD, OTHER_CARD)
+
+
+class ErasingTown(Town):
+    """In which people can be erased, and time passes."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.now = NOW
+        self.key = erasure_key()
+        for world in self.worlds:
+            world.folder = Folder(
+                decode=CODEC.decode_event,
+                topics=INPUTS,
+                channels=CHANNELS,
+                plans=PLANS,
+                outlet=Outlet(world.delivery, "app", 1_000_000),
+                window_limits=WindowLimits(),
+                append_time=True,
+                identifiers=RULES,
+                erasure_key=self.key,
+            )
+
+    def fold(self, *events: Event) -> None:
+        for event in events:
+            self.home(event.subject).fold(event, at=self.now)
+
+    def fold_letter(self, home: int, key: str, value: bytes) -> None:
+        self.worlds[home].fold_bytes(key.encode(), value, topic=MAIL, at=self.now)
+
+    def erase(self, account: str, *named: str) -> None:
+        """Everybody else's clock goes on after it."""
+        self.now += 1_000
+        meta = self.meta(account, self.now - NOW)
+        self.fold(ErasureRequested(**meta, identifiers=named))
+
+    def rows_of(self, key: str) -> list[str]:
+        tables = self.home(key).partition.tables
+        return [name for name in TABLES if tables[name].get(key) is not None]
+
+    def erased_at(self, key: str) -> int:
+        state = self.home(key).state("erasures", self.key.fingerprint(key))
+        return 0 if state is None else int(state.erased_at)
+
+    def told(self, kind: str) -> Counter[str]:
+        """To whom letters of this kind were sent, and how many."""
+        letters = (mail for world in self.worlds for _, mail in world.letters)
+        return Counter(mail.to for mail in letters if mail.kind == kind)
+
+
+def test_a_card_that_nobody_named_goes_with_an_account_that_has_its_links() -> None:
+    town = ErasingTown()
+    town.add(CARD)
+    town.link(CARD, ADA)
+    town.deliver()
+    town.erase(ADA)
+    town.deliver()
+    assert town.rows_of(CARD) == town.rows_of(ADA) == []
+    assert town.told(ERASE) == {CARD: 1} and not town.told(ERASE_LINKED)
+
+
+def test_a_card_that_is_named_is_told_once_by_an_account_that_has_its_links() -> None:
+    town = ErasingTown()
+    town.link(CARD, ADA)
+    town.link(OTHER_CARD, ADA)
+    town.deliver()
+    town.erase(ADA, CARD)
+    town.deliver()
+    assert town.rows_of(CARD) == town.rows_of(OTHER_CARD) == []
+    assert town.told(ERASE) == {CARD: 1, OTHER_CARD: 1}
+
+
+def test_cards_that_nobody_named_go_where_another_one_has_their_links() -> None:
+    town = ErasingTown()
+    town.link(CARD, ADA)
+    town.link(BADGE, ADA)
+    town.link(ADDRESS, CARD)
+    town.deliver()
+    assert town.home(ADA).state("links", ADA).coordinator == BADGE
+    town.erase(ADA)
+    town.deliver()
+    assert [town.rows_of(key) for key in (ADA, BADGE, CARD, ADDRESS)] == [[]] * 4
+    assert town.told(ERASE) == {BADGE: 1, CARD: 1, ADDRESS: 1}
+
+
+def test_who_is_somebody_else_s_by_a_surer_link_stays() -> None:
+    town = ErasingTown()
+    town.link(CARD, ADA)
+    town.link(OTHER_CARD, BOB)
+    town.link(OTHER_CARD, ADA, at=1, reason="seen")  # passed over
+    town.deliver()
+    town.erase(ADA)
+    town.deliver()
+    assert town.rows_of(CARD) == []
+    assert town.root(OTHER_CARD) == BOB and town.rows_of(OTHER_CARD)
+
+
+def test_a_link_from_before_that_is_under_way_takes_a_card_along_that_brings_no_rows() -> None:
+    town = ErasingTown()
+    town.link(BADGE, ADA)
+    town.deliver()
+    town.link(ADA, CARD, at=5)
+    town.deliver(1)
+    town.erase(ADA)
+    town.deliver()
+    assert town.rows_of(CARD) == town.rows_of(BADGE) == []
+
+
+def _meta(number: int, at: int, subject: str) -> dict[str, Any]:
+    common = {"channel": "web", "source": "shop-1", "subject": subject}
+    return {"event_id": f"r{number:03}", "occurred_at": NOW + at, **common}
+
+
+def _something(dice: random.Random, number: int) -> Event:
+    meta = _meta(number, number, dice.choice(PERSONAL))
+    other = dice.choice([key for key in (ADA, BOB, *PERSONAL) if key != meta["subject"]])
+    roll = dice.random()
+    if roll < 0.7:
+        return IdentifiersLinked(**meta, identifiers=(other,), reason=dice.choice(REASONS))
+    if roll < 0.8:
+        return IdentifierUnlinked(**meta, identifiers=(other,))
+    return added(**meta, sku="tea")
+
+
+def test_in_the_end_nobody_belongs_to_who_was_erased_whatever_was_under_way() -> None:
+    asked = 0
+    for seed in range(HISTORIES):
+        dice = random.Random(seed)
+        town = ErasingTown(seed)
+        for number in range(dice.randint(1, 9)):
+            town.fold(_something(dice, number))
+            town.deliver(dice.choice((1, 3, 1_000)))
+        town.deliver()
+        late = [_something(dice, number) for number in range(10, 10 + dice.randint(0, 3))]
+        for event in late[1:]:
+            town.fold(event)
+        town.deliver(dice.choice((0, 2, 5)))
+        town.erase(ADA, *dice.sample(PERSONAL, dice.choice((0, 0, 1))))
+        town.deliver(dice.choice((0, 2, 5)))
+        town.fold(*late[:1])
+        town.deliver()
+        assert town.rows_of(ADA) == [], seed
+        for key in PERSONAL:
+            assert town.root(key) == key or not town.erased_at(town.root(key)), (seed, key)
+        asked += town.told(ERASE_LINKED).total()
+    assert asked > HISTORIES // 5, "the links were hardly ever at another identifier"

@@ -27,7 +27,7 @@ from ccstream.engine.takeover import TakeOver
 from ccstream.engine.timers import TIMERS, TimerIndex
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.wire.catalogue import OWNERS_TOPIC
-from ccstream.wire.mail import ERASE
+from ccstream.wire.mail import ERASE, ERASE_LINKED
 from tests.simulation.fakes import FakeCluster, SteppedCommitter
 from tests.simulation.following import SteppedStandbys
 from tests.simulation.process import STEPS, Parts
@@ -379,7 +379,7 @@ class _LettersBringBack(Folder):
         takes = self._erasing.takes
 
         def takes_erasures(partition: Any, mail: Any, *more: Any) -> bool:
-            return mail.kind == ERASE and takes(partition, mail, *more)
+            return mail.kind in {ERASE, ERASE_LINKED} and takes(partition, mail, *more)
 
         self._erasing.takes = takes_erasures  # type: ignore[method-assign]
 

@@ -113,7 +113,8 @@ def prometheus(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             publish(kafka.bootstrap, [added(0, "customer:restored")])
             wait_until(lambda: before.metric("ccstream_store_rows", table="carts") == 1, 30)
             before.stop()
-        one = stack.enter_context(worker(settings))
+        on_disk = {"STATE__STORE": "rocksdb", "STATE__DIRECTORY": str(tmp_path_factory.mktemp("s"))}
+        one = stack.enter_context(worker(settings, **on_disk))
         metrics = Metrics(only=SHOWN)
         prober = Prober(settings, metrics)
         well = lambda: (True, {})  # noqa: E731

@@ -12,11 +12,21 @@ from pathlib import Path
 
 import pytest
 
+from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.engine.status import ExitStatus
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import TABLES, changelog_topic
 from tests.integration.feed import Feed, settled
-from tests.integration.harness import Worker, added, publish, read, wait_until, worker
+from tests.integration.harness import (
+    Worker,
+    added,
+    make_topics,
+    publish,
+    read,
+    settings_for,
+    wait_until,
+    worker,
+)
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -138,3 +148,14 @@ def test_a_full_disk_ends_the_worker_with_a_sentence_and_loses_nothing(
     filler.unlink()
     with worker(app, **stored(small_disk)):
         settled(app, dict.fromkeys(subjects, 1))
+
+
+def test_a_broker_that_tells_no_settings_is_waited_for_once(tmp_path: Path) -> None:
+    """The embedded one: what it does not know of each of a dozen topics is asked in one request."""
+    with EmbeddedKafka() as kafka:
+        app = settings_for(kafka.bootstrap, "app")
+        make_topics(app)
+        with worker(app, ready=False, **stored(tmp_path)) as one:
+            one.wait_ready(45)
+            publish(kafka.bootstrap, [added(1, "customer:1")])
+            wait_until(lambda: rows(one) > 0, 20)

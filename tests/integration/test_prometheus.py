@@ -46,7 +46,7 @@ pytestmark = [
     ),
 ]
 
-ELSEWHERE = re.compile(r"ccstream_(gateway|timers_fired|standby|misrouted|mail)_")
+ELSEWHERE = re.compile(r"ccstream_((gateway|timers_fired|standby|misrouted|mail)_|store_bytes)")
 """What neither this worker nor its heartbeats have reason to measure."""
 
 WINDOW = "15s"

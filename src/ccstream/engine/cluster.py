@@ -217,12 +217,12 @@ class Cluster:
 
     def deletes_old_records(self, topic: str) -> bool:
         """Whether the topic's cleanup policy may drop records that compaction would keep."""
-        policy = self._setting(topic, "cleanup.policy")
+        (policy,) = self._settings([topic], "cleanup.policy")
         return policy is None or "delete" in policy
 
     def tombstones_kept_ms(self, topics: Iterable[str]) -> int:
         """How long a deletion stays in each of the compacted topics; 0 if that is not known."""
-        return min(int(self._setting(topic, "delete.retention.ms") or 0) for topic in topics)
+        return min(int(kept or 0) for kept in self._settings(topics, "delete.retention.ms"))
 
     def fence(self, transactional_id: str) -> None:
         """End what the producer of this id has open; it can commit nothing more."""
@@ -306,14 +306,16 @@ class Cluster:
             f"{what}: {error.args[0].str() if last is None else last.str()}"
         )
 
-    def _setting(self, topic: str, name: str) -> str | None:
-        """A topic's setting, None if the broker does not tell."""
-        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-        try:
-            (future,) = self._admin.describe_configs([resource], request_timeout=_TIMEOUT).values()
-            return str(future.result()[name].value)
-        except (KafkaException, KeyError):
-            return None
+    def _settings(self, topics: Iterable[str], name: str) -> list[str | None]:
+        """A setting of each topic, None where the broker does not tell. In one request."""
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
+        told: list[str | None] = []
+        for future in self._admin.describe_configs(resources, request_timeout=_TIMEOUT).values():
+            try:
+                told.append(str(future.result()[name].value))
+            except (KafkaException, KeyError):
+                told.append(None)
+        return told
 
     def _consumer(self, isolation: str, more: Mapping[str, Any] | None = None) -> Consumer:
         return Consumer(

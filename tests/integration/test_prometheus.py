@@ -47,7 +47,7 @@ pytestmark = [
 ]
 
 ELSEWHERE = re.compile(r"ccstream_((gateway|timers_fired|standby|misrouted|mail)_|store_bytes)")
-"""What neither this worker nor its heartbeats have reason to measure."""
+"""What neither this worker, without a store on disk, nor its heartbeats have reason to measure."""
 
 WINDOW = "15s"
 
@@ -113,8 +113,7 @@ def prometheus(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             publish(kafka.bootstrap, [added(0, "customer:restored")])
             wait_until(lambda: before.metric("ccstream_store_rows", table="carts") == 1, 30)
             before.stop()
-        on_disk = {"STATE__STORE": "rocksdb", "STATE__DIRECTORY": str(tmp_path_factory.mktemp("s"))}
-        one = stack.enter_context(worker(settings, **on_disk))
+        one = stack.enter_context(worker(settings))
         metrics = Metrics(only=SHOWN)
         prober = Prober(settings, metrics)
         well = lambda: (True, {})  # noqa: E731

@@ -46,7 +46,9 @@ pytestmark = [
     ),
 ]
 
-ELSEWHERE = re.compile(r"ccstream_((gateway|timers_fired|standby|misrouted|mail)_|store_bytes)")
+ELSEWHERE = re.compile(
+    "ccstream_((gateway|consent_denials|timers_fired|standby|misrouted|mail)_|store_bytes)"
+)
 """What neither this worker, without a store on disk, nor its heartbeats have reason to measure."""
 
 WINDOW = "15s"

@@ -25,7 +25,7 @@ audit:  ## a bill of materials, and what is known against what it lists
 	@scripts/audit $(ARGS)
 deploy-tools:  ## helm, kubeconform and Strimzi's definitions, for the tests of the chart
 	@scripts/deploy-tools $(ARGS)
-bench:  ## measure, beside Kafka Streams, Quix Streams and Faust, some 25 minutes
+bench:  ## measure, beside Kafka Streams, Quix Streams and Faust, some 20 minutes
 	@scripts/bench $(ARGS)
 bench-full:  ## measure what takes hours, resumable file by file
 	@scripts/bench-full $(ARGS)

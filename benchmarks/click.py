@@ -31,7 +31,7 @@ __all__ = ["run"]
 
 QUESTION = "click-to-seen"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-CLICKS = 150
+CLICKS = 100
 SETTLE = 20
 """The first clicks, not counted: pages compile their scripts, connections are made."""
 PAUSE_MS = 150

@@ -61,7 +61,7 @@ def run(
     *,
     seconds: float = SECONDS,
     runs: int = 3,
-    budget_s: float = 180.0,
+    budget_s: float = 130.0,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     found: dict[tuple[str, int], list[dict[str, float]]] = {}

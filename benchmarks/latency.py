@@ -56,7 +56,7 @@ RESULT_S_MAX = 180.0
 """For what comes late, and to decode and compare what came."""
 
 WARM_UP_RATE = 1_500
-WARM_UP_S = 50.0
+WARM_UP_S = 40.0
 """Commits follow each other every 100 ms, whatever the rate: this is some 250 transactions
 over all partitions, after which p50 no longer falls from run to run."""
 WARM_UP_ECHO_S = 8.0
@@ -83,7 +83,7 @@ def run(
     warm_up_s: float = WARM_UP_S,
     runs: int = 3,
     embedded: bool = True,
-    budget_s: float = 420.0,
+    budget_s: float = 300.0,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     found: dict[tuple[str, int], list[Measured]] = {}

@@ -70,7 +70,7 @@ def run(
     seconds: float = SECONDS,
     warm_up_s: float = WARM_UP_S,
     runs: int = 3,
-    budget_s: float = 240.0,
+    budget_s: float = 150.0,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     found: list[dict[str, float]] = []

@@ -58,7 +58,7 @@ def run(
     events: int = EVENTS,
     runs: int = 3,
     subjects: Sequence[str] = RESTORING,
-    budget_s: float = 180.0,
+    budget_s: float = 130.0,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     began = time.monotonic()

@@ -38,7 +38,7 @@ INPUTS: Mapping[LoadName, str] = {
     "large": "bench-events-large",
 }
 
-EVENTS = 60_000
+EVENTS = 120_000
 LOADS: Mapping[LoadName, float] = {"small": 1 / 3, "usual": 1, "large": 3}
 """So many times the events, of as many times the customers: carts have the same size. With the
 large load the second half begins when a JVM has compiled what it runs; with the small one a
@@ -62,7 +62,7 @@ def run(
     events: int = EVENTS,
     runs: int = 3,
     subjects: Sequence[str] = (),
-    budget_s: float = 510.0,
+    budget_s: float = 300.0,
     say: Callable[[str], None] = print,
 ) -> list[Result]:
     """Measure all subjects, or those named, ``runs`` times each, in turn."""

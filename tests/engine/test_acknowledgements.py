@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from ccstream.engine import chunks as module
+from ccstream.engine.chunk_statistics import ChunkStatistics
 from ccstream.engine.gauges import Gauges
 from ccstream.ops.metrics import Metrics
 from tests.engine.test_chunks import CARTS, TOUCHES, Loop
@@ -156,3 +157,18 @@ def test_while_an_acknowledgement_is_waited_for_it_is_looked_for_more_often(
     broker.loop.clock.advance(60)
     broker.loop.turn()
     assert broker.patience() <= quiet
+
+
+def test_what_timers_put_out_is_waited_for_until_it_is_acknowledged_and_no_longer(
+    broker: Acknowledging,
+) -> None:
+    acknowledgements = broker.gauges.acknowledgements
+    statistics = ChunkStatistics(3)
+    awaited = acknowledgements.begin("carts")
+    awaited.asked = 1
+    statistics.awaited = acknowledgements.end_chunk()
+    broker.gauges.fired(statistics)
+    assert acknowledgements.waits
+    awaited.acknowledged(None, None)
+    assert not acknowledgements.waits
+    assert broker.counted("carts") == 0  # no event has waited for it

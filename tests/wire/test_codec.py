@@ -16,13 +16,19 @@ from ccstream.errors import InvalidEventError, SchemaError, UndecodableError
 from ccstream.wire.catalogue import EVENT_TYPES
 from ccstream.wire.codec import Codec
 from ccstream.wire.framing import SINGLE_OBJECT_PREFIX_BYTES
+from ccstream.wire.primitives import BytesWriter, put_long
 from ccstream.wire.schemas import schema
-from ccstream.wire.varint import encode_long
 from tests.wire.samples import SAMPLES, any_event, with_fields
 
 codec = Codec()
 added = next(e for e in SAMPLES if isinstance(e, CartItemAdded))
 ordered = next(e for e in SAMPLES if isinstance(e, OrderPlaced))
+
+
+def encode_long(number: int) -> bytes:
+    out = BytesWriter()
+    put_long(out, number)
+    return out.getvalue()
 
 
 def as_fastavro(event: Event) -> bytes:

@@ -94,17 +94,15 @@ class Gauges:
                 topic = self._layout.input_topics_by_number[number]
                 channel = channel_of(topic) or "mail"
                 metrics.add("ccstream_events_consumed_total", (channel,), count)
+        for (channel, kind), times in statistics.times.items():
+            for table in AGGREGATES[kind.__name__]:
+                if table in statistics.awaited:
+                    statistics.awaited[table].caused_by(channel, times)
         self.fired(statistics)
         metrics.add_many("ccstream_events_total", statistics.outcomes)
         metrics.add_many("ccstream_misrouted_total", statistics.misrouted)
         metrics.add_many("ccstream_mail_total", statistics.mail)
         metrics.add_many("ccstream_links_total", statistics.links)
-        for (channel, kind), times in statistics.times.items():
-            for table in AGGREGATES[kind.__name__]:
-                if table in statistics.awaited:
-                    statistics.awaited[table].caused_by(channel, times)
-        for awaited in statistics.awaited.values():
-            awaited.end()
 
     def acknowledged(self, table: str, latencies: Latencies) -> None:
         """The broker has what a chunk put out of a table; in whichever thread asked it."""
@@ -114,8 +112,10 @@ class Gauges:
             )
 
     def fired(self, statistics: ChunkStatistics) -> None:
-        """What came of timers, what was rejected, and whom that erased."""
+        """What came of timers, what was rejected, whom that erased, and what was put out."""
         metrics = self._metrics
+        for awaited in statistics.awaited.values():
+            awaited.end()
         metrics.add_many("ccstream_timers_fired_total", statistics.timers)
         metrics.add_many("ccstream_rejected_total", statistics.rejected)
         metrics.add_many("ccstream_erasures_total", statistics.erasures)

@@ -1,12 +1,10 @@
-"""Numbers of varying length, read from bytes strictly, and written."""
+"""Numbers of varying length, read from bytes strictly."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ccstream.wire.primitives import BytesWriter, put_long
-
-__all__ = ["SMALL", "VARINT_BYTES_MAX", "Malformed", "encode_long", "long", "long_length"]
+__all__ = ["VARINT_BYTES_MAX", "Malformed", "long", "long_length"]
 
 VARINT_BYTES_MAX: Final = 10
 """A 64-bit number in groups of seven bits takes no more."""
@@ -40,14 +38,3 @@ def long_length(b: bytes, p: int) -> tuple[int, int]:
     if n < 0:
         raise Malformed("a negative length")
     return n, p
-
-
-def encode_long(value: int) -> bytes:
-    """Avro's int and long: zigzag, then groups of seven bits, the lowest first."""
-    out = BytesWriter()
-    put_long(out, value | 0)  # interpreted, it would cut a float
-    return out.getvalue()
-
-
-SMALL: Final[tuple[bytes, ...]] = tuple([encode_long(n) for n in range(1024)])
-"""The encodings of 0 to 1,023, which are nearly all lengths and quantities."""

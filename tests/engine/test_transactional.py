@@ -311,6 +311,24 @@ def test_a_transaction_that_has_failed_says_why_it_takes_nothing_more(
         delivering.send(b"b")
 
 
+def test_a_producer_that_was_fenced_says_so_whatever_it_is_asked(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once librdkafka has found it out by itself, it answers a record with a fatal error alone."""
+
+    def refuse(*args: object, **more: object) -> None:
+        raise KafkaException(KafkaError(KafkaError._FATAL, "fatal error"))
+
+    def explain() -> None:
+        raise KafkaException(KafkaError(KafkaError._FENCED, "a newer instance"))
+
+    delivering.send(b"a")
+    monkeypatch.setattr(delivering.first, "produce", refuse)
+    monkeypatch.setattr(delivering.first, "begin_transaction", explain)
+    with pytest.raises(FencedError, match="could not write to out"):
+        delivering.send(b"b")
+
+
 def test_outputs_that_are_never_acknowledged_end_it(
     delivering: Delivering, monkeypatch: pytest.MonkeyPatch
 ) -> None:

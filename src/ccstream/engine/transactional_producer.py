@@ -206,10 +206,10 @@ class TransactionalProducer:
     def _refusal(self, error: KafkaError, topic: str) -> CcstreamError:
         """Why a record was not taken.
 
-        A transaction that has failed takes none and says only that its state is wrong; why it
-        is, it says when asked to begin.
+        A transaction that has failed takes none and says only that its state is wrong, a producer
+        that cannot go on says only that it cannot; why, they say when asked to begin.
         """
-        if error.code() == KafkaError._STATE:
+        if error.code() in (KafkaError._STATE, KafkaError._FATAL):
             try:
                 self._producer.begin_transaction()
             except KafkaException as cause:

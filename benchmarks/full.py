@@ -17,7 +17,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import latency, memory, report, results, soak, two_processes
+from benchmarks import (
+    instrumentation_compiled,
+    latency,
+    memory,
+    report,
+    results,
+    soak,
+    two_processes,
+)
 from benchmarks.records import BenchmarkError
 from ccstream.errors import CcstreamError
 
@@ -62,6 +70,10 @@ def measurements(scale: float = 1.0) -> dict[str, Measure]:
             warm_up_events=warm_up,
         )
     found["processes"] = partial(two_processes.run, events=max(20_000, round(240_000 * scale)))
+    found["instrumentation-compiled"] = partial(
+        instrumentation_compiled.run,
+        events=max(4_000, round(instrumentation_compiled.EVENTS * scale)),
+    )
     found["soak"] = partial(soak.run, minutes=max(0.5, 30 * scale))
     return found
 

@@ -7,7 +7,8 @@
 
 Both fold the same chunk one after the other, in one process, a chunk after the other: what slows a
 machine down for a moment slows both. Of the pairs the median counts, by processor time. The
-counts of a compiled fold cannot be taken out, so it is measured interpreted.
+counts of a compiled fold cannot be taken out in passing, so it is measured interpreted; see
+:mod:`.instrumentation_compiled`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import CHANNELS, topic_numbers
 from ccstream.wire.codec import Codec
 
-__all__ = ["EVENTS", "run"]
+__all__ = ["CHUNK", "EVENTS", "SUBJECTS", "Measuring", "run", "seconds_of", "with_the_rest"]
 
 QUESTION = "instrumentation"
 SUBJECTS = ("unmeasured", "measured")
@@ -117,7 +118,7 @@ class _Message:
         return self._home
 
 
-class _Measuring:
+class Measuring:
     """What a chunk loop tells the metrics."""
 
     def __init__(self) -> None:
@@ -160,7 +161,7 @@ def measure(events: int, customers: int = 20_000) -> dict[str, float]:
     if not str(fold.__file__).endswith(".py"):
         raise BenchmarkError("the fold is compiled here, where its counts cannot be taken out")
     nothing = _nothing()
-    codec, measuring, without = Codec(), _Measuring(), House()
+    codec, measuring, without = Codec(), Measuring(), House()
     with_all = measuring.house
     load = Load.ending_now(events, customers)
     work = [record(codec, event, offset) for offset, event in enumerate(load.stream(ACCOUNT))]
@@ -190,17 +191,17 @@ def measure(events: int, customers: int = 20_000) -> dict[str, float]:
                 fold.ChunkStatistics, do = turns[index]  # type: ignore[misc]
                 house = (without, with_all)[index]
                 house.take_statistics()
-                took[index] = _seconds(do)
+                took[index] = seconds_of(do)
             pairs.append((took[0], took[1]))
-        often = min(_seconds(measuring.second) for _ in range(REPEATED))
-        seldom = min(_seconds(measuring.scrape) for _ in range(REPEATED))
+        often = min(seconds_of(measuring.second) for _ in range(REPEATED))
+        seldom = min(seconds_of(measuring.scrape) for _ in range(REPEATED))
     finally:
         gc.enable()
     assert with_all.post.outputs == without.post.outputs == 2 * events
     cold = len(pairs) // COLD  # rows and caches are new
     plain = statistics.median(one for one, _ in pairs[cold:]) / CHUNK
     ratio = statistics.median(more / one for one, more in pairs[cold:])
-    counted = plain * ratio + often / A_SECOND + seldom / (SCRAPED_EVERY_S * A_SECOND)
+    counted = with_the_rest(plain * ratio, often, seldom)
     return {
         "unmeasured": plain * 1e6,
         "measured": counted * 1e6,
@@ -208,7 +209,12 @@ def measure(events: int, customers: int = 20_000) -> dict[str, float]:
     }
 
 
-def _seconds(do: Callable[[], None]) -> float:
+def with_the_rest(counted: float, often: float, seldom: float) -> float:
+    """Seconds an event, with what is done once a second and at each scrape."""
+    return counted + often / A_SECOND + seldom / (SCRAPED_EVERY_S * A_SECOND)
+
+
+def seconds_of(do: Callable[[], None]) -> float:
     began = time.process_time()
     do()
     return time.process_time() - began

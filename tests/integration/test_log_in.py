@@ -230,7 +230,8 @@ async def test_a_card_and_an_address_are_one_customer_s_before_and_after_the_acc
         await till.publish(till.event(CartItemAdded, card, sku="sock", quantity=1))
         await shows(view, account, {"cup": 1, "hat": 1, "tea": 2, "sock": 1})
         await till.publish(till.event(IdentifierUnlinked, card))
-        await shows(view, card, {})
+        await shows(view, card, {"hat": 1, "sock": 1})  # with what it had brought
+        await shows(view, account, {"cup": 1, "tea": 2})
         assert view.account(address) == account
 
 

@@ -310,7 +310,7 @@ def test_an_owner_that_died_with_sync_events_alone_is_fenced(
         producer.flush(20)
     with worker(settings):
         publish(bootstrap, [added(2, subject)])
-        wait_until(lambda: synced_epochs(bootstrap, subject)[-1:] == [epoch + 1], 60)
+        wait_until(lambda: synced_epochs(bootstrap, subject)[-1:] > [epoch], 60)
     with pytest.raises(KafkaException, match="fenced"):
         dead.commit_transaction(20)
     other.abort_transaction(20)

@@ -162,8 +162,9 @@ def worker(
         if ready:
             one.wait_ready()
         yield one
-    except BaseException:
-        print(f"the worker, exit status {one.process.poll()}, said last:\n{one.log[-2000:]}")
+    except BaseException as error:
+        status = one.process.poll()
+        error.add_note(f"the worker, exit status {status}, said last:\n{one.log[-2000:]}")
         raise
     finally:
         one.close()

@@ -35,7 +35,8 @@ def links(coordinator: str, *facts: tuple[str, str, str, str]) -> bytes:
         for event, one, two, strength in facts
     ]
     fields = {"version": 1, "coordinator": coordinator, "root": "customer:42", "by_facts": 1}
-    return CODEC.encode("LinkRow", {**fields, "facts": said, "waiting": [], "carried": []})
+    rest = {"waiting": [], "carried": [], "since": 0, "event_id": ""}
+    return CODEC.encode("LinkRow", {**fields, "facts": said, **rest})
 
 
 def profile(name: str) -> bytes:

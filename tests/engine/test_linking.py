@@ -102,6 +102,11 @@ class Town:
         alias: Alias | None = self.home(key).state("aliases", key)
         return key if alias is None else alias.root or key
 
+    def since(self, key: str) -> tuple[int, str] | None:
+        """When and by which event it became an alias of its root, None if it is none."""
+        alias: Alias | None = self.home(key).state("aliases", key)
+        return (alias.since, alias.event_id) if alias and alias.root else None
+
     def touches(self, key: str) -> tuple[str, str, dict[str, str], int] | None:
         """First, last, last of each channel by their ids, and how many there are in all."""
         state: Touches | None = self.home(key).state("touches", key)
@@ -396,6 +401,31 @@ def test_a_wrong_link_is_undone_and_the_others_of_both_stay() -> None:
     assert town.root(CARD) == ACCOUNT, "a later link holds"
 
 
+@pytest.mark.parametrize("accounts", [(ACCOUNT, OTHER), (OTHER, ACCOUNT)])
+def test_an_alias_says_since_when_it_is_the_account_s_not_when_that_was_made_sure_again(
+    accounts: tuple[str, str],
+) -> None:
+    """Of whom more is known the word counts until all has been gathered: for a moment the address
+    is the other account's."""
+    town = Town()
+    mine, theirs = accounts
+    claim = town.link(ADDRESS, mine, at=1)
+    town.link(CARD, theirs, at=2)
+    town.link(PHONE, theirs, at=2)
+    town.deliver()
+    town.link(ADDRESS, theirs, at=5)
+    met = set()
+    for _ in range(100):
+        town.deliver(1)
+        met.add(town.root(ADDRESS))
+    assert met == {mine, theirs}
+    assert town.root(ADDRESS) == mine
+    assert town.since(ADDRESS) == (NOW + 1, claim.event_id)
+    earlier = town.link(ADDRESS, mine, at=0)
+    town.deliver()
+    assert town.since(ADDRESS) == (NOW, earlier.event_id)
+
+
 def test_an_account_may_send_a_card_away() -> None:
     town = Town()
     town.link(CARD, ACCOUNT)
@@ -633,8 +663,10 @@ def _history(seed: int) -> None:
     if town.rejected or _meets_a_repetition_between_unlinks(facts):
         return
     roots, _ = plain.roots_of(facts, lambda key: key.startswith("customer:"))
+    since = plain.since_of(facts, lambda key: key.startswith("customer:"))
     for name in names:
         assert town.root(name) == roots.get(name, name), (seed, name, facts)
+        assert town.since(name) == since.get(name), (seed, name, facts)
         if town.root(name) != name:
             assert town.basket(name) == {}
     shown_ = Counter({name: town.basket(name).get("tea", 0) for name in names})

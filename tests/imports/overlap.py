@@ -49,8 +49,11 @@ class Expected(NamedTuple):
     rejected: int
 
 
-def write_files(folder: Path, rows: int, seed: int) -> Files:
-    """Files of ``rows`` rows together, each in an order of its own."""
+def write_files(folder: Path, rows: int, seed: int, *, shared: float = 0.05) -> Files:
+    """Files of ``rows`` rows together, each in an order of its own.
+
+    Of ``shared`` accounts the address is the neighbour's, too: a family's.
+    """
     rng = random.Random(seed)
     # No two rows have one time: which of two statements is the later must be sure.
     times = iter(rng.sample(range(SPAN_S), rows))
@@ -58,7 +61,8 @@ def write_files(folder: Path, rows: int, seed: int) -> Files:
     def when() -> str:
         return datetime.fromtimestamp(BEGINS_S + next(times), UTC).isoformat()
 
-    crm, loyalty = _crm(rng, rows // 2, when), _loyalty(rng, rows - rows // 2, rows // 2, when)
+    crm = _crm(rng, rows // 2, when, shared)
+    loyalty = _loyalty(rng, rows - rows // 2, rows // 2, when)
     paths = folder / "crm.csv", folder / "loyalty.csv"
     for path, head, body in (
         (paths[0], CRM_HEAD, crm),
@@ -78,13 +82,12 @@ def _mail(account: int) -> str:
     return f"Person{account}@Example.org"
 
 
-def _crm(rng: random.Random, rows: int, when: object) -> list[Cells]:
+def _crm(rng: random.Random, rows: int, when: object, shared: float) -> list[Cells]:
     made: list[Cells] = []
     account = 0
     while len(made) < rows:
         account += 1
-        # Of a family, two accounts have one address.
-        mail = _mail(account - 1 if rng.random() < 0.05 and account > 1 else account)
+        mail = _mail(account - 1 if rng.random() < shared and account > 1 else account)
         for copy in range(2 if rng.random() < 0.1 else 1):
             if copy:
                 mail = rng.choice((mail, f"old.{_mail(account)}"))

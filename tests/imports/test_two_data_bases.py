@@ -193,11 +193,20 @@ def test_the_order_of_the_files_makes_no_difference_where_rows_name_their_accoun
     end_as_one_set(fold, truth)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("seed", "shared"),
+    [
+        (1, 0.05),
+        (2, 0.05),
+        # Addresses that are the neighbour's for a moment, while what is known of both is gathered.
+        (7, 0.3),
+        (13, 0.3),
+    ],
+)
 def test_whatever_two_files_say_of_each_other_s_customers_ends_as_all_of_it_together_says(
-    stage: Stage, tmp_path: Path, points: ContactPoints, seed: int
+    stage: Stage, tmp_path: Path, points: ContactPoints, seed: int, shared: float
 ) -> None:
-    files = overlap.write_files(tmp_path, 600, seed)
+    files = overlap.write_files(tmp_path, 600, seed, shared=shared)
     wanted = overlap.expected(files, points)
     fold = Fold()
     crm = stage(files.crm, CRM_MAP)

@@ -88,6 +88,10 @@ def run(seed: int) -> Counter[str]:
     for name, root in roots.items():
         found = states[name].root if name in states else name
         assert found == root, f"seed {seed}: {name} belongs to {root}, not to {found}: {facts}"
+    since = plain.since_of(facts, is_account)
+    for name, state in states.items():
+        told = (state.since, state.event_id)
+        assert told == since.get(name, (0, "")), f"seed {seed}: {name} since {told}: {facts}"
     gathered = [state.facts for state in states.values() if state.facts]
     assert sum(map(len, gathered)) == len(facts), f"seed {seed}: facts are lost, or there twice"
     suppressed = {

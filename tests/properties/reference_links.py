@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-__all__ = ["Apart", "Fact", "Link", "PassedOver", "Unlink", "passed_over", "roots_of"]
+__all__ = ["Apart", "Fact", "Link", "PassedOver", "Unlink", "passed_over", "roots_of", "since_of"]
 
 
 class Link(NamedTuple):
@@ -62,6 +62,30 @@ def roots_of(
     """The root of each identifier that a fact names, and the ids of the links that were skipped."""
     roots, _, skipped = _walked(facts, is_account)
     return roots, frozenset(link.event_id for link, _ in skipped)
+
+
+def since_of(
+    facts: Iterable[Fact], is_account: Callable[[str], bool]
+) -> dict[str, tuple[int, str]]:
+    """Of each identifier with another root, when and by which event both hung together first, by
+    what was said of their profile.
+    """
+    facts = set(facts)
+    roots, _, _ = _walked(facts, is_account)
+    holding = [
+        f
+        for f in facts
+        if isinstance(f, Link) and roots[f.one] == roots[f.other] and not _undone(f, facts)
+    ]
+    since = {}
+    for name, root in roots.items():
+        for at in sorted((f.at, f.event_id) for f in holding):
+            if root != name and root in _reached(
+                name, [f for f in holding if (f.at, f.event_id) <= at]
+            ):
+                since[name] = at
+                break
+    return since
 
 
 def passed_over(facts: Iterable[Fact], is_account: Callable[[str], bool]) -> list[PassedOver]:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from ccstream.domain import links as protocol
-from ccstream.domain.links import Assigned, Link, Links, Told, forest, step
+from ccstream.domain.links import Assigned, Link, Links, Told, forest, joined_by, step
 from tests.properties import reference_links as plain
 from tests.properties.link_histories import is_account, run, tell
 
@@ -62,6 +62,17 @@ def test_a_link_that_would_join_two_accounts_is_skipped_and_the_weaker_one_it_is
         ]
 
 
+def test_an_identifier_is_of_its_root_since_its_profile_s_links_lead_there_however_strong() -> None:
+    facts = [*LINKS, plain.Link("early", 3, "loyalty:1", "customer:1", "observed")]
+    for order in permutations(facts):
+        known = [tell(link).fact for link in order]
+        joined = joined_by(known, forest(known, is_account).roots)
+        assert {name: link.event_id for name, link in joined.items()} == {
+            "loyalty:1": "early",
+            "email:a": "between",
+        }
+
+
 def test_what_was_suppressed_counts_again_once_nothing_stronger_is_in_its_way() -> None:
     facts = [*LINKS, plain.Unlink("out", 10, "loyalty:1", "customer:1")]
     made = forest([tell(fact).fact for fact in facts], is_account)
@@ -98,6 +109,6 @@ def test_the_first_fact_of_two_identifiers_takes_a_letter_and_no_more() -> None:
     fact = Link("e", 1, "customer:1", "loyalty:1", "asserted")
     state, letters, conflicts = step(None, Told("customer:1", fact), is_account)
     assert (state.root, state.coordinator, conflicts) == ("customer:1", "customer:1", ())
-    assert letters == (Assigned("loyalty:1", "customer:1", 1, "customer:1"),)
+    assert letters == (Assigned("loyalty:1", "customer:1", 1, "customer:1", 1, "e"),)
     told, letters, _ = step(None, letters[0], is_account)
     assert (told.root, told.coordinator, letters) == ("customer:1", "customer:1", ())

@@ -711,17 +711,19 @@ class Truth:
             home = self._home(post.to)
             self.letters.append(Letter(post.to, home, origin, hops + 1, value, *about))
         assert state is not None
-        moved = self._move(entity, state.root, event, value, origin, hops)
+        moved = self._move(entity, state, event, value, origin, hops)
         return moved or bool(others) or state != before, reason
 
     def _move(
-        self, entity: str, root: str, event: Event, value: bytes, origin: Origin, hops: int
+        self, entity: str, known: links.Links, event: Event, value: bytes, origin: Origin, hops: int
     ) -> bool:
-        """An identifier's root is this now."""
+        """An identifier's root is this now, since the link that joined both."""
         alias = self.rows["aliases"].get(entity)
         was = "" if alias is None else alias.root
-        now = "" if root == entity else root
-        if now != was:
+        now = "" if known.root == entity else known.root
+        if now:
+            self.rows["aliases"][entity] = identity.Alias(now, known.since, known.event_id)
+        elif was:
             self.rows["aliases"][entity] = identity.Alias(now, event.occurred_at, event.event_id)
         cause = _cause(event, origin, "applied" if now != was else "no_effect")
         self._publish("aliases", entity, entity, None, cause)

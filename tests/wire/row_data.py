@@ -474,6 +474,8 @@ def _links_datum(state: Links) -> dict[str, Any]:
         "facts": sorted(facts, key=lambda one: [str(value) for value in one.values()]),
         "waiting": plain(state.waiting),
         "carried": list(state.carried),
+        "since": state.since,
+        "event_id": state.event_id,
     }
 
 

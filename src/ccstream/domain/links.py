@@ -59,6 +59,7 @@ __all__ = [
     "forest",
     "is_before",
     "is_undone",
+    "joined_by",
     "members_of",
     "names_of",
     "order_of",
@@ -130,6 +131,7 @@ class Waiting(Struct, frozen=True, gc=False):
 class Links(Struct, frozen=True):
     """What an identifier knows: whom it points to, its root, and by how many facts.
 
+    An alias belongs to its root ``since`` the link of ``event_id``, see `joined_by`.
     ``facts`` are a coordinator's. So is ``waiting``, the room that it keeps for identifiers that
     are about to join it (see ``linking.py``). ``carried`` are an alias': other identifiers of which
     something went on from here to the root, which is to come back with its own.
@@ -141,6 +143,8 @@ class Links(Struct, frozen=True):
     facts: frozenset[Fact] = frozenset()
     waiting: tuple[Waiting, ...] = ()
     carried: tuple[str, ...] = ()
+    since: int = 0
+    event_id: str = ""
 
 
 class Told(Struct, frozen=True):
@@ -153,6 +157,8 @@ class Assigned(Struct, frozen=True):
     root: str
     by_facts: int
     coordinator: str
+    since: int = 0
+    event_id: str = ""
 
 
 class Meet(Struct, frozen=True):
@@ -205,6 +211,41 @@ def forest(facts: Iterable[Fact], is_account: IsAccount) -> Forest:
     return Forest(root, tuple(kept), conflicts)
 
 
+def joined_by(facts: Iterable[Fact], roots: dict[str, str]) -> dict[str, Link]:
+    """Of each identifier that is an alias the link that joined it to its root, by time.
+
+    As if the links within each profile were walked the earlier first, however strong they are: so
+    it is the earliest time from which on what holds now was known, whatever the order of arrival.
+
+    Args:
+        facts: all of them.
+        roots: what the `forest` of these facts says.
+    """
+    facts = tuple(facts)
+    unlinks = undone_by(facts)
+    links = [
+        fact
+        for fact in facts
+        if isinstance(fact, Link)
+        and roots[fact.one] == roots[fact.other]
+        and not is_undone(fact, unlinks)
+    ]
+    links.sort(key=lambda link: (link.at, link.event_id, link.one, link.other))
+    joined: dict[str, Link] = {}
+    members = {name: [name] for name in roots}
+    for link in links:
+        one, other = members[link.one], members[link.other]
+        if one is other:
+            continue
+        root = roots[link.one]
+        if members[root] is one or members[root] is other:
+            joined.update(dict.fromkeys(other if members[root] is one else one, link))
+        one += other
+        for name in other:
+            members[name] = one
+    return joined
+
+
 def members_of(facts: Iterable[Fact], root: str, is_account: IsAccount) -> list[str]:
     """The identifiers whose root this one is by these facts, without itself."""
     roots = forest(facts, is_account).roots
@@ -239,9 +280,9 @@ def step(
         case Meet(_, other):
             met, letters = _met(me, now, other)
             return met, letters, ()
-        case Assigned(_, root, by_facts, coordinator):
+        case Assigned(_, root, by_facts, coordinator, since, event_id):
             if by_facts > now.by_facts:
-                now = replace(now, root=root, by_facts=by_facts)
+                now = replace(now, root=root, by_facts=by_facts, since=since, event_id=event_id)
             met, letters = _met(me, now, coordinator)
             return met, letters, ()
 
@@ -251,14 +292,22 @@ def _settled(
 ) -> tuple[Links, tuple[Letter, ...], tuple[Conflict, ...]]:
     """A coordinator that has heard something tells every identifier its root."""
     made = forest(facts, is_account)
+    joined = joined_by(facts, made.roots)
+
+    def since(name: str) -> tuple[int, str]:
+        link = joined.get(name)
+        return (0, "") if link is None else (link.at, link.event_id)
+
     letters = tuple(
-        Assigned(name, root, len(facts), me)
+        Assigned(name, root, len(facts), me, *since(name))
         for name, root in sorted(made.roots.items())
         if name != me
     )
     after = replace(now, facts=facts)
     if len(facts) > now.by_facts:
-        after = replace(after, root=made.roots.get(me, me), by_facts=len(facts))
+        at, event_id = since(me)
+        root = made.roots.get(me, me)
+        after = replace(after, root=root, by_facts=len(facts), since=at, event_id=event_id)
     return after, letters, made.conflicts
 
 

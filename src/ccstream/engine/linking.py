@@ -213,9 +213,9 @@ class Linking:
         entry = aliases.get(entity)
         was = NOBODY if entry is None else entry.state.root
         root = NOBODY if links.root == entity else links.root
-        if root != was:
-            version = 0 if entry is None else entry.version
-            aliases.put(entity, Entry(Alias(root, event.occurred_at, event.event_id), version))
+        now = _alias(root, links, event)
+        if root != was or (links.event_id and entry is not None and entry.state != now):
+            aliases.put(entity, Entry(now, 0 if entry is None else entry.version))
         cause = source.cause(event, "applied" if root != was else "no_effect")
         (published,) = self._plans[IdentifiersLinked]
         self._outlet.publish_as_is(published, partition, entity, entity, cause, source.trace)
@@ -251,3 +251,14 @@ class Linking:
             else Unlink(tenure.event_id, tenure.since, entity, None)
             for tenure in (*alias.earlier, latest)
         )
+
+
+def _alias(root: str, links: Links, event: Event) -> Alias:
+    """The row of an identifier of this root by what it knows.
+
+    Since when it is an alias is for the facts to say: the event by which they came together depends
+    on the order of arrival. What is on its own, or what an earlier version wrote, has that alone.
+    """
+    if root == NOBODY or not links.event_id:
+        return Alias(root, event.occurred_at, event.event_id)
+    return Alias(root, links.since, links.event_id)

@@ -57,6 +57,8 @@ class _LinkRow(Struct):
     facts: tuple[_Fact, ...]
     waiting: tuple[Waiting, ...]
     carried: tuple[str, ...]
+    since: int
+    event_id: str
 
 
 class LinkRows:
@@ -83,6 +85,8 @@ class LinkRows:
                 facts,
                 links.waiting,
                 links.carried,
+                links.since,
+                links.event_id,
             )
         )
 
@@ -101,8 +105,8 @@ def post_row(post: Post) -> Links:
             return Links("", "", 0, facts)
         case Meet(_, other):
             return Links(other, "")
-        case Assigned(_, root, by_facts, coordinator):
-            return Links(coordinator, root, by_facts)
+        case Assigned(_, root, by_facts, coordinator, since, event_id):
+            return Links(coordinator, root, by_facts, since=since, event_id=event_id)
         case Proposed(_, fact, beside):
             return Links("", "", beside, frozenset((fact,)))
         case Refused(_, fact):
@@ -117,7 +121,7 @@ def post_from(kind: str, to: str, row: Links) -> Post | None:
         case "meet":
             return Meet(to, row.coordinator)
         case "assigned":
-            return Assigned(to, row.root, row.by_facts, row.coordinator)
+            return Assigned(to, row.root, row.by_facts, row.coordinator, row.since, row.event_id)
     fact = next(iter(row.facts), None)
     if kind == "told" and fact is not None:
         return Told(to, fact)
@@ -158,8 +162,11 @@ def _entry(
     facts: tuple[Fact, ...],
     waiting: tuple[Waiting, ...],
     carried: tuple[str, ...],
+    since: int,
+    event_id: str,
 ) -> Entry:
-    links = Links(coordinator, root, by_facts, frozenset(facts), tuple(waiting), tuple(carried))
+    known = frozenset(facts), tuple(waiting), tuple(carried)
+    links = Links(coordinator, root, by_facts, *known, since, event_id)
     return Entry(links, version)
 
 

@@ -3,7 +3,8 @@
 The CRM numbers accounts; some are in it twice, with another town, another word about the newsletter
 or another address. Addresses are shared by families. The loyalty data base knows cards: of some it
 has the account's number, now and then the wrong one or a second one, of others nothing but an
-address, of which some are nobody's, malformed or missing; of some cards it has two states.
+address, of which some are nobody's, malformed or missing; of some cards it has two states, with
+addresses that may be two accounts'.
 
 `expected` says what must come of both, from the cells alone. It shares no code with what is tested
 but the hashes of addresses and numbers.
@@ -115,7 +116,8 @@ def _loyalty(rng: random.Random, rows: int, accounts: int, when: object) -> list
             if named and rng.random() < 0.03:
                 number = str(account % accounts + 1)  # the neighbour's
             if copy and not named:
-                mail = rng.choice((mail, f"moved{card}@example.net", ""))
+                others = f"moved{card}@example.net", "", _mail(rng.randint(1, accounts))
+                mail = rng.choice((mail, *others))
             size = str(rng.randint(35, 47)) if rng.random() < 0.8 else ""
             at = "last year" if rng.random() < 0.002 else when()  # type: ignore[operator]
             made.append((f"k{card}", number, mail, rng.choice(CITIES), size, at))
@@ -155,6 +157,10 @@ def expected(files: Files, points: ContactPoints) -> Expected:
         found = [(row, whose) for row in strangers if (whose := _whose(row, known))]
         if not found:
             break
+        decided: dict[str, str] = {}  # all states of a card go with the first that is found
+        for row, whose in sorted(found, key=lambda one: one[0].at):
+            decided.setdefault(row.own, whose)
+        found = [(row, decided[row.own]) for row, _ in found]
         for row, whose in found:
             _claim(known, row, whose)
             _claim(claims, row, whose)

@@ -197,10 +197,10 @@ def test_the_order_of_the_files_makes_no_difference_where_rows_name_their_accoun
     ("seed", "shared"),
     [
         (1, 0.05),
-        (2, 0.05),
-        # Addresses that are the neighbour's for a moment, while what is known of both is gathered.
+        # Cards of two accounts' addresses.
+        (3, 0.05),
+        # An address that is the neighbour's for a moment, while what is known of both is gathered.
         (7, 0.3),
-        (13, 0.3),
     ],
 )
 def test_whatever_two_files_say_of_each_other_s_customers_ends_as_all_of_it_together_says(
@@ -238,6 +238,34 @@ def test_a_row_finds_its_account_by_one_that_has_found_it(stage: Stage, tmp_path
     assert (done.report.named, done.report.found, done.report.unmatched) == (1, 3, 1)
     whose = {facts.number: done.plan.account_of(facts) for facts in done.facts}
     assert whose == dict.fromkeys((2, 3, 4, 5), "customer:7") | {6: None}
+
+
+def test_a_card_of_two_addresses_goes_to_the_first_one_s_account_and_again_changes_nothing(
+    stage: Stage,
+) -> None:
+    head = "card,customer,email,town,size,changed\n"
+    rows = (
+        "k1,7,a@example.org,,,2020-01-01",
+        "k2,8,b@example.org,,,2020-01-09",
+        "k9,,b@example.org,,,2020-01-05",
+        "k9,,a@example.org,,,2020-01-04",
+    )
+    fold = Fold()
+
+    def roots() -> dict[str, str]:
+        return {key: fold.state("aliases", key).root for key in fold.keys("aliases")}  # type: ignore[attr-defined]
+
+    done = stage(head + "\n".join(rows) + "\n", LOYALTY_MAP)
+    fold.take(events(done))
+    first = roots()
+    assert first["loyalty:k9"] == "customer:7"
+    assert {done.plan.account_of(facts) for facts in done.facts if facts.account is None} == {
+        "customer:7"
+    }
+    again = stage(head + "\n".join(rows) + "\n", LOYALTY_MAP, learning(fold))
+    assert [*events(again)] == [*events(done)], "the very same events"
+    fold.take(events(again))
+    assert roots() == first
 
 
 def test_of_two_accounts_a_card_s_first_claim_counts_and_a_device_s_last(stage: Stage) -> None:

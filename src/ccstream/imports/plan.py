@@ -75,16 +75,18 @@ class Plan:
         A row that has been found claims its other identifiers for the account, by which more are.
         """
         for _ in range(PASSES_MAX):
-            if not self._staging.find(self._holder):
+            if not self._staging.find(self._holder, self._is_first):
                 return
+
+    def _is_first(self, identifier: str) -> bool:
+        """As the worker has it: a link holds against later ones, a log-in until the next."""
+        return self._rules.class_of(identifier) != "device"
 
     def _holder(self, facts: Facts) -> str | None:
         for identifier in dict.fromkeys((facts.own, *facts.identifiers)):
             if identifier is None:
                 continue
-            # As the worker has it: a link holds against later ones, a log-in until the next.
-            first = self._rules.class_of(identifier) != "device"
-            found = self._staging.holder(identifier, first=first)
+            found = self._staging.holder(identifier, first=self._is_first(identifier))
             if found is not None:
                 return found
         return None

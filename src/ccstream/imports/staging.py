@@ -39,7 +39,12 @@ CREATE TABLE claims (                       -- which accounts rows say an identi
     PRIMARY KEY (identifier, account)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE found (number INTEGER PRIMARY KEY, account TEXT NOT NULL) STRICT;
-CREATE TABLE fresh (number INTEGER PRIMARY KEY, account TEXT NOT NULL) STRICT;
+CREATE TABLE fresh (                        -- what this pass found
+    number INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    own TEXT NOT NULL,
+    place INTEGER NOT NULL                  -- the row of the smallest speaks for all of one own
+) STRICT;
 CREATE TABLE known (                        -- whose it is by what has been folded
     identifier TEXT PRIMARY KEY,
     account TEXT NOT NULL,
@@ -70,6 +75,14 @@ SELECT account FROM (
     SELECT account, last_ms AS at FROM claims WHERE identifier = ?1
     UNION ALL SELECT account, time_ms FROM known WHERE identifier = ?1
 ) ORDER BY at DESC, account DESC LIMIT 1
+"""
+
+
+_AGREE: Final = """
+UPDATE fresh SET account = first.account FROM (
+    SELECT own, account, row_number() OVER (PARTITION BY own ORDER BY place, number) AS nth
+    FROM fresh
+) AS first WHERE first.nth = 1 AND first.own = fresh.own AND first.account != fresh.account
 """
 
 
@@ -173,10 +186,18 @@ class Staging:
         found = self._base.execute(_FIRST if first else _LAST, (identifier,)).fetchone()
         return None if found is None else str(found[0])
 
-    def find(self, account_of: Callable[[Facts], str | None]) -> int:
+    def find(
+        self, account_of: Callable[[Facts], str | None], is_first: Callable[[str], bool]
+    ) -> int:
         """Ask whose the rows are that name no account and have not been found; how many now are.
 
         What these claim is known only when all have been asked, so their order makes no difference.
+        Rows of one own identifier are one account's, that of the first, or last, of them that has
+        been found: so another import, which knows the identifier by then, finds it for all, too.
+
+        Args:
+            account_of: whose a row is, None if that is not known.
+            is_first: whether the first claim of an identifier counts, and not the last.
         """
         strangers = (
             "SELECT facts FROM rows WHERE NOT named AND number NOT IN (SELECT number FROM found) "
@@ -186,11 +207,15 @@ class Staging:
             facts = self._decode(encoded)
             account = account_of(facts)
             if account is not None:
-                self._base.execute("INSERT INTO fresh VALUES (?, ?)", (facts.number, account))
+                own = facts.own or ""
+                place = facts.time_ms if is_first(own) else -facts.time_ms
+                fresh = (facts.number, account, own, place)
+                self._base.execute("INSERT INTO fresh VALUES (?, ?, ?, ?)", fresh)
+        self._base.execute(_AGREE)
         now_found = "SELECT facts, account FROM fresh JOIN rows USING (number)"
         for encoded, account in self._base.execute(now_found):
             self._claim(self._decode(encoded), account)
-        count = self._base.execute("INSERT INTO found SELECT * FROM fresh").rowcount
+        count = self._base.execute("INSERT INTO found SELECT number, account FROM fresh").rowcount
         self._base.execute("DELETE FROM fresh")
         return count
 

@@ -50,7 +50,7 @@ async def send(settings: Settings, staged: Staged, progress: ProgressFile, until
     def stored(more: int) -> None:
         nonlocal done
         done += more
-        progress.note(done)
+        progress.note(done, {0: 5})
         if done >= until:
             raise EndedError
 
@@ -66,7 +66,9 @@ async def test_what_ended_early_goes_on_and_nothing_is_missing(
     with pytest.raises(EndedError):
         await send(settings, staged, ProgressFile(path, "file", "map"), until=4)
     assert ProgressFile(path, "file", "map").rows() == 4
+    assert ProgressFile(path, "file", "map").known_to() == {0: 5}
     assert ProgressFile(path, "another", "map").rows() == 0
+    assert ProgressFile(path, "another", "map").known_to() == {}
     assert ProgressFile(path, "file", "another").rows() == 0
     assert await send(settings, staged, ProgressFile(path, "file", "map"), until=99) == 3
     assert await send(settings, staged, ProgressFile(path, "file", "map"), until=99) == 0
@@ -86,4 +88,4 @@ def test_a_file_that_is_no_progress_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(CustomerFileError, match="no file of progress"):
         ProgressFile(path, "file", "map").rows()
     with pytest.raises(CustomerFileError, match="cannot be written"):
-        ProgressFile(tmp_path / "nowhere" / "x.json", "file", "map").note(1)
+        ProgressFile(tmp_path / "nowhere" / "x.json", "file", "map").note(1, {})

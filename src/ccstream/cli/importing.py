@@ -6,7 +6,7 @@ import asyncio
 import json as stdlib_json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -118,15 +118,18 @@ def customers(
     ):
         with _progress("rows read") as advance:
             report = read_into(staging, file, mapping, reader, problem=problem, progress=advance)
+        progress = None
+        if not dry_run:
+            progress = _progress_file(state or file.with_name(file.name + SUFFIX), file, map_bytes)
+        known_to = {} if progress is None else progress.known_to()
         if not offline:
-            learn_accounts(settings, staging, say)
+            known_to = learn_accounts(settings, staging, say, known_to)
         plan = Plan(staging, mapping, rules)
         plan.find_accounts()
         plan.count(report)
         published = None
-        if not dry_run:
-            progress = _progress_file(state or file.with_name(file.name + SUFFIX), file, map_bytes)
-            published = _publish(settings, mapping, plan, progress, staging.rows)
+        if progress is not None:
+            published = _publish(settings, mapping, plan, progress, known_to, staging.rows)
     if json:
         data(_as_record(report, published))
     else:
@@ -141,7 +144,12 @@ def customers(
 
 
 def _publish(
-    settings: Settings, mapping: ImportMap, plan: Plan, progress: ProgressFile, rows: int
+    settings: Settings,
+    mapping: ImportMap,
+    plan: Plan,
+    progress: ProgressFile,
+    known_to: Mapping[int, int],
+    rows: int,
 ) -> int:
     from ccstream.cli.console import say
     from ccstream.imports.sending import publish_rows
@@ -149,12 +157,13 @@ def _publish(
     done = progress.rows()
     if done:
         say(f"{done:,} rows of this file are done already; going on from there")
+    progress.note(done, known_to)
     with _progress("rows published", rows) as advance:
 
         def stored(more: int) -> None:
             nonlocal done
             done += more
-            progress.note(done)
+            progress.note(done, known_to)
             advance(done)
 
         return asyncio.run(

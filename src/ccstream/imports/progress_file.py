@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,10 +22,14 @@ class _Stored(Struct, forbid_unknown_fields=True):
     file: str
     map: str
     rows: int
+    known_to: dict[int, int] = {}
 
 
 class ProgressFile:
-    """Rows that Kafka has, counted in the order in which they are published.
+    """Rows that Kafka has, counted in the order in which they are published, and what was known.
+
+    Whose a row is was decided by what had been folded when the import began. The rest is decided by
+    the same: what was published meanwhile is being folded, and some of it is not the last word.
 
     Args:
         path: the file; it need not be there.
@@ -43,10 +48,23 @@ class ProgressFile:
         Raises:
             CustomerFileError: it is something else than such a file.
         """
+        stored = self._read()
+        return 0 if stored is None else stored.rows
+
+    def known_to(self) -> dict[int, int]:
+        """Up to which offsets of the topic of aliases, by partition, was known when it began.
+
+        Raises:
+            CustomerFileError: it is something else than such a file.
+        """
+        stored = self._read()
+        return {} if stored is None else stored.known_to
+
+    def _read(self) -> _Stored | None:
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
-            return 0
+            return None
         except OSError as problem:
             raise CustomerFileError(f"{self._path} cannot be read: {problem.strerror}") from None
         try:
@@ -55,11 +73,12 @@ class ProgressFile:
             raise CustomerFileError(
                 f"{self._path} is no file of progress; give another one with --state"
             ) from None
-        return stored.rows if (stored.file, stored.map) == (self._file, self._map) else 0
+        return stored if (stored.file, stored.map) == (self._file, self._map) else None
 
-    def note(self, rows: int) -> None:
-        """So many are done."""
-        content = msgspec.json.encode(_Stored(_FORMAT, self._file, self._map, rows))
+    def note(self, rows: int, known_to: Mapping[int, int]) -> None:
+        """So many are done, by what was known up to these offsets."""
+        stored = _Stored(_FORMAT, self._file, self._map, rows, dict(known_to))
+        content = msgspec.json.encode(stored)
         fresh = self._path.with_name(f"{self._path.name}.new")
         try:
             with fresh.open("wb") as opened:

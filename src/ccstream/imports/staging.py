@@ -47,7 +47,7 @@ CREATE TABLE fresh (                        -- what this pass found
 ) STRICT;
 CREATE TABLE known (                        -- whose it is by what has been folded
     identifier TEXT PRIMARY KEY,
-    account TEXT NOT NULL,
+    account TEXT NOT NULL,                  -- empty if nobody's
     time_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE unowned (identifier TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
@@ -66,17 +66,21 @@ INSERT INTO subjects VALUES (?, 1) ON CONFLICT DO UPDATE SET events = events + 1
 _FIRST: Final = """
 SELECT account FROM (
     SELECT account, first_ms AS at FROM claims WHERE identifier = ?1
-    UNION ALL SELECT account, time_ms FROM known WHERE identifier = ?1
+    UNION ALL SELECT account, time_ms FROM known WHERE identifier = ?1 AND account != ''
 ) ORDER BY at, account LIMIT 1
 """
 
 _LAST: Final = """
 SELECT account FROM (
     SELECT account, last_ms AS at FROM claims WHERE identifier = ?1
-    UNION ALL SELECT account, time_ms FROM known WHERE identifier = ?1
+    UNION ALL SELECT account, time_ms FROM known WHERE identifier = ?1 AND account != ''
 ) ORDER BY at DESC, account DESC LIMIT 1
 """
 
+
+_KNOW: Final = "INSERT OR REPLACE INTO known VALUES (?, ?, ?)"
+
+_KNOW_LATE: Final = "INSERT OR IGNORE INTO known VALUES (?, ?, ?)"
 
 _AGREE: Final = """
 UPDATE fresh SET account = first.account FROM (
@@ -169,15 +173,13 @@ class Staging:
         )
         return found.fetchone() is not None
 
-    def know(self, identifier: str, claim: Claim | None) -> None:
-        """Take in whose an identifier is by what has been folded; the last word counts."""
-        if claim is None:
-            self._base.execute("DELETE FROM known WHERE identifier = ?", (identifier,))
-        else:
-            self._base.execute(
-                "INSERT OR REPLACE INTO known VALUES (?, ?, ?)",
-                (identifier, claim.account, claim.time_ms),
-            )
+    def know(self, identifier: str, claim: Claim | None, *, is_late: bool = False) -> None:
+        """Take in whose an identifier is by what has been folded; the last word counts.
+
+        One that ``is_late`` counts only if nothing at all has been taken in of the identifier.
+        """
+        account, time_ms = ("", 0) if claim is None else (claim.account, claim.time_ms)
+        self._base.execute(_KNOW_LATE if is_late else _KNOW, (identifier, account, time_ms))
 
     def holder(self, identifier: str, *, first: bool) -> str | None:
         """The account that claimed an identifier ``first``, or else last, by the file or by what
@@ -237,7 +239,7 @@ class Staging:
         counts = self._base.execute(
             "SELECT count(*) FILTER (WHERE n > 1), count(*) FILTER (WHERE n > ?) FROM ("
             "SELECT count(*) AS n FROM (SELECT identifier, account FROM claims "
-            "UNION SELECT identifier, account FROM known) GROUP BY identifier)",
+            "UNION SELECT identifier, account FROM known WHERE account != '') GROUP BY identifier)",
             (1 << 62 if accounts_max is None else accounts_max,),
         ).fetchone()
         rows = self._base.execute(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ccstream.client.contact_points import ContactPoints
-from ccstream.domain.events import Event
+from ccstream.domain.events import Event, IdentifiersLinked
 from ccstream.domain.moment import Scope
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import Rules, make_plans
@@ -30,6 +30,7 @@ from tests.engine.world import CODEC, RecordingDelivery
 from tests.imports import overlap
 from tests.imports.conftest import NOW, RULES, Stage, Staged
 from tests.imports.customer_files import CRM_MAP, LOYALTY_MAP, Truth, write_files
+from tests.properties import reference_links as plain
 from tests.simulation.broker import LogRecord
 
 PARTITIONS = 4
@@ -100,6 +101,18 @@ class Fold:
 
 def events(staged: Staged) -> Iterator[Event]:
     return (event for _, some in staged.plan.rows() for event in some)
+
+
+def by_spanning_forest(some: Iterable[Event]) -> dict[str, str]:
+    """The root of each identifier that has another, by nothing but the links that are stated."""
+    said = {
+        plain.Link(event.event_id, event.occurred_at, event.subject, account, "observed")
+        for event in some
+        if isinstance(event, IdentifiersLinked)
+        for account in event.identifiers
+    }
+    roots, _ = plain.roots_of(said, lambda key: key.startswith("customer:"))
+    return {name: root for name, root in roots.items() if name != root}
 
 
 def learning(fold: Fold) -> Callable[[Staging], None]:
@@ -211,11 +224,13 @@ def test_whatever_two_files_say_of_each_other_s_customers_ends_as_all_of_it_toge
     fold = Fold()
     crm = stage(files.crm, CRM_MAP)
     fold.take(events(crm))
-    fold.take(events(stage(files.loyalty, LOYALTY_MAP, learning(fold))))
+    loyalty = stage(files.loyalty, LOYALTY_MAP, learning(fold))
+    fold.take(events(loyalty))
     for path, mapping in ((files.crm, CRM_MAP), (files.loyalty, LOYALTY_MAP)):
         fold.take(events(stage(path, mapping, learning(fold))))  # again: nothing changes
     roots = {key: fold.state("aliases", key).root for key in fold.keys("aliases")}  # type: ignore[attr-defined]
     assert roots == wanted.roots
+    assert roots == by_spanning_forest((*events(crm), *events(loyalty)))
     traits = {
         key: {name: kept[0].value for name, kept in fold.state("profiles", key).values().items()}  # type: ignore[attr-defined]
         for key in fold.keys("profiles")

@@ -15,8 +15,8 @@ and come twice; a step may be done again after its letters have left.
 
 =============  =================================================================================
 `Told`         a fact; goes along the pointers to whoever coordinates
-`Assigned`     your root, by so many facts gathered at this coordinator. Who gets one from another
-               coordinator than it points to makes the two `Meet`
+`Assigned`     your root, and since when, by so many facts gathered at this coordinator. Who gets
+               one from another coordinator than it points to makes the two `Meet`
 `Meet`         to the larger of two coordinators: hand over to the smaller
 `Gathered`     all facts of one that points to the addressee from now on
 =============  =================================================================================

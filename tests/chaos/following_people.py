@@ -98,9 +98,12 @@ def _left_of_the_erased(
             card = "loyalty:" + one.entity.partition(":")[2]  # whether the request names it or not
             gone |= {one.entity, *one.event["identifiers"], card}
     for table, stored in changelogs.items():
-        for key in last_values(stored):
+        for key, row in last_values(stored).items():
             if key.partition("#")[0] in gone:
                 yield f"{key} was erased, and has a row in {table}"
+            elif table == "links":
+                named = [one for one in sorted(gone) if one.encode() in (row.value or b"")]
+                yield from (f"{one} was erased, and the links of {key} name it" for one in named)
 
 
 def _orders_lost(

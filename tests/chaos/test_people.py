@@ -83,6 +83,16 @@ def test_a_row_of_who_was_erased_is_found(key: str) -> None:
     assert len(left.wrong()) == 1 and "has a row in windows" in left.wrong()[0]
 
 
+@pytest.mark.parametrize("field", ["coordinator", "root"])
+def test_links_that_name_who_was_erased_are_found(field: str) -> None:
+    left = Left()
+    said = {"coordinator": "", "root": "", field: WHO}
+    rest = {"facts": [], "waiting": [], "carried": [], "forgotten": 1}
+    row = encode("LinkRow", {"version": 1, "by_facts": 2_000, **said, **rest})
+    left.changelogs["links"] = [stored("links", LEFT, row)]
+    assert left.wrong() == [f"{WHO} was erased, and the links of {LEFT} name it"]
+
+
 def test_a_receipt_that_is_missing_or_made_twice_is_found() -> None:
     left = Left()
     left.changelogs["erasures"].append(receipt("done again"))

@@ -35,7 +35,7 @@ def links(coordinator: str, *facts: tuple[str, str, str, str]) -> bytes:
         for event, one, two, strength in facts
     ]
     fields = {"version": 1, "coordinator": coordinator, "root": "customer:42", "by_facts": 1}
-    rest = {"waiting": [], "carried": [], "since": 0, "event_id": ""}
+    rest = {"waiting": [], "carried": [], "since": 0, "event_id": "", "forgotten": 0}
     return CODEC.encode("LinkRow", {**fields, "facts": said, **rest})
 
 

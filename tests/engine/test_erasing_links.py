@@ -16,7 +16,7 @@ from ccstream.domain.events import (
     OrderPlaced,
 )
 from ccstream.ops.identity_rules import load_identifier_rules
-from ccstream.wire.mail import ERASE, HAND_BACK, Mail, encode_mail
+from ccstream.wire.mail import ERASE, HAND_BACK, LINK, Mail, encode_mail
 from ccstream.wire.partition import partition_for
 from tests.engine.test_erasing import ADA, BOB, MAIL, Town, add, meta
 from tests.engine.world import NOW, PARTITIONS
@@ -189,7 +189,7 @@ def test_what_a_card_that_nobody_named_left_behind_goes_with_it_too(leaving: Lin
 def test_an_order_that_goes_back_to_who_is_erased_does_not_take_the_place_of_another_one(
     leaving: LinkedTown,
 ) -> None:
-    leaving.hold_up(HAND_BACK, ERASE)
+    leaving.hold_up(HAND_BACK, ERASE, LINK)
     leaving.told(order("e6", ADA, at=3), erase("e7"), at=20)
     leaving.deliver_late(at=30)
     assert leaving.state("orders", f"{leaving.key.fingerprint(ADA)}#O-1").event_id == "e6"
@@ -199,7 +199,7 @@ def test_an_order_that_goes_back_to_who_is_erased_does_not_take_the_place_of_ano
 def test_an_order_that_goes_back_to_who_came_again_leaves_their_own_alone(
     leaving: LinkedTown,
 ) -> None:
-    leaving.hold_up(HAND_BACK, ERASE)
+    leaving.hold_up(HAND_BACK, ERASE, LINK)
     leaving.told(erase("e6"), at=20)
     leaving.told(order("e7", ADA, at=40), at=50)
     leaving.deliver_late(at=60)

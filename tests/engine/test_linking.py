@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ccstream.domain import links, reasons
+from ccstream.domain import forest, reasons
 from ccstream.domain.events import (
     Campaign,
     Event,
@@ -21,9 +21,10 @@ from ccstream.domain.events import (
     OrderPlaced,
     ProductViewed,
 )
+from ccstream.domain.forest import Link
 from ccstream.domain.identity import Alias
 from ccstream.domain.linking import Post
-from ccstream.domain.links import Assigned, Link
+from ccstream.domain.links import Assigned
 from ccstream.domain.touch import Touches, TouchLimits, path
 from ccstream.domain.touch_shares import whole
 from ccstream.ops.identity_rules import load_identifier_rules
@@ -719,6 +720,6 @@ def _unlinks_of_identifiers_alone(
 def test_without_either_rule_of_parting_some_history_ends_wrong(
     monkeypatch: pytest.MonkeyPatch, rule: str, broken: Any
 ) -> None:
-    monkeypatch.setattr(links, rule, broken)
+    monkeypatch.setattr(forest, rule, broken)
     with pytest.raises(AssertionError):
         _histories(250)

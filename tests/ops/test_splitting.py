@@ -6,7 +6,7 @@ import pytest
 
 from ccstream.domain import reasons
 from ccstream.domain.events import IdentifierUnlinked
-from ccstream.domain.links import Apart, Fact, Link
+from ccstream.domain.forest import Apart, Fact, Link
 from ccstream.errors import InvalidEventError
 from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.ops.splitting import Moved, is_news, moves_of

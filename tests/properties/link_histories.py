@@ -1,4 +1,5 @@
-"""Histories of facts about identifiers, and a mail network that delays, repeats and crashes.
+"""Histories of facts about identifiers, some of whom are erased, and a mail network that delays,
+repeats and crashes.
 
 ``python -m tests.properties.link_histories 100000`` runs that many, from seed 0 or the second
 argument, and prints what they met; it ends with 1 and the seed at the first that ends wrong.
@@ -9,7 +10,12 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter
+from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ccstream.domain import forest as specification
 from ccstream.domain import links as protocol
 from tests.properties import reference_links as plain
 
@@ -23,56 +29,95 @@ def is_account(key: str) -> bool:
     return key.startswith("customer:")
 
 
+class _Erase(Struct, frozen=True):
+    """Somebody is erased; by a letter to them, as facts are told."""
+
+    to: str
+    since: int
+
+
 def facts_of(dice: random.Random) -> list[plain.Fact]:
     facts: list[plain.Fact] = []
-    for number in range(dice.randint(1, 9)):
+    for number in range(dice.randint(1, 11)):
         one, other = dice.sample(NAMES, 2)
-        event_id, at = f"e{number}", dice.randint(0, 5)
+        event_id, at = f"e{number}", dice.randint(1, 9)
         kind = dice.random()
         if kind < 0.75:
             facts.append(plain.Link(event_id, at, one, other, dice.choice(STRENGTHS)))
         elif kind < 0.93:
             facts.append(plain.Unlink(event_id, at, one, dice.choice((other, None))))
         else:
-            facts.append(plain.Apart(event_id, one, other))
+            facts.append(plain.Apart(event_id, one, other, at))
     return facts
+
+
+def erasures_of(dice: random.Random) -> dict[str, int]:
+    """Who is erased, and when; facts are of before and after that, and arrive as they like."""
+    if dice.random() < 0.5:
+        return {}
+    return {name: dice.randint(1, 9) for name in dice.sample(NAMES, dice.choice((1, 1, 2, 3)))}
+
+
+def is_left(fact: plain.Fact, erased: dict[str, int]) -> bool:
+    """Whether it names nobody who was erased since."""
+    names = {fact.one, fact.other} & erased.keys()
+    return all(fact.at > erased[name] for name in names if name is not None)
+
+
+def read(
+    states: dict[str, protocol.Links], erased: dict[str, int], letter: Any
+) -> tuple[protocol.Links, tuple[protocol.Letter, ...]]:
+    """What the addressee knows after a letter, and what it writes."""
+    me = letter.to
+    now = states.get(me)
+    if isinstance(letter, _Erase):
+        known = now or protocol.Links(me, me)
+        gone = replace(known, waiting=(), carried=())
+        forget = protocol.Forget(me, me, letter.since)
+        after, written, _ = protocol.step(gone, forget, is_account, letter.since)
+        return after, written
+    after, written, _ = protocol.step(now, letter, is_account, erased.get(me, 0))
+    return after, written
 
 
 def tell(fact: plain.Fact) -> protocol.Told:
     """A fact as its first identifier hears of it."""
     match fact:
         case plain.Link():
-            return protocol.Told(fact.one, protocol.Link(*fact))  # type: ignore[arg-type]
+            return protocol.Told(fact.one, specification.Link(*fact))  # type: ignore[arg-type]
         case plain.Unlink():
-            return protocol.Told(fact.one, protocol.Unlink(*fact))
+            return protocol.Told(fact.one, specification.Unlink(*fact))
         case plain.Apart():
-            return protocol.Told(fact.one, protocol.Apart(*fact))
+            return protocol.Told(fact.one, specification.Apart(*fact))
 
 
 def run(seed: int) -> Counter[str]:
     """One history; what it met.
 
     Raises:
-        AssertionError: somebody ends with another root, or letters never end.
+        AssertionError: somebody ends with another root, letters never end, or a fact is known that
+            should be forgotten.
     """
     dice = random.Random(seed)
-    facts = facts_of(dice)
-    coming: list[protocol.Letter] = [tell(fact) for fact in facts]
+    facts, to_erase = facts_of(dice), erasures_of(dice)
+    coming: list[Any] = [tell(fact) for fact in facts]
+    coming += [_Erase(name, since) for name, since in to_erase.items()]
     dice.shuffle(coming)
-    mail: list[protocol.Letter] = []
+    mail: list[Any] = []
     states: dict[str, protocol.Links] = {}
+    erased: dict[str, int] = {}
     met: Counter[str] = Counter()
-    unsteady = dice.random()
-    for _ in range(20_000):
+    unsteady = dice.random() * (not to_erase or dice.random() < 0.5)
+    for _ in range(40_000):
         if coming and (not mail or dice.random() < 0.3):
             mail.append(coming.pop())
         if not mail:
             break
         letter = mail.pop(dice.randrange(len(mail)))  # delayed, and overtaken by others
         met[type(letter).__name__] += 1
-        before = states.get(letter.to)
-        after, written, _ = protocol.step(before, letter, is_account)
+        after, written = read(states, erased, letter)
         mail += written
+        met["forgotten elsewhere"] += isinstance(letter, protocol.Forget) and bool(after.forgotten)
         fate = dice.random() * 20
         if fate < unsteady:
             met["crashes"] += 1  # its letters have left, what it knew is as before: once more
@@ -82,26 +127,34 @@ def run(seed: int) -> Counter[str]:
             met["repeated"] += 1
             mail.append(letter)
         states[letter.to] = after
+        if isinstance(letter, _Erase):
+            erased[letter.to] = letter.since
         assert after.coordinator <= letter.to, f"seed {seed}: a pointer to a larger key"
     assert not mail and not coming, f"seed {seed}: letters without end"
-    roots, skipped_ids = plain.roots_of(facts, is_account)
-    for name, root in roots.items():
+    left = [fact for fact in facts if is_left(fact, erased)]
+    roots, skipped_ids = plain.roots_of(left, is_account)
+    for name in NAMES:
         found = states[name].root if name in states else name
+        root = roots.get(name, name)
         assert found == root, f"seed {seed}: {name} belongs to {root}, not to {found}: {facts}"
     since = plain.since_of(facts, is_account)
     for name, state in states.items():
         told = (state.since, state.event_id)
         assert told == since.get(name, (0, "")), f"seed {seed}: {name} since {told}: {facts}"
     gathered = [state.facts for state in states.values() if state.facts]
-    assert sum(map(len, gathered)) == len(facts), f"seed {seed}: facts are lost, or there twice"
+    known = Counter(fact.event_id for some in gathered for fact in some)
+    wanted = Counter(fact.event_id for fact in left)
+    assert known == wanted, f"seed {seed}: {known - wanted} too many, {wanted - known} are lost"
     suppressed = {
         conflict.link.event_id
-        for known in gathered
-        for conflict in protocol.forest(known, is_account).conflicts
+        for some in gathered
+        for conflict in specification.forest(some, is_account).conflicts
     }
     assert suppressed == skipped_ids, f"seed {seed}: other links are suppressed"
     met["histories"] += 1
     met["with suppressed links"] += bool(suppressed)
+    met["with facts of others left"] += bool(erased) and bool(left)
+    met["with facts forgotten"] += len(left) < len(facts)
     return met
 
 

@@ -39,6 +39,7 @@ class Apart(NamedTuple):
     event_id: str
     one: str
     other: str
+    at: int = 0
 
 
 Fact = Link | Unlink | Apart

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from ccstream.domain import links as protocol
-from ccstream.domain.links import Assigned, Link, Links, Told, forest, joined_by, step
+from ccstream.domain.forest import Link, forest, joined_by
+from ccstream.domain.links import Assigned, Forget, Letter, Links, Told, step
 from tests.properties import reference_links as plain
 from tests.properties.link_histories import is_account, run, tell
 
@@ -21,7 +22,8 @@ def test_every_identifier_ends_with_the_root_that_all_facts_together_give_it() -
     for seed in range(HISTORIES):
         met += run(seed)
     assert met["histories"] == HISTORIES
-    for what in ("Told", "Assigned", "Meet", "Gathered", "crashes", "repeated"):
+    kinds = ("Told", "Assigned", "Meet", "Gathered", "Forget", "crashes", "repeated")
+    for what in (*kinds, "with facts forgotten", "with facts of others left"):
         assert met[what] > 100, f"the histories hardly met {what}: {met}"
     assert met["with suppressed links"] > HISTORIES // 20
 
@@ -31,13 +33,37 @@ def test_without_the_rule_that_more_facts_count_for_more_some_history_ends_wrong
 ) -> None:
     true_step = protocol.step
 
-    def forgetful(state: Links | None, letter: protocol.Letter, account: object) -> object:
+    def forgetful(state: Links | None, letter: Letter, account: object, erased_at: int) -> object:
         if isinstance(letter, Assigned) and state is not None:
             state = replace(state, by_facts=0)
-        return true_step(state, letter, is_account)
+        return true_step(state, letter, is_account, erased_at)
 
     monkeypatch.setattr(protocol, "step", forgetful)
     with pytest.raises(AssertionError, match="belongs to"):
+        sum((run(seed) for seed in range(HISTORIES)), Counter())
+
+
+def test_facts_that_were_forgotten_have_to_count_twice_at_the_least(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "_FORGOTTEN_COUNTS", 1)
+    with pytest.raises(AssertionError, match="belongs to"):
+        sum((run(seed) for seed in range(HISTORIES)), Counter())
+
+
+def test_without_the_answer_of_who_was_erased_facts_that_were_under_way_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true_step = protocol.step
+
+    def silent(state: Links | None, letter: Letter, account: object, erased_at: int) -> object:
+        after, written, conflicts = true_step(state, letter, is_account, erased_at)
+        if isinstance(letter, Assigned):
+            written = tuple(one for one in written if not isinstance(one, Forget))
+        return after, written, conflicts
+
+    monkeypatch.setattr(protocol, "step", silent)
+    with pytest.raises(AssertionError, match=r"belongs to|too many"):
         sum((run(seed) for seed in range(HISTORIES)), Counter())
 
 

@@ -15,6 +15,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from msgspec import structs
+
 from ccstream.domain.merge import lines_view
 from ccstream.domain.observed import Observed
 from ccstream.domain.timers import Timer
@@ -32,6 +34,7 @@ from ccstream.wire.mail import decode_mail
 from ccstream.wire.rejected import decode_rejected
 from ccstream.wire.rows import ROW_CODECS, Entry
 from ccstream.wire.sync import SYNC_CODECS
+from tests.properties.reference_links import roots_of
 from tests.simulation import timed
 from tests.simulation.author import Published
 from tests.simulation.broker import FakeBroker, LogRecord
@@ -39,7 +42,7 @@ from tests.simulation.erased import Erased
 from tests.simulation.lineage import Lineage, LineageError
 from tests.simulation.process import APP, CODEC, ERASURE_KEY
 from tests.simulation.simulation import Simulation, Violation
-from tests.simulation.told_profiles import check_told_profiles
+from tests.simulation.told_profiles import check_told_profiles, is_account, plain_of
 from tests.simulation.truth import (
     Ending,
     Letter,
@@ -394,17 +397,41 @@ def _check_rolls(broker: FakeBroker, number: int, truth: Truth) -> None:
 
 
 def _check_linked(truths: dict[int, Truth]) -> None:
-    """No account or card belongs to somebody who was erased and has not come back, unless what was
-    known of its links had gone with somebody else.
+    """No account or card belongs to somebody who was erased and has not come back; and no row of
+    links names them, but in what was said of them afterwards, as whom it points to, or as whose
+    things it had sent on.
     """
-    lost = {key for truth in truths.values() for key in truth.erasures.lost}
+    erased = {
+        key: truth.erasures.at(key)
+        for truth in truths.values()
+        for key in truth.erasures.names
+        if truth.erasures.is_gone(key)
+    }
     for truth in truths.values():
         for key, alias in truth.rows["aliases"].items():
-            root = alias.root
-            if not root or key.startswith("visitor:") or {key, root} & lost:
+            if alias.root in erased and not key.startswith("visitor:"):
+                raise Violation(f"{key} is an alias of {alias.root}, who was erased")
+        for key, links in truth.rows["links"].items():
+            for name, at in erased.items():
+                facts = {f for f in links.facts if f.at <= at or name not in (f.one, f.other)}
+                said = str(structs.replace(links, coordinator="", carried=(), facts=facts))
+                if name in said or name == key:
+                    raise Violation(f"{name} was erased, and {key} has {said}")
+    _check_roots(truths, {*erased})
+
+
+def _check_roots(truths: dict[int, Truth], gone: set[str]) -> None:
+    """Everybody else has the root that all facts together give them, and each is known once."""
+    rows = [links for truth in truths.values() for links in truth.rows["links"].values()]
+    facts = [plain_of(fact) for links in rows for fact in links.facts]
+    _same("facts", Counter(facts), Counter({*facts}))
+    roots, _ = roots_of(facts, is_account)
+    for truth in truths.values():
+        for key in truth.rows["links"]:
+            if key in gone or key.startswith("erased:"):
                 continue
-            if any(t.erasures.at(root) and not t.has_window(root) for t in truths.values()):
-                raise Violation(f"{key} is an alias of {root}, who was erased")
+            alias = truth.rows["aliases"].get(key)
+            _same(f"the root of {key}", (alias and alias.root) or key, roots.get(key, key))
 
 
 def _same(what: str, found: Any, expected: Any) -> None:

@@ -12,7 +12,13 @@ from typing import Any
 from msgspec import structs
 
 from ccstream.domain import reasons
-from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, LegalHoldChanged
+from ccstream.domain.events import (
+    ErasureRequested,
+    Event,
+    IdentifiersLinked,
+    IdentifierUnlinked,
+    LegalHoldChanged,
+)
 from ccstream.wire.cause import Cause
 from ccstream.wire.mail import Mail
 from ccstream.wire.rows import ROW_CODECS
@@ -58,14 +64,42 @@ class Erasures:
     def __init__(self, truth: Any) -> None:
         self._truth = truth
         self.known: dict[str, Erased] = {}
-        self.lost: set[str] = set()
-        """Identifiers of whose links something was gathered at somebody who was erased, without
-        their going along; and who was erased when nobody knew the links any more."""
+        self.names: set[str] = set()
+        """Of all who were erased, also if they have come back."""
 
     def at(self, entity: str) -> int:
         """When it was erased, 0 if it was not."""
         known = self.known.get(ERASURE_KEY.fingerprint(entity))
         return known.at if known else 0
+
+    def is_gone(self, entity: str) -> bool:
+        """Whether it was erased and has not come back."""
+        return self.at(entity) > 0 and not self._truth.has_window(entity)
+
+    def links_of(self, entity: str) -> Any:
+        """What it knows of links, which is kept under the fingerprint while it is gone."""
+        rows = self._truth.rows["links"]
+        kept = rows.get(ERASURE_KEY.fingerprint(entity))
+        if entity in rows or kept is None:
+            return rows.get(entity)
+        pointed, root = (
+            ERASURE_KEY.unseal(one) if one else entity for one in (kept.coordinator, kept.root)
+        )
+        return structs.replace(kept, coordinator=pointed, root=root)
+
+    def keep_links(self, entity: str, links: Any) -> None:
+        pointed, root = (
+            "" if one == entity else ERASURE_KEY.seal(one)
+            for one in (links.coordinator, links.root)
+        )
+        kept = structs.replace(links, coordinator=pointed, root=root, carried=())
+        self._truth.rows["links"][ERASURE_KEY.fingerprint(entity)] = kept
+
+    def bring_back(self, entity: str) -> None:
+        links = self.links_of(entity)
+        if links is not None:
+            self._truth.rows["links"].pop(ERASURE_KEY.fingerprint(entity), None)
+            self._truth.rows["links"][entity] = links
 
     def turns_away(self, entity: str, event: Event, value: bytes, origin: Any, hops: int) -> bool:
         """Whether an event of somebody who has no window is of somebody who was erased."""
@@ -74,6 +108,7 @@ class Erasures:
             return False
         if entity == event.subject and event.occurred_at > at:
             self._truth.begin_anew(entity, at)
+            self._truth.show_root(entity, event, value, origin, hops)
             return False
         if entity != event.subject:
             self._tell(event.subject, entity, at, value, origin, hops)
@@ -83,13 +118,16 @@ class Erasures:
     def opens(self, mail: Mail, event: Event, origin: Any) -> bool:
         """Whether a letter that is not about an event was for whom it is no more, or says so."""
         if mail.kind == "erase":
-            self._erase_member(mail, origin)
+            self._erase_member(mail, event, origin)
             return True
         if mail.kind == "erase_linked":
-            self._tell_linked(mail, origin)
+            self._tell_linked(mail, event, origin)
             return True
         at = 0 if mail.kind in {"acknowledge", "give_back"} else self.at(mail.to)
         if not at:
+            return False
+        if mail.kind == "link":
+            self._linked(mail, event, at, origin)
             return False
         if event.occurred_at > at:
             if not self._truth.has_window(mail.to):
@@ -97,21 +135,8 @@ class Erasures:
             return False
         goes_back = mail.kind == "hand_back"
         holder = mail.key.partition("#")[0] if goes_back else mail.holder or event.subject
-        late_link = mail.kind == "link" and isinstance(event, IdentifiersLinked)
-        table = "links" if late_link and mail.to in event.identifiers else ""
         if holder != mail.to:
-            self._tell(holder, mail.to, at, mail.value, origin, mail.hops, table)
-        if mail.kind == "link" and not self._truth.has_window(mail.to):
-            said = ROW_CODECS["links"].decode_row(mail.row or b"").state
-            self._lose(said.facts, mail.to)
-            for one in _linked_to(mail.to, said) - {holder}:
-                self._tell(one, mail.to, at, mail.value, origin, mail.hops)
-            for root in _roots(said.facts) - {mail.to}:
-                if root != holder:
-                    self._tell(root, mail.to, at, mail.value, origin, mail.hops)
-                self._ask(root, root, at, mail.value, origin, mail.hops, said)
-            if mail.key == "assigned" and said.root == mail.to:
-                self._ask(said.coordinator, mail.to, at, mail.value, origin, mail.hops)
+            self._tell(holder, mail.to, at, mail.value, origin, mail.hops)
         if mail.kind == "hand_over" and mail.table != "windows":
             about = ("acknowledge", mail.table, mail.key)
             self._truth.write(holder, mail.value, origin, mail.hops, *about)
@@ -121,6 +146,30 @@ class Erasures:
         if goes_back and mail.table == "orders":
             self._keep_order(mail, mail.key[len(holder) :], event, origin)
         return True
+
+    def _linked(self, mail: Mail, event: Event, at: int, origin: Any) -> None:
+        """A letter about links, which who was erased reads for others, whoever else has to go."""
+        named: tuple[str, ...] = ()
+        if isinstance(event, IdentifiersLinked | IdentifierUnlinked):
+            named = (event.subject, *event.identifiers)
+        if event.occurred_at > at and mail.to in named and self.is_gone(mail.to):
+            self._truth.begin_anew(mail.to, at)
+        told = mail.to
+        if event.occurred_at <= at and named and event.subject != mail.to:
+            told = event.subject
+            was_linked = isinstance(event, IdentifiersLinked) and mail.to in event.identifiers
+            table = "links" if was_linked else ""
+            self._tell(told, mail.to, at, mail.value, origin, mail.hops, table)
+        links = self.links_of(mail.to)
+        gathers = links is None or links.coordinator == mail.to
+        brings = mail.key in ("told", "proposed", "gathered")
+        if self.is_gone(mail.to) and gathers and brings:
+            said = ROW_CODECS["links"].decode_row(mail.row or b"").state
+            facts = {*said.facts, *(links.facts if links else ())}
+            before = {one for one in facts if one.at <= at or mail.to not in (one.one, one.other)}
+            by_these = structs.replace(said, facts=frozenset(before))
+            for one in _linked_to(mail.to, by_these) - {told}:
+                self._tell(one, mail.to, at, mail.value, origin, mail.hops)
 
     def _keep_order(self, mail: Mail, order_id: str, event: Event, origin: Any) -> None:
         """Orders that go back to who is erased stay, as all of theirs."""
@@ -144,7 +193,7 @@ class Erasures:
             named = _named(entity, event)
         if verdict == "erased":
             state.request = state.request or event.event_id
-            self._erase(state, entity, fingerprint, value, origin, hops, now)
+            self._erase(state, entity, fingerprint, event, value, origin, hops, now)
             return verdict
         if verdict == "noted":
             if state.held or state.at:
@@ -179,12 +228,13 @@ class Erasures:
         state: Erased,
         entity: str,
         fingerprint: str,
+        event: Event,
         value: bytes,
         origin: Any,
         hops: int,
         now: int,
     ) -> None:
-        links = self._truth.rows["links"].get(entity)
+        links = self.links_of(entity)
         self._delete(state, entity, fingerprint, origin)
         state.at = max(now, state.at)
         state.times += 1
@@ -199,26 +249,32 @@ class Erasures:
         for one in _linked_to(entity, links, entity) - {*state.named}:
             self._tell(one, entity, state.at, value, origin, hops)
         state.named = ()
+        self._forget(entity, links, state.at, event, value, origin)
 
-    def _tell_linked(self, mail: Mail, origin: Any) -> None:
-        """Somebody was erased to whom others may be linked by facts that are gathered here."""
-        me, links = mail.to, self._truth.rows["links"].get(mail.to)
-        if mail.row:
-            said = ROW_CODECS["links"].decode_row(mail.row).state
-            at = 0 if self._truth.has_window(me) else self.at(me)
-            for one in _linked_to(me, said) if at else ():
-                self._tell(one, me, at, mail.value, origin, mail.hops)
-            return
+    def _forget(
+        self, entity: str, links: Any, at: int, event: Event, value: bytes, origin: Any
+    ) -> None:
+        """What it knew of links of others it goes on knowing."""
         if links is None:
-            self.lost.add(mail.key)
-        elif links.coordinator != me:
+            return
+        self.keep_links(entity, structs.replace(links, waiting=(), carried=()))
+        if links.coordinator == entity:
+            self._truth.forget(entity, entity, at, event, value, origin)
+
+    def _tell_linked(self, mail: Mail, event: Event, origin: Any) -> None:
+        """Somebody was erased to whom others may be linked by facts that are gathered here."""
+        me, links = mail.to, self.links_of(mail.to)
+        if links is None:
+            return
+        if links.coordinator != me:
             self._ask(links.coordinator, mail.key, mail.since, mail.value, origin, mail.hops)
             return
-        goes = links is not None and links.coordinator == me and links.root == mail.key
-        for one in {me} if goes else _linked_to(mail.key, links, me):
-            self._tell(one, mail.key, mail.since, mail.value, origin, mail.hops)
+        if links.root != mail.key or not self._erase_member(mail, event, origin):
+            for one in _linked_to(mail.key, links) - {me}:
+                self._tell(one, mail.key, mail.since, mail.value, origin, mail.hops)
+        self._truth.forget(me, mail.key, mail.since, event, mail.value, origin)
 
-    def _erase_member(self, mail: Mail, origin: Any) -> None:
+    def _erase_member(self, mail: Mail, event: Event, origin: Any) -> bool:
         """An identifier goes with the account whose alias it is, and only with that."""
         aliases = self._truth.rows["aliases"]
         alias = aliases.get(mail.to)
@@ -226,28 +282,29 @@ class Erasures:
         if root == "" and mail.table == "links":
             pass  # nobody's, and linked to the account once
         elif alias is None:
-            return
+            return False
         elif root != mail.key:
             self._truth.forget_tenures(mail.to, mail.key)
-            return
-        links = self._truth.rows["links"].get(mail.to)
+            return False
+        links = self.links_of(mail.to)
         for gone in (mail.key, mail.to):
+            if links is not None and links.coordinator != mail.to:
+                self._ask(links.coordinator, gone, mail.since, mail.value, origin, mail.hops)
             for one in _linked_to(gone, links, mail.to) - {mail.to}:
                 self._tell(one, gone, mail.since, mail.value, origin, mail.hops)
-        if links is not None and links.root == mail.to != links.coordinator:
-            self._ask(links.coordinator, mail.to, mail.since, mail.value, origin, mail.hops)
         fingerprint = ERASURE_KEY.fingerprint(mail.to)
         state = self.known.setdefault(fingerprint, Erased())
-        self._delete(state, mail.to, fingerprint, origin, mail.key)
+        self._delete(state, mail.to, fingerprint, origin)
         state.at = max(mail.since, state.at)
         state.told, state.waits, state.as_member, state.named = 0, False, True, ()
         state.part_of = ERASURE_KEY.fingerprint(mail.key)
+        self._forget(mail.to, links, state.at, event, mail.value, origin)
+        return True
 
-    def _delete(
-        self, state: Erased, entity: str, fingerprint: str, origin: Any, account: str = ""
-    ) -> None:
+    def _delete(self, state: Erased, entity: str, fingerprint: str, origin: Any) -> None:
         """Nothing of the entity is left but its orders, under another name."""
         truth = self._truth
+        self.names.add(entity)
         state.orders = 0
         for key in sorted(truth.rows["orders"]):
             if key.partition("#")[0] != entity:
@@ -256,8 +313,6 @@ class Erasures:
             truth.publish_bare("orders", key, origin)
             self._keep(fingerprint, fingerprint + key[len(entity) :], order, origin)
             state.orders += 1
-        if (links := truth.rows["links"].get(entity)) is not None:
-            self._lose(links.facts, entity, account)
         state.rows = truth.has_window(entity)
         for table in (*_PUBLISHED, "links"):
             rows = truth.rows.get(table, {})
@@ -265,11 +320,6 @@ class Erasures:
             if table != "links":
                 truth.publish_bare(table, entity, origin)
         state.spare = truth.end_life(entity)
-
-    def _lose(self, facts: Any, *erased: str) -> None:
-        """Facts go, with those of others among them, who belong to none of these."""
-        roots, _ = roots_of(map(plain_of, facts), is_account)
-        self.lost |= {name for name, root in roots.items() if root not in erased}
 
     def _keep(self, fingerprint: str, key: str, order: Any, origin: Any) -> None:
         self._truth.rows["orders"][key] = structs.replace(order, origin="")
@@ -297,12 +347,10 @@ class Erasures:
         value: bytes,
         origin: Any,
         hops: int,
-        facts: Any = None,
     ) -> None:
-        """By the facts that are there, or by these, somebody is to tell who is linked."""
-        about = ("erase_linked", "links" if facts else "")
+        """By the facts that are there somebody is to tell who is linked, and to forget these."""
         self._truth.write(
-            coordinator, value, origin, hops, *about, key=account, since=since, row=facts
+            coordinator, value, origin, hops, "erase_linked", key=account, since=since
         )
 
 
@@ -312,10 +360,6 @@ def _linked_to(account: str, links: Any, coordinator: str = "") -> set[str]:
         return set()
     roots, _ = roots_of(map(plain_of, links.facts), is_account)
     return {name for name, root in roots.items() if root == account != name}
-
-
-def _roots(facts: Any) -> set[str]:
-    return {*roots_of(map(plain_of, facts), is_account)[0].values()}
 
 
 def _named(entity: str, event: ErasureRequested) -> tuple[str, ...]:

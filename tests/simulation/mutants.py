@@ -12,8 +12,8 @@ from msgspec import structs
 
 from ccstream.domain import linking
 from ccstream.domain.events import LegalHoldChanged
+from ccstream.domain.forest import forest
 from ccstream.domain.identity_events import ProfileMerged, ProfileSplit
-from ccstream.domain.links import forest
 from ccstream.engine import assignment as engine_assignment
 from ccstream.engine import restore as engine_restore
 from ccstream.engine.assignment import Assignment
@@ -397,7 +397,7 @@ class _RowsOfTheErasedStay(Folder):
 
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
-        self._erasing._end_row = MagicMock()  # type: ignore[method-assign]
+        self._erasing._late._end_row = MagicMock()  # type: ignore[method-assign]
 
 
 class _UnnamedStay(Folder):
@@ -406,6 +406,22 @@ class _UnnamedStay(Folder):
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
         self._erasing._along.links_of = MagicMock(return_value=None)  # type: ignore[method-assign]
+
+
+class _FactsStay(Folder):
+    """What is known of links of somebody who is erased stays known."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._linking.forget = MagicMock()  # type: ignore[method-assign]
+
+
+class _LinksOfOthersGo(Folder):
+    """What is known of links of others where somebody is erased goes with them."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._linking.erased.keep = MagicMock(return_value=0)  # type: ignore[method-assign]
 
 
 class _HoldsForgotten(Folder):
@@ -456,8 +472,8 @@ class _ConflictsToldAgain(Folder):
         super().__init__(**parts)
         learned = linking._learned
 
-        def forgetful(now: Any, letter: Any, rules: Any, *gathered: Any) -> Any:
-            outcome = learned(now, letter, rules, *gathered)
+        def forgetful(now: Any, letter: Any, rules: Any, *more: Any, **when: Any) -> Any:
+            outcome = learned(now, letter, rules, *more, **when)
             facts = outcome.links.facts
             return structs.replace(outcome, conflicts=forest(facts, rules.is_account).conflicts)
 
@@ -523,6 +539,8 @@ MUTANTS: dict[str, Parts] = {
     "a request that erases nothing publishes nothing": Parts(folder=_QuietErasing),
     "rows on their way to who was erased stay": Parts(folder=_RowsOfTheErasedStay),
     "cards that nobody named stay with who was erased": Parts(folder=_UnnamedStay),
+    "facts about who was erased stay": Parts(folder=_FactsStay),
+    "links of others go with who was erased": Parts(folder=_LinksOfOthersGo),
     "legal holds are forgotten": Parts(folder=_HoldsForgotten),
     "rows of one that is split off come back": Parts(folder=_RowsOfTheSplitStay),
     "conflicts are told of again": Parts(folder=_ConflictsToldAgain),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ccstream.domain import links
+from ccstream.domain import forest
 from ccstream.domain.events import Event, IdentifierUnlinked
 from ccstream.wire.catalogue import IDENTITY_TOPIC, SYNC_TOPICS
 from ccstream.wire.cause import Cause
@@ -48,7 +48,7 @@ class Profiles:
         if subject.startswith("visitor:"):
             rule = "log_out" if isinstance(event, IdentifierUnlinked) else "log_in"
         said = (root or subject, was or None, rule)
-        self.told.append(Told(kind, subject, said, _fields(cause), event.reason))  # type: ignore[attr-defined]
+        self.told.append(Told(kind, subject, said, _fields(cause), _reason(event)))
 
     def learned(
         self,
@@ -71,8 +71,12 @@ class Profiles:
                 continue
             said = (over.link, *over.roots, over.in_the_way, over.kept_apart_by)
             self.told.append(
-                Told("IdentityConflictFound", coordinator, said, _fields(cause), event.reason)  # type: ignore[attr-defined]
+                Told("IdentityConflictFound", coordinator, said, _fields(cause), _reason(event))
             )
+
+
+def _reason(event: Event) -> str:
+    return getattr(event, "reason", "")
 
 
 def check_told_profiles(broker: FakeBroker, number: int, expected: list[Told]) -> int:
@@ -154,9 +158,9 @@ def _link(fields: dict[str, Any]) -> plain.Link:
 
 def plain_of(fact: Any) -> plain.Fact:
     match fact:
-        case links.Link(event_id, at, one, other, strength):
+        case forest.Link(event_id, at, one, other, strength):
             return plain.Link(event_id, at, one, other, strength)
-        case links.Unlink(event_id, at, one, from_whom):
+        case forest.Unlink(event_id, at, one, from_whom):
             return plain.Unlink(event_id, at, one, from_whom)
     return plain.Apart(fact.event_id, fact.one, fact.other)
 

@@ -49,7 +49,15 @@ from ccstream.wire.validate import validate, validate_origin
 from tests.simulation import timed
 from tests.simulation.broker import LogRecord
 from tests.simulation.erased import ABOUT_ALL, Erasures
-from tests.simulation.process import BRITTLE_SKU, CART_MERGE, CHANNELS, CODEC, IDENTIFIERS, INPUTS
+from tests.simulation.process import (
+    BRITTLE_SKU,
+    CART_MERGE,
+    CHANNELS,
+    CODEC,
+    ERASURE_KEY,
+    IDENTIFIERS,
+    INPUTS,
+)
 from tests.simulation.told_profiles import Profiles
 
 __all__ = [
@@ -428,7 +436,20 @@ class Truth:
 
     def begin_anew(self, entity: str, at: int) -> None:
         """Somebody comes back of whom nothing is known any more; what was before is too late."""
+        self.erasures.bring_back(entity)
         self._floors[entity] = at
+
+    def show_root(self, entity: str, event: Event, value: bytes, origin: Origin, hops: int) -> None:
+        """Somebody is back, perhaps as another one's alias by now."""
+        links = self.rows["links"].get(entity)
+        if links is not None and links.root != entity:
+            self._move(entity, links.root, event, value, origin, hops)
+
+    def forget(
+        self, entity: str, name: str, since: int, event: Event, value: bytes, origin: Origin
+    ) -> None:
+        """Facts about somebody are to go that was erased then."""
+        self._read(entity, [links.Forget(entity, name, since)], event, value, origin, 0)
 
     def end_life(self, entity: str) -> bool:
         """Forget what is known of the entity beside its rows; whether it had timers, perhaps."""
@@ -688,30 +709,39 @@ class Truth:
         hops: int,
     ) -> tuple[bool, str]:
         """Letters about links, those to oneself at once; whether anything came of it."""
-        before = state = self.rows["links"].get(entity)
+        erased_at, gone = self.erasures.at(entity), self.erasures.is_gone(entity)
+        before = state = self.erasures.links_of(entity)
         others: list[Any] = []
         reason = ""
         while posts:
             post, *posts = posts
             known = state.facts if state is not None else frozenset()
-            outcome = linking.take(state, post, IDENTIFIERS)
+            outcome = linking.take(state, post, IDENTIFIERS, erased_at)
             state = outcome.links
-            if state.facts > known:
+            if state.facts != known:
                 gathered = post.facts if isinstance(post, links.Gathered) else ()
                 cause = _cause(event, origin, "applied")
-                self.profiles.learned(entity, known, state.facts, gathered, event, cause)
+                named = ERASURE_KEY.fingerprint(entity) if gone else entity
+                self.profiles.learned(named, known, state.facts, gathered, event, cause)
             if outcome.refusal is not None and not reason:
                 reason = outcome.refusal.reason
             posts += [one for one in outcome.letters if one.to == entity]
             others += [one for one in outcome.letters if one.to != entity]
-        self.rows["links"][entity] = state
+        assert state is not None
+        if not gone:
+            self.rows["links"][entity] = state
+        elif state != before:
+            self.erasures.keep_links(entity, state)
         for post in others:
+            if gone and isinstance(post, links.Forget):
+                about_it = {"key": post.name, "since": post.since}
+                self.write(post.to, value, origin, hops, "erase_linked", **about_it)
+                continue
             row = _without_version("links", post_row(post))
             about = ("link", "links", post_kind(post), row)
             home = self._home(post.to)
             self.letters.append(Letter(post.to, home, origin, hops + 1, value, *about))
-        assert state is not None
-        moved = self._move(entity, state, event, value, origin, hops)
+        moved = not gone and self._move(entity, state, event, value, origin, hops)
         return moved or bool(others) or state != before, reason
 
     def _move(

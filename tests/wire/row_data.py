@@ -31,9 +31,10 @@ from ccstream.domain.consent import (
 )
 from ccstream.domain.erasure import Erasure
 from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, QuietHours
+from ccstream.domain.forest import Apart, Fact, Link, Unlink
 from ccstream.domain.identity import Alias, Tenure
 from ccstream.domain.lines import assemble, stamp
-from ccstream.domain.links import Apart, Fact, Link, Links, Unlink, Waiting
+from ccstream.domain.links import Links, Waiting
 from ccstream.domain.merge import lines_view
 from ccstream.domain.order import Order
 from ccstream.domain.personal_keys import PersonalKey, PersonalKeys
@@ -476,6 +477,7 @@ def _links_datum(state: Links) -> dict[str, Any]:
         "carried": list(state.carried),
         "since": state.since,
         "event_id": state.event_id,
+        "forgotten": state.forgotten,
     }
 
 

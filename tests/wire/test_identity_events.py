@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccstream.domain.forest import Link
 from ccstream.domain.identity_events import (
     KINDS,
     IdentityConflictFound,
     ProfileMerged,
     ProfileSplit,
 )
-from ccstream.domain.links import Link
 from ccstream.wire.cause import Cause
 from ccstream.wire.identity_events import IDENTITY_ENCODER, IdentityEvent, identity_encoder
 from tests.wire.row_data import avro, causes, longs, texts

@@ -20,8 +20,8 @@ from typing import Final, Literal
 
 from msgspec import Struct, field
 
+from ccstream.domain.forest import Strength
 from ccstream.domain.limits import IDENTIFIERS_MAX
-from ccstream.domain.links import Strength
 
 __all__ = ["DEFAULT_RULES", "Classes", "IdentifierClass", "IdentifierRules"]
 

@@ -16,8 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ccstream.domain.identity import NOBODY
-from ccstream.domain.links import (
+from ccstream.domain.forest import (
     Apart,
     Conflict,
     Fact,
@@ -27,6 +26,7 @@ from ccstream.domain.links import (
     is_before,
     order_of,
 )
+from ccstream.domain.identity import NOBODY
 
 __all__ = ["KINDS", "IdentityConflictFound", "ProfileMerged", "ProfileSplit", "conflict", "moved"]
 
@@ -72,7 +72,7 @@ def moved(
 ) -> ProfileMerged | ProfileSplit:
     """What it is called that an identifier's root is another one than it was.
 
-    Roots only ever give way to those before them (`links.is_before`), and an account to none. So
+    Roots only ever give way to those before them (`forest.is_before`), and an account to none. So
     who comes to a root before its former one was merged, and who comes to one behind it has left.
 
     Args:

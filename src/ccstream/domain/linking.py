@@ -29,25 +29,22 @@ from msgspec.structs import replace
 from ccstream.domain import links, reasons
 from ccstream.domain.effects import Reject
 from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
-from ccstream.domain.identifiers import IdentifierRules
-from ccstream.domain.limits import FACTS_MAX, GATHERED_FACTS_MAX, LINKS_MAX
-from ccstream.domain.links import (
+from ccstream.domain.forest import (
     Apart,
     Conflict,
     Fact,
-    Gathered,
-    Letter,
     Link,
-    Links,
-    Told,
     Unlink,
-    Waiting,
     forest,
+    is_forgotten,
     is_undone,
     names_of,
     rank_of,
     undone_by,
 )
+from ccstream.domain.identifiers import IdentifierRules
+from ccstream.domain.limits import FACTS_MAX, GATHERED_FACTS_MAX, LINKS_MAX
+from ccstream.domain.links import Forget, Gathered, Letter, Links, Told, Waiting
 
 __all__ = ["Outcome", "Post", "Proposed", "Refused", "facts_of", "is_linkable", "posts_of", "take"]
 
@@ -110,7 +107,9 @@ def facts_of(
         return _too_many(rules)
     if isinstance(event, IdentifierUnlinked):
         if event.never_again:
-            return tuple(Apart(event.event_id, subject, other) for other in others)
+            return tuple(
+                Apart(event.event_id, subject, other, event.occurred_at) for other in others
+            )
         return tuple(Unlink(*said, subject, other) for other in others)
     if accounts > 1:
         return Reject(reasons.LINK_TO_SEVERAL_ACCOUNTS, f"{accounts} accounts are named")
@@ -125,13 +124,14 @@ def posts_of(subject: str, facts: Iterable[Fact]) -> list[Post]:
     ]
 
 
-def take(state: Links | None, letter: Post, rules: IdentifierRules) -> Outcome:
+def take(state: Links | None, letter: Post, rules: IdentifierRules, erased_at: int = 0) -> Outcome:
     """Read one letter.
 
     Args:
         state: what the addressee knows, None if nothing.
         letter: the letter; a fact or proposal of one's own is a letter to oneself.
         rules: the configured rules about identifiers.
+        erased_at: when the addressee was erased, 0 if never.
     """
     me = letter.to
     now = state or Links(me, me)
@@ -140,17 +140,23 @@ def take(state: Links | None, letter: Post, rules: IdentifierRules) -> Outcome:
         case Proposed(_, fact, beside):
             if not is_coordinator:
                 return Outcome(now, (Proposed(now.coordinator, fact, beside),))
+            if is_forgotten(fact, me, erased_at):
+                return Outcome(now, (Refused(fact.one, fact),) if beside else ())
             return _proposed(me, now, fact, beside, rules)
         case Refused(_, fact):
             if not is_coordinator:
                 return Outcome(now, (Refused(now.coordinator, fact),))
             waiting = tuple(room for room in now.waiting if room.key != fact.other)
             return Outcome(replace(now, waiting=waiting))
+        case Told(_, fact) if is_coordinator and is_forgotten(fact, me, erased_at):
+            return _learned(now, letter, rules, erased_at=erased_at)
         case Told(_, fact) if is_coordinator:
             return _told(me, now, fact, rules)
         case Gathered(_, facts) if is_coordinator:
-            return _gathered(now, letter, facts, rules)
-    return Outcome(*links.step(now, letter, rules.is_account))
+            return _gathered(now, letter, facts, rules, erased_at)
+        case Forget() if is_coordinator:
+            return _learned(now, letter, rules)
+    return Outcome(*links.step(now, letter, rules.is_account, erased_at))
 
 
 def _proposed(me: str, now: Links, fact: Fact, beside: int, rules: IdentifierRules) -> Outcome:
@@ -189,26 +195,32 @@ def _told(me: str, now: Links, fact: Fact, rules: IdentifierRules) -> Outcome:
 
 
 def _gathered(
-    now: Links, letter: Gathered, facts: frozenset[Fact], rules: IdentifierRules
+    now: Links,
+    letter: Gathered,
+    facts: frozenset[Fact],
+    rules: IdentifierRules,
+    erased_at: int,
 ) -> Outcome:
     if len(now.facts | facts) > GATHERED_FACTS_MAX:
         return Outcome(now, (), (), _too_many_links())
     arrived = {name for fact in facts for name in names_of(fact)}
-    waiting = tuple(room for room in now.waiting if room.key not in arrived)
-    return _learned(replace(now, waiting=waiting), letter, rules, facts)
+    # Who was to come with a fact that was forgotten does not come, and nobody says so.
+    waiting = () if letter.forgotten else [one for one in now.waiting if one.key not in arrived]
+    return _learned(replace(now, waiting=tuple(waiting)), letter, rules, facts, erased_at)
 
 
 def _learned(
     now: Links,
-    letter: Told | Gathered,
+    letter: Told | Gathered | Forget,
     rules: IdentifierRules,
     gathered: frozenset[Fact] = frozenset(),
+    erased_at: int = 0,
 ) -> Outcome:
-    """Facts go in; of the links that are skipped those are told that were not before.
+    """Facts go in, or out; of the links that are skipped those are told that were not before.
 
     What was skipped among facts that were ``gathered`` elsewhere was told there.
     """
-    after, letters, conflicts = links.step(now, letter, rules.is_account)
+    after, letters, conflicts = links.step(now, letter, rules.is_account, erased_at)
     if conflicts:
         known = {
             one

@@ -1,14 +1,6 @@
-"""Who is who: identifiers linked by facts, a maximum spanning forest, wherever each of them lives.
+"""Who is who, wherever each of them lives: how the forest of all facts (`forest.py`) is worked out.
 
-*Specification.* Facts are links (two identifiers were seen to be of one person, with a strength),
-unlinks, and pairs that never go together. An unlink undoes the links of its pair (or of its one
-identifier with any) that are earlier by ``(at, event_id)``. The links that are left are walked
-strongest first, of the same strength the earlier first, and one that would join two accounts, or
-two identifiers that never go together, is skipped: it stays known, and counts again once nothing
-stronger is in its way. What is joined is a profile; its *root* is its account, or else its
-smallest key. So the forest is a function of the set of facts (`forest`), whatever the order.
-
-*Protocol.* The facts that hang together are gathered at one of the identifiers that they name,
+The facts that hang together are gathered at one of the identifiers that they name,
 their *coordinator*, the smallest key among them; every other one points to a smaller key. It works
 out the forest and tells each its root. Letters may take as long as they like, overtake each other
 and come twice; a step may be done again after its letters have left.
@@ -19,106 +11,57 @@ and come twice; a step may be done again after its letters have left.
                one from another coordinator than it points to makes the two `Meet`
 `Meet`         to the larger of two coordinators: hand over to the smaller
 `Gathered`     all facts of one that points to the addressee from now on
+`Forget`       who is named was erased: no fact from before that names them is known any more;
+               goes along the pointers to whoever coordinates
 =============  =================================================================================
 
 It ends well for three reasons. Pointers only ever go to smaller keys, so they cannot go round in a
-circle, and neither can letters that follow them. Sets of facts only grow, and of two assignments
-the one by more facts counts: the last one, by all of them, is by more than any other. And an
-identifier that two sets of facts name hears of both, and so brings their coordinators together.
+circle, and neither can letters that follow them. Of two assignments the one by more facts counts,
+where each counts when it comes, and once more when it is forgotten (`Links.forgotten`): so what is
+counted grows at each change, and the last assignment is by more than any other. And an identifier
+that two sets of facts name hears of both, and so brings their coordinators together.
 
 All are told at each new fact, not only those whose root is another one than before: they may have
 been told something else by another coordinator, or by a step that was done again with other facts.
+
+Who was erased goes on taking part, since pointers of others may lead there for ever: it keeps where
+it points to and facts of others, lets nothing in that names it from before, and *answers* each
+assignment with `Forget`, for that was worked out by whom it points to or not, and perhaps by facts
+about itself that were on their way when it was erased.
 
 Accounts and personal identifiers only: a device is held by whoever logged in (``identity.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, Literal
+from collections.abc import Iterable
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ccstream.domain.forest import (
+    Conflict,
+    Fact,
+    IsAccount,
+    forest,
+    is_forgotten,
+    joined_by,
+    names_of,
+)
+
 __all__ = [
-    "Apart",
     "Assigned",
-    "Conflict",
-    "Fact",
-    "Forest",
+    "Forget",
     "Gathered",
-    "IsAccount",
     "Letter",
-    "Link",
     "Links",
     "Meet",
-    "Strength",
     "Told",
-    "Unlink",
     "Waiting",
-    "forest",
-    "is_before",
-    "is_undone",
-    "joined_by",
-    "members_of",
-    "names_of",
-    "order_of",
-    "rank_of",
+    "counted",
     "step",
-    "undone_by",
 ]
-
-Strength = Literal["verified", "asserted", "observed"]
-
-_RANKS: Final[dict[Strength, int]] = {"verified": 0, "asserted": 1, "observed": 2}
-
-IsAccount = Callable[[str], bool]
-
-
-class Link(Struct, frozen=True, gc=False, tag=True):
-    """``one`` and ``other`` were seen to be of one person."""
-
-    event_id: str
-    at: int
-    one: str
-    other: str
-    strength: Strength
-
-
-class Unlink(Struct, frozen=True, gc=False, tag=True):
-    """They are not, nor is ``one`` of one person with anybody if ``other`` is None."""
-
-    event_id: str
-    at: int
-    one: str
-    other: str | None
-
-
-class Apart(Struct, frozen=True, gc=False, tag=True):
-    """They never go together, whatever is said."""
-
-    event_id: str
-    one: str
-    other: str
-
-
-Fact = Link | Unlink | Apart
-
-
-class Conflict(Struct, frozen=True, gc=False):
-    """A link that was skipped, and the roots of its ``one`` and ``other``."""
-
-    link: Link
-    one: str
-    other: str
-
-
-class Forest(Struct, frozen=True):
-    """The root of each identifier that a fact names, and the links that hold or were skipped."""
-
-    roots: dict[str, str]
-    kept: tuple[Link, ...]
-    conflicts: tuple[Conflict, ...]
 
 
 class Waiting(Struct, frozen=True, gc=False):
@@ -132,9 +75,10 @@ class Links(Struct, frozen=True):
     """What an identifier knows: whom it points to, its root, and by how many facts.
 
     An alias belongs to its root ``since`` the link of ``event_id``, see `joined_by`.
-    ``facts`` are a coordinator's. So is ``waiting``, the room that it keeps for identifiers that
-    are about to join it (see ``linking.py``). ``carried`` are an alias': other identifiers of which
-    something went on from here to the root, which is to come back with its own.
+    ``facts`` are a coordinator's, and ``forgotten`` is how many it has forgotten. So is
+    ``waiting``, the room that it keeps for identifiers that are about to join it (`linking.py`).
+    ``carried`` are an alias': other identifiers of which something went on from here to the root,
+    which is to come back with its own.
     """
 
     coordinator: str
@@ -145,6 +89,7 @@ class Links(Struct, frozen=True):
     carried: tuple[str, ...] = ()
     since: int = 0
     event_id: str = ""
+    forgotten: int = 0
 
 
 class Told(Struct, frozen=True):
@@ -169,91 +114,25 @@ class Meet(Struct, frozen=True):
 class Gathered(Struct, frozen=True):
     to: str
     facts: frozenset[Fact]
+    forgotten: int = 0
 
 
-Letter = Told | Assigned | Meet | Gathered
+class Forget(Struct, frozen=True):
+    to: str
+    name: str
+    since: int
 
 
-def forest(facts: Iterable[Fact], is_account: IsAccount) -> Forest:
-    """The maximum spanning forest of these facts; see the module."""
-    facts = tuple(facts)
-    links: list[Link] = []
-    unlinks = undone_by(facts)
-    apart: dict[str, set[str]] = {}
-    members: dict[str, list[str]] = {}
-    for fact in facts:
-        for name in names_of(fact):
-            members.setdefault(name, [name])
-        if isinstance(fact, Link):
-            links.append(fact)
-        elif isinstance(fact, Apart):
-            apart.setdefault(fact.one, set()).add(fact.other)
-            apart.setdefault(fact.other, set()).add(fact.one)
-    root = {name: name for name in members}
-    kept: list[Link] = []
-    skipped: list[Link] = []
-    links.sort(key=order_of)
-    for link in links:
-        one, other = root[link.one], root[link.other]
-        if one == other or is_undone(link, unlinks):
-            continue
-        if (is_account(one) and is_account(other)) or _never(
-            members[one], set(members[other]), apart
-        ):
-            skipped.append(link)
-            continue
-        kept.append(link)
-        into, away = (one, other) if is_before(one, other, is_account) else (other, one)
-        for name in members[away]:
-            root[name] = into
-        members[into] += members.pop(away)
-    conflicts = tuple(Conflict(link, root[link.one], root[link.other]) for link in skipped)
-    return Forest(root, tuple(kept), conflicts)
+Letter = Told | Assigned | Meet | Gathered | Forget
 
-
-def joined_by(facts: Iterable[Fact], roots: dict[str, str]) -> dict[str, Link]:
-    """Of each identifier that is an alias the link that joined it to its root, by time.
-
-    As if the links within each profile were walked the earlier first, however strong they are: so
-    it is the earliest time from which on what holds now was known, whatever the order of arrival.
-
-    Args:
-        facts: all of them.
-        roots: what the `forest` of these facts says.
-    """
-    facts = tuple(facts)
-    unlinks = undone_by(facts)
-    links = [
-        fact
-        for fact in facts
-        if isinstance(fact, Link)
-        and roots[fact.one] == roots[fact.other]
-        and not is_undone(fact, unlinks)
-    ]
-    links.sort(key=lambda link: (link.at, link.event_id, link.one, link.other))
-    joined: dict[str, Link] = {}
-    members = {name: [name] for name in roots}
-    for link in links:
-        one, other = members[link.one], members[link.other]
-        if one is other:
-            continue
-        root = roots[link.one]
-        if members[root] is one or members[root] is other:
-            joined.update(dict.fromkeys(other if members[root] is one else one, link))
-        one += other
-        for name in other:
-            members[name] = one
-    return joined
-
-
-def members_of(facts: Iterable[Fact], root: str, is_account: IsAccount) -> list[str]:
-    """The identifiers whose root this one is by these facts, without itself."""
-    roots = forest(facts, is_account).roots
-    return sorted(name for name, its in roots.items() if its == root != name)
+_FORGOTTEN_COUNTS: Final = 2_000
+"""More than a coordinator has facts at a time, so that who is told for the last time, since only
+what was forgotten named them, believes that rather than what a step had told that came to nothing
+in a crash. It has to be 2 at the least: counted when it came, and when it went."""
 
 
 def step(
-    state: Links | None, letter: Letter, is_account: IsAccount
+    state: Links | None, letter: Letter, is_account: IsAccount, erased_at: int = 0
 ) -> tuple[Links, tuple[Letter, ...], tuple[Conflict, ...]]:
     """Read one letter.
 
@@ -261,10 +140,11 @@ def step(
         state: what the addressee knows, None if nothing.
         letter: the letter; a fact of one's own is a letter to oneself.
         is_account: whether a key is an account's.
+        erased_at: when the addressee was erased, 0 if never.
 
     Returns:
-        What it knows now, the letters that it writes, and, of a coordinator that has learned
-        something, the links that are skipped now.
+        What it knows now, the letters that it writes, and, of a coordinator that has learned or
+        forgotten something, the links that are skipped now.
     """
     me = letter.to
     now = state or Links(me, me)
@@ -272,25 +152,53 @@ def step(
         case Told(_, fact):
             if now.coordinator != me:
                 return now, (Told(now.coordinator, fact),), ()
-            return _settled(me, now, now.facts | {fact}, is_account)
-        case Gathered(_, facts):
+            now = replace(now, facts=now.facts | {fact})
+            return _without(me, now, me, erased_at, is_account)
+        case Gathered(_, facts, forgotten):
             if now.coordinator != me:
-                return now, (Gathered(now.coordinator, facts),), ()
-            return _settled(me, now, now.facts | facts, is_account)
+                return now, (Gathered(now.coordinator, facts, forgotten),), ()
+            now = replace(now, facts=now.facts | facts, forgotten=now.forgotten + forgotten)
+            return _without(me, now, me, erased_at, is_account)
+        case Forget(_, name, since):
+            if now.coordinator != me:
+                return now, (replace(letter, to=now.coordinator),), ()
+            now = replace(now, waiting=tuple(room for room in now.waiting if room.key != name))
+            if any(is_forgotten(fact, name, since) for fact in now.facts):
+                return _without(me, now, name, since, is_account)
+            return now, (), ()
         case Meet(_, other):
             met, letters = _met(me, now, other)
             return met, letters, ()
         case Assigned(_, root, by_facts, coordinator, since, event_id):
             if by_facts > now.by_facts:
                 now = replace(now, root=root, by_facts=by_facts, since=since, event_id=event_id)
+            answer: tuple[Letter, ...] = ()
+            if erased_at and coordinator != me:
+                answer = (Forget(coordinator, me, erased_at),)
             met, letters = _met(me, now, coordinator)
-            return met, letters, ()
+            return met, answer + letters, ()
+
+
+def _without(
+    me: str, now: Links, name: str, since: int, is_account: IsAccount
+) -> tuple[Links, tuple[Letter, ...], tuple[Conflict, ...]]:
+    """A coordinator tells every identifier its root without the facts that somebody who was erased
+    is named by, and those, too, whom only these had named.
+    """
+    gone = {fact for fact in now.facts if is_forgotten(fact, name, since)}
+    others = {one for fact in gone for one in names_of(fact)}
+    now = replace(now, forgotten=now.forgotten + len(gone))
+    return _settled(me, now, now.facts - gone, is_account, others)
 
 
 def _settled(
-    me: str, now: Links, facts: frozenset[Fact], is_account: IsAccount
+    me: str,
+    now: Links,
+    facts: frozenset[Fact],
+    is_account: IsAccount,
+    others: Iterable[str] = (),
 ) -> tuple[Links, tuple[Letter, ...], tuple[Conflict, ...]]:
-    """A coordinator that has heard something tells every identifier its root."""
+    """A coordinator that has heard something tells every identifier its root, and others."""
     made = forest(facts, is_account)
     joined = joined_by(facts, made.roots)
 
@@ -298,17 +206,24 @@ def _settled(
         link = joined.get(name)
         return (0, "") if link is None else (link.at, link.event_id)
 
+    after = replace(now, facts=facts)
+    by_facts = counted(after)
+    roots = {**{name: name for name in others}, **made.roots}
     letters = tuple(
-        Assigned(name, root, len(facts), me, *since(name))
-        for name, root in sorted(made.roots.items())
+        Assigned(name, root, by_facts, me, *since(name))
+        for name, root in sorted(roots.items())
         if name != me
     )
-    after = replace(now, facts=facts)
-    if len(facts) > now.by_facts:
+    if by_facts > now.by_facts:
         at, event_id = since(me)
         root = made.roots.get(me, me)
-        after = replace(after, root=root, by_facts=len(facts), since=at, event_id=event_id)
+        after = replace(after, root=root, by_facts=by_facts, since=at, event_id=event_id)
     return after, letters, made.conflicts
+
+
+def counted(links: Links) -> int:
+    """By how many facts a coordinator assigns; it grows whenever these change."""
+    return len(links.facts) + _FORGOTTEN_COUNTS * links.forgotten
 
 
 def _met(me: str, now: Links, other: str) -> tuple[Links, tuple[Letter, ...]]:
@@ -321,46 +236,8 @@ def _met(me: str, now: Links, other: str) -> tuple[Links, tuple[Letter, ...]]:
         return replace(now, coordinator=smaller), (Meet(larger, smaller),)
     if other == larger:
         return now, (Meet(larger, me),)
-    handed = (Gathered(smaller, now.facts),) if now.facts else ()
-    return replace(now, coordinator=smaller, facts=frozenset(), waiting=()), handed
-
-
-def is_before(one: str, other: str, is_account: IsAccount) -> bool:
-    """Whether a key rather than the other one is the root of a profile with both."""
-    return (not is_account(one), one) < (not is_account(other), other)
-
-
-def order_of(link: Link) -> tuple[int, int, str, str, str]:
-    """By which links are walked: the smallest first."""
-    return _RANKS[link.strength], link.at, link.event_id, link.one, link.other
-
-
-def names_of(fact: Fact) -> tuple[str, ...]:
-    """The identifiers that a fact names."""
-    return (fact.one,) if fact.other is None else (fact.one, fact.other)
-
-
-def rank_of(link: Link) -> int:
-    """How strong it is, 0 for the strongest."""
-    return _RANKS[link.strength]
-
-
-def undone_by(facts: Iterable[Fact]) -> dict[frozenset[str], tuple[int, str]]:
-    """The last unlink of each pair, and of each identifier with any."""
-    unlinks: dict[frozenset[str], tuple[int, str]] = {}
-    for fact in facts:
-        if isinstance(fact, Unlink):
-            pair = frozenset(names_of(fact))
-            unlinks[pair] = max(unlinks.get(pair, (-1, "")), (fact.at, fact.event_id))
-    return unlinks
-
-
-def is_undone(link: Link, unlinks: dict[frozenset[str], tuple[int, str]]) -> bool:
-    """Whether one of these unlinks, as `undone_by` has them, undoes the link."""
-    said = (link.at, link.event_id)
-    pairs = ({link.one, link.other}, {link.one}, {link.other})
-    return any(unlinks.get(frozenset(pair), (-1, "")) > said for pair in pairs)
-
-
-def _never(ours: Iterable[str], theirs: set[str], apart: dict[str, set[str]]) -> bool:
-    return any(apart.get(name, set()) & theirs for name in ours)
+    handed: tuple[Letter, ...] = ()
+    if now.facts or now.forgotten:
+        handed = (Gathered(smaller, now.facts, now.forgotten),)
+    after = replace(now, coordinator=smaller, facts=frozenset(), waiting=(), forgotten=0)
+    return after, handed

@@ -6,13 +6,13 @@ Orders stay, under a fingerprint instead of the person's key. The identifiers th
 names, and those that are linked to the account (`going_along.py`), are told by mail to go, too,
 each of which does so if it is an alias of the account.
 
-What is left is a row under the fingerprint that says when. It is looked at where an event finds no
-window: what occurred before the erasure is rejected, whoever brings it; what occurred after, by the
-person's own key, is a person who comes back. What goes back to an identifier that was erased, from
-a profile that it had left (`partings.py`), goes the way of all that it had. A device that nobody
-named shows itself by what it sends on or hands over, and is told to go then. Who is not erased pays
-nothing for it, but for a look at a table that is mostly empty when they are seen for the first
-time.
+What is left is a row under the fingerprint that says when, and what they knew of links of others
+(`erased.py`); facts that name them are forgotten wherever they are gathered. The row is looked at
+where an event finds no window: what occurred before the erasure is rejected, whoever brings it;
+what occurred after, by the person's own key, is a person who comes back. What is on its way to them
+is read in `late_letters.py`. A device that nobody named shows itself by what it sends on or hands
+over, and is told to go then. Who is not erased pays nothing for it, but for a look at a table that
+is mostly empty when they are seen for the first time.
 """
 
 from __future__ import annotations
@@ -34,15 +34,20 @@ from ccstream.domain.erasure import (
     requested,
     with_hold,
 )
-from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, LegalHoldChanged
-from ccstream.domain.identifiers import IdentifierRules
+from ccstream.domain.events import (
+    ErasureRequested,
+    Event,
+    LegalHoldChanged,
+)
 from ccstream.domain.identity import NOBODY
+from ccstream.domain.links import Links
 from ccstream.domain.timers import Timer
 from ccstream.domain.window import Window
-from ccstream.engine.aggregates import ALIASES, ERASURES, LINKS, ORDERS, WINDOWS, Aggregate
+from ccstream.engine.aggregates import ALIASES, ERASURES, LINKS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.firing import Asked, Firing
-from ccstream.engine.going_along import GoingAlong
+from ccstream.engine.late_letters import LateLetters
+from ccstream.engine.linking import Linking
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.person_rows import PersonRows
@@ -52,18 +57,10 @@ from ccstream.ops.erasure_key import ErasureKey
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
 from ccstream.wire.mail import (
-    ACKNOWLEDGE,
     ERASE,
     ERASE_LINKED,
-    GIVE_BACK,
-    HAND_BACK,
-    HAND_OVER,
-    LINK,
     Mail,
-    bringer_of,
 )
-from ccstream.wire.partition import partition_for
-from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["Erasing"]
 
@@ -80,7 +77,7 @@ class Erasing:
         outlet: where tombstones and letters go.
         firing: sets the timer of the receipt.
         key: what fingerprints are made with; None where nobody can be erased.
-        rules: which identifiers are accounts.
+        linking: has links forgotten.
     """
 
     def __init__(
@@ -89,27 +86,18 @@ class Erasing:
         outlet: Outlet,
         firing: Firing,
         key: ErasureKey | None,
-        rules: IdentifierRules,
+        linking: Linking,
     ) -> None:
         self._plans = plans
         self._rows = PersonRows(plans, outlet)
         self._outlet = outlet
         self._firing = firing
         self._key = key
-        self._along = GoingAlong(outlet, rules)
-        self._checked: dict[int, int] = {}
+        self._linking = linking
+        self._erased = linking.erased
+        self._along = linking.along
+        self._late = LateLetters(self._rows, outlet, self._erased, self._along)
         firing.after = self._fired
-
-    def erased_at(self, partition: Partition, entity: str) -> int:
-        """When the entity was erased, 0 if it was not."""
-        table = partition.tables[ERASURES]
-        if not len(table):
-            return 0
-        self._check(partition)
-        assert self._key is not None
-        entry = table.get(self._key.fingerprint(entity))
-        erased_at: int = 0 if entry is None else entry.state.erased_at
-        return erased_at
 
     def meet(
         self,
@@ -123,12 +111,14 @@ class Erasing:
 
         Who sends on what is not folded, an alias that nobody knew of, is told to go as well.
         """
-        erased_at = self.erased_at(partition, entity)
+        erased_at = self._erased.erased_at(partition, entity)
         if not erased_at or not self._plans[type(event)]:
             return None, None
         sent_on = entity != event.subject
         if event.occurred_at > erased_at and not sent_on:
-            return None, self._begin_anew(partition, entity, erased_at)
+            window = self._erased.begin_anew(partition, entity, erased_at)
+            self._linking.come_back(partition, entity, event, source, statistics)
+            return None, window
         if sent_on:
             self._along.tell(
                 partition, event.subject, entity, erased_at, source, "/erase", statistics
@@ -140,7 +130,7 @@ class Erasing:
         """Whether a late event is to be applied by hand: who was erased is not brought back so."""
         if not is_by_hand(source.record):
             return False
-        return event.occurred_at > self.erased_at(partition, entity)
+        return event.occurred_at > self._erased.erased_at(partition, entity)
 
     def ask(
         self,
@@ -157,7 +147,7 @@ class Erasing:
             return _NOT_CONFIGURED
         fingerprint = self._key.fingerprint(entity)
         windows, table = partition.tables[WINDOWS], partition.tables[ERASURES]
-        self._check(partition)
+        self._erased.check(partition)
         entry = table.get(fingerprint)
         before: Erasure = blank(self._key.id) if entry is None else entry.state
         verdict: Verdict
@@ -170,7 +160,9 @@ class Erasing:
             assert isinstance(event, LegalHoldChanged)
             after, verdict = with_hold(before, event)
         if verdict == "erase":
-            self._erase_account(partition, entity, fingerprint, after, source, now, statistics)
+            self._erase_account(
+                partition, entity, fingerprint, after, event, source, now, statistics
+            )
             count(statistics.erasures, "erased")
             return None
         if isinstance(event, ErasureRequested):
@@ -201,60 +193,14 @@ class Erasing:
     ) -> bool:
         """Whether a letter, which is about no event, was one for this module."""
         if mail.kind == ERASE:
-            self._erase_member(partition, mail, source, statistics)
+            self._erase_member(partition, mail, event, source, statistics)
             return True
         if mail.kind == ERASE_LINKED:
-            erased_at = self.erased_at(partition, mail.to)
-            self._along.read(partition, mail, erased_at, source, statistics)
+            self._erase_linked(partition, mail, event, source, statistics)
             return True
-        brings_nothing = mail.kind in {ACKNOWLEDGE, GIVE_BACK}
-        erased_at = 0 if brings_nothing else self.erased_at(partition, mail.to)
-        if not erased_at:
-            return False
-        if event.occurred_at > erased_at:  # a log-in after it: the person comes back
-            if partition.tables[WINDOWS].get(mail.to) is None:
-                self._begin_anew(partition, mail.to, erased_at)
-            return False
-        holder = bringer_of(mail, event)
-        suffix = f"/{mail.kind}/{mail.mail_id.rpartition('/')[2]}"
-        was_linked = mail.kind == LINK and mail.to in _linked_by(event)
-        table = LINKS if was_linked else ""
-        if holder != mail.to:
-            told_as = f"{suffix}/erase"
-            self._along.tell(
-                partition, holder, mail.to, erased_at, source, told_as, statistics, table
-            )
-        self._along.answer(partition, mail, holder, erased_at, source, suffix, statistics)
-        if mail.kind == HAND_OVER and mail.table != WINDOWS:
-            self._end_row(partition, mail, holder, event, source, suffix)
-            count(statistics.mail, ACKNOWLEDGE)
-        if mail.kind == HAND_BACK and mail.table == ORDERS:
-            self._keep_order(partition, mail, event, source, statistics)
-        return True
+        return self._late.reads(partition, mail, event, source, statistics)
 
-    def _end_row(
-        self,
-        partition: Partition,
-        mail: Mail,
-        holder: str,
-        event: Event,
-        source: Source,
-        suffix: str,
-    ) -> None:
-        """A row that was handed over to who is erased goes with them.
-
-        It does so at its holder, too, who may be another account's alias by now and so is not
-        erased. A history that was lost may have shown an order of it as taken in.
-        """
-        home = partition_for(holder.encode(), partition.scope.partitions)
-        self._outlet.mail(
-            home, source, holder, ACKNOWLEDGE, f"{suffix}/taken", mail.table, mail.key
-        )
-        if mail.table == ORDERS:
-            key = mail.to + mail.key.removeprefix(holder)
-            self._rows.publish_order(partition, mail.to, key, event, source)
-
-    def _keep_order(
+    def _erase_linked(
         self,
         partition: Partition,
         mail: Mail,
@@ -262,26 +208,17 @@ class Erasing:
         source: Source,
         statistics: ChunkStatistics,
     ) -> None:
-        """An order that goes back to who is erased is kept as those are that were there."""
-        assert self._key is not None
-        order_id = mail.key.removeprefix(bringer_of(mail, event))
-        self._rows.publish_order(partition, mail.to, mail.to + order_id, event, source)
-        order = ROW_CODECS[ORDERS].decode_row(mail.row or b"").state
-        fingerprint = self._key.fingerprint(mail.to)
-        key = fingerprint + order_id
-        refusal = self._rows.keep_order(partition, fingerprint, key, order, source)
-        if refusal is not None:
-            self._outlet.reject(
-                partition.number, source, refusal.reason, refusal.detail, event=event, to=mail.to
-            )
-            count(statistics.rejected, refusal.reason)
+        """A coordinator tells those to go who are linked to an account, and forgets that they are.
 
-    @staticmethod
-    def _begin_anew(partition: Partition, entity: str, erased_at: int) -> Window:
-        """A window in which nothing is fresh that occurred before the erasure."""
-        window = Window({}, erased_at)
-        partition.tables[WINDOWS].put(entity, Entry(window, partition.next_version()))
-        return window
+        One that is linked itself goes first: afterwards nobody would know that it is to.
+        """
+        links, me = self._along.links_of(partition, mail.to), mail.to
+        goes = links is not None and (links.coordinator, links.root) == (me, mail.key)
+        went = goes and self._erase_member(partition, mail, event, source, statistics)
+        if went or self._along.tells(partition, mail, links, source, statistics):
+            self._linking.forget(
+                partition, mail.to, mail.key, mail.since, event, source, statistics
+            )
 
     def _erase_account(
         self,
@@ -289,12 +226,14 @@ class Erasing:
         entity: str,
         fingerprint: str,
         asked: Erasure,
+        event: Event,
         source: Source,
         now: int,
         statistics: ChunkStatistics,
     ) -> None:
         assert self._key is not None
         links = self._along.links_of(partition, entity)
+        known = self._erased.links_of(partition, entity)
         rows, orders = self._rows.delete(partition, entity, fingerprint, source)
         after = erased(
             asked,
@@ -310,6 +249,24 @@ class Erasing:
         self._firing.arm(partition, fingerprint, asked_for)
         named, at = asked.identifiers, after.erased_at
         self._along.tell_all(partition, entity, links, named, at, source, statistics)
+        self._forget(partition, entity, known, at, event, source, statistics)
+
+    def _forget(
+        self,
+        partition: Partition,
+        entity: str,
+        known: Links | None,
+        erased_at: int,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """Who was erased keeps what they knew of others' links, and forgets those of their own."""
+        if known is None:
+            return
+        self._erased.keep(partition, entity, replace(known, waiting=(), carried=()))
+        if known.coordinator == entity:
+            self._linking.forget(partition, entity, entity, erased_at, event, source, statistics)
 
     @staticmethod
     def _keep(partition: Partition, fingerprint: str, erasure: Erasure | None) -> None:
@@ -330,10 +287,15 @@ class Erasing:
             statistics.receipts_after.append(done.completed_at - done.requested_at)
 
     def _erase_member(
-        self, partition: Partition, mail: Mail, source: Source, statistics: ChunkStatistics
-    ) -> None:
+        self,
+        partition: Partition,
+        mail: Mail,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> bool:
         """An identifier goes with the account ``mail.key`` if it is that account's alias, or is
-        nobody's and a link to it, from before it was erased, has arrived too late to be read.
+        nobody's and a link to it, from before it was erased, has arrived too late; whether it does.
         """
         if self._key is None:
             raise StateError(
@@ -345,12 +307,13 @@ class Erasing:
         if belongs_to != mail.key and (belongs_to != NOBODY or mail.table != LINKS):
             if entry is not None:
                 self._rows.forget_tenures(partition, mail.to, mail.key, entry)
-            return
+            return False
         links = self._along.links_of(partition, mail.to)
+        known = self._erased.links_of(partition, mail.to)
         fingerprint = self._key.fingerprint(mail.to)
         rows, orders = self._rows.delete(partition, mail.to, fingerprint, source)
-        known = partition.tables[ERASURES].get(fingerprint)
-        before: Erasure = blank(self._key.id) if known is None else known.state
+        noted = partition.tables[ERASURES].get(fingerprint)
+        before: Erasure = blank(self._key.id) if noted is None else noted.state
         gone = erased(
             before, mail.since, rows_deleted=rows, orders_kept=orders, identifiers_erased=0
         )
@@ -365,26 +328,6 @@ class Erasing:
             )
         self._keep(partition, fingerprint, left)
         self._along.goes(partition, mail, links, source, statistics)
+        self._forget(partition, mail.to, known, left.erased_at, event, source, statistics)
         count(statistics.erasures, "identifier")
-
-    def _check(self, partition: Partition) -> None:
-        """Once in each epoch: with another key nobody who was erased would be known."""
-        if self._checked.get(partition.number) == partition.epoch:
-            return
-        table = partition.tables[ERASURES]
-        fingerprint = next(iter(table.keys()), None)
-        entry = None if fingerprint is None else table.peek(fingerprint)
-        used = None if entry is None else entry.state.key_id
-        if fingerprint is not None and (self._key is None or used != self._key.id):
-            found = "not set" if self._key is None else self._key.id
-            raise StateError(
-                f"partition {partition.number}: people were erased under the erasure key {used}, "
-                f"and privacy.erasure_key is {found}: set the one that was used, or what is late "
-                "would bring them back"
-            )
-        self._checked[partition.number] = partition.epoch
-
-
-def _linked_by(event: Event) -> tuple[str, ...]:
-    """Whom an event says that its subject is one with."""
-    return event.identifiers if isinstance(event, IdentifiersLinked) else ()
+        return True

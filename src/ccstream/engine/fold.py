@@ -90,10 +90,10 @@ class Folder:
         self._append_time = append_time
         told = {a.table: a for plan in plans.values() for a in plan}
         self._firing = Firing(told | receipts(erasure_key), outlet)
-        self._erasing = Erasing(plans, outlet, self._firing, erasure_key, identifiers)
         self._hand_overs = HandOvers(plans, outlet, window_limits, self._firing, identifiers)
         self._partings = self._hand_overs.partings
-        self._linking = Linking(plans, outlet, self._hand_overs, identifiers)
+        self._linking = Linking(plans, outlet, self._hand_overs, identifiers, erasure_key)
+        self._erasing = Erasing(plans, outlet, self._firing, erasure_key, self._linking)
         self.statistics = ChunkStatistics(len(topics))
 
     @property

@@ -2,12 +2,14 @@
 
 Those that are named are told at once. Whoever else is linked to the account by facts is known where
 these are gathered, at their coordinator (`ccstream.domain.links`): if that is the account itself,
-they are told in the same transaction, before its facts go; else a letter asks the coordinator to
-tell them, along the same pointers as a fact. A coordinator that is erased as one of them tells the
-others as it goes.
+they are told in the same transaction, before its facts are forgotten; else a letter asks the
+coordinator to tell them, and then to forget, along the same pointers as a fact. A coordinator that
+is linked to the account itself goes first.
 
 A fact that comes to a coordinator after that letter is not missed: the coordinator tells all whom
 it knows of their roots, so it tells the erased one, too, who answers with one more such letter.
+Who goes asks on behalf of the account as well as of itself: of the two letters to the coordinator,
+the account's and its own, its own may be the first, and would take away what links others.
 
 Another coordinator tells those, too, that the request has named. They may have become the account's
 since, or not known it yet, and have let the first letter pass; who has gone lets the second pass.
@@ -16,21 +18,27 @@ since, or not known it yet, and have let the first letter pass; who has gone let
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec.structs import replace
 
+from ccstream.domain.forest import members_of, names_of
 from ccstream.domain.identifiers import IdentifierRules
-from ccstream.domain.links import Links, forest, members_of
-from ccstream.engine.aggregates import LINKS, WINDOWS
+from ccstream.domain.links import Links
+from ccstream.engine.aggregates import LINKS
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.erased import ErasedPeople
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.source import Source
-from ccstream.wire.mail import ERASE, ERASE_LINKED, LINK, Mail
+from ccstream.wire.mail import ERASE, ERASE_LINKED, Mail
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["GoingAlong"]
+
+_BRING_FACTS: Final = frozenset({"told", "proposed", "gathered"})
+"""Kinds of letters about links in which there are facts."""
 
 
 class GoingAlong:
@@ -39,17 +47,17 @@ class GoingAlong:
     Args:
         outlet: where letters go.
         rules: which identifiers are accounts.
+        erased: who was erased.
     """
 
-    def __init__(self, outlet: Outlet, rules: IdentifierRules) -> None:
+    def __init__(self, outlet: Outlet, rules: IdentifierRules, erased: ErasedPeople) -> None:
         self._outlet = outlet
         self._rules = rules
+        self._erased = erased
 
     def links_of(self, partition: Partition, entity: str) -> Links | None:
         """What an identifier knows of its links; to be read before its rows are deleted."""
-        entry = partition.tables[LINKS].get(entity)
-        links: Links | None = None if entry is None else entry.state
-        return links
+        return self._erased.links_of(partition, entity)
 
     def tell_all(
         self,
@@ -64,7 +72,7 @@ class GoingAlong:
         """An account has been erased that knew these ``links``, by a request that names these."""
         if links is not None and links.coordinator != account:
             # Before the others: one of them may be on the way to the coordinator, or be it.
-            self._ask(partition, links.coordinator, account, erased_at, source, "", statistics)
+            self.ask(partition, links.coordinator, account, erased_at, source, "", statistics)
         for index, one in enumerate(named):
             suffix = f"/erase/{index}"
             self.tell(partition, one, account, erased_at, source, suffix, statistics)
@@ -79,43 +87,34 @@ class GoingAlong:
         statistics: ChunkStatistics,
     ) -> None:
         """An identifier that knew these ``links`` goes, as a letter has told it to."""
-        me, account, at = mail.to, mail.key, mail.since
+        me, at = mail.to, mail.since
         if links is None:
             return
-        self.tell_others(partition, me, links, account, at, source, statistics)
-        if links.coordinator == me:
-            self.tell_others(partition, me, links, me, at, source, statistics)
-        elif links.root == me:  # it was of no account yet
-            self._ask(partition, links.coordinator, me, at, source, "", statistics)
+        for gone in (mail.key, me):
+            if links.coordinator == me:
+                self.tell_others(partition, me, links, gone, at, source, statistics)
+            else:
+                self.ask(partition, links.coordinator, gone, at, source, "", statistics)
 
-    def read(
+    def tells(
         self,
         partition: Partition,
         mail: Mail,
-        erased_at: int,
+        links: Links | None,
         source: Source,
         statistics: ChunkStatistics,
-    ) -> None:
-        """A letter asks to tell who is linked to the account ``mail.key``, by the facts that are
-        here, or, if the addressee was erased itself at ``erased_at``, by those in the letter.
+    ) -> bool:
+        """A letter asks to tell who is linked to the account ``mail.key``, by these ``links`` of
+        the addressee: whether it coordinates them, and has told them.
         """
-        me, account = mail.to, mail.key
-        if mail.row is not None:
-            if erased_at and partition.tables[WINDOWS].get(me) is None:
-                said: Links = ROW_CODECS[LINKS].decode_row(mail.row).state
-                by_these = replace(said, coordinator=me)
-                self.tell_others(partition, me, by_these, me, erased_at, source, statistics)
-            return
-        links = self.links_of(partition, me)
+        me, account, at = mail.to, mail.key, mail.since
         if links is None:
-            return
+            return False
         if links.coordinator != me:
-            self._ask(partition, links.coordinator, account, mail.since, source, "", statistics)
-        elif links.root != account:
-            self.tell_others(partition, me, links, account, mail.since, source, statistics)
-        else:  # and it tells the others as it goes
-            suffix = f"/{me}/erase"
-            self.tell(partition, me, account, mail.since, source, suffix, statistics)
+            self.ask(partition, links.coordinator, account, at, source, "", statistics)
+            return False
+        self.tell_others(partition, me, links, account, at, source, statistics)
+        return True
 
     def tell_others(
         self,
@@ -143,34 +142,24 @@ class GoingAlong:
         self,
         partition: Partition,
         mail: Mail,
-        holder: str,
+        told: str,
         erased_at: int,
         source: Source,
-        suffix: str,
         statistics: ChunkStatistics,
     ) -> None:
-        """A letter has come too late to be read: whom it links to the addressee is told to go.
-
-        That is by the facts in it, if it has any, or by those of whoever says that the addressee is
-        the root of something. ``holder`` has been told.
+        """Facts have come to who was erased, and those among them from before it are forgotten:
+        whom they link to the addressee is told to go, but for one who has been ``told``.
         """
-        if mail.kind != LINK or partition.tables[WINDOWS].get(mail.to) is not None:
-            return  # who has come back keeps what is theirs by now
-        me = mail.to
-        said: Links = ROW_CODECS[LINKS].decode_row(mail.row or b"").state
-        if not said.facts:
-            if said.root == me and said.coordinator != me:
-                self._ask(partition, said.coordinator, me, erased_at, source, suffix, statistics)
+        me, links = mail.to, self.links_of(partition, mail.to)
+        if mail.key not in _BRING_FACTS or (links is not None and links.coordinator != me):
             return
-        by_these = replace(said, coordinator=me)
-        self.tell_others(partition, me, by_these, me, erased_at, source, statistics, (holder,))
-        roots = set(forest(said.facts, self._rules.is_account).roots.values()) - {me}
-        for root in sorted(roots):
-            # Linked to the addressee by other facts; who is linked to that one is known here alone.
-            if root != holder:
-                told_as = f"{suffix}/{root}/erase"
-                self.tell(partition, root, me, erased_at, source, told_as, statistics)
-            self._ask(partition, root, root, erased_at, source, suffix, statistics, mail.row)
+        said: Links = ROW_CODECS[LINKS].decode_row(mail.row or b"").state
+        known = said.facts if links is None else said.facts | links.facts
+        before = frozenset(
+            fact for fact in known if fact.at <= erased_at or me not in names_of(fact)
+        )
+        by_these = replace(said, coordinator=me, facts=before)
+        self.tell_others(partition, me, by_these, me, erased_at, source, statistics, (told,))
 
     def tell(
         self,
@@ -190,7 +179,7 @@ class GoingAlong:
         )
         count(statistics.mail, ERASE)
 
-    def _ask(
+    def ask(
         self,
         partition: Partition,
         coordinator: str,
@@ -199,8 +188,8 @@ class GoingAlong:
         source: Source,
         suffix: str,
         statistics: ChunkStatistics,
-        row: bytes | None = None,
     ) -> None:
+        """Ask a coordinator to tell whom its facts link to an account, and to forget these."""
         home = partition_for(coordinator.encode(), partition.scope.partitions)
         self._outlet.mail(
             home,
@@ -208,9 +197,7 @@ class GoingAlong:
             coordinator,
             ERASE_LINKED,
             f"{suffix}/linked/{account}",
-            LINKS if row else "",
-            account,
-            row,
-            erased_at,
+            key=account,
+            since=erased_at,
         )
         count(statistics.mail, ERASE_LINKED)

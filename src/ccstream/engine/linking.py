@@ -10,6 +10,9 @@ from root to root      the former one is asked for what came by its key (`partin
 back to itself         the same; rows on their way are deleted, for they come back with it
 =====================  =========================================================================
 
+Who was erased and has not come back goes on reading letters about links, for those of others
+(`erased.py`): nothing of theirs moves by it, and no alias is published for them.
+
 An alias of this kind has one tenure: events of any time go where the identifier belongs now.
 Each such change, those by log-ins and log-outs too, and each link that is newly passed over, is
 told to others (`profile_telling.py`).
@@ -27,17 +30,21 @@ from typing import Final
 from ccstream.domain import reasons
 from ccstream.domain.effects import Reject
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.forest import Conflict, Fact, Link, Unlink
 from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY, Alias, Tenure
 from ccstream.domain.linking import Post, facts_of, is_linkable, posts_of, take
-from ccstream.domain.links import Conflict, Fact, Gathered, Link, Links, Unlink
+from ccstream.domain.links import Forget, Gathered, Links
 from ccstream.engine.aggregates import ALIASES, LINKS, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
+from ccstream.engine.erased import ErasedPeople
+from ccstream.engine.going_along import GoingAlong
 from ccstream.engine.handover import HandOvers
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
 from ccstream.engine.profile_telling import ProfileTelling
 from ccstream.engine.source import Source
+from ccstream.ops.erasure_key import ErasureKey
 from ccstream.wire.entry import Entry
 from ccstream.wire.link_rows import post_from, post_kind, post_row
 from ccstream.wire.mail import LINK, Mail
@@ -58,6 +65,11 @@ class Linking:
         outlet: where letters go.
         hand_overs: hands rows over.
         rules: what kind an identifier is, how sure a link, and how many there may be.
+        key: what people are known by who were erased; None where nobody can be.
+
+    Attributes:
+        erased: who was erased.
+        along: asks who is linked to them to go along.
     """
 
     def __init__(
@@ -66,11 +78,14 @@ class Linking:
         outlet: Outlet,
         hand_overs: HandOvers,
         rules: IdentifierRules,
+        key: ErasureKey | None,
     ) -> None:
         self._plans = plans
         self._outlet = outlet
         self._hand_overs = hand_overs
         self._rules = rules
+        self.erased = ErasedPeople(key)
+        self.along = GoingAlong(outlet, rules, self.erased)
         self._telling = ProfileTelling(outlet, rules)
 
     def takes(self, entity: str) -> bool:
@@ -145,6 +160,35 @@ class Linking:
             )
             count(statistics.rejected, refusal.reason)
 
+    def forget(
+        self,
+        partition: Partition,
+        entity: str,
+        name: str,
+        since: int,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """Somebody was erased then whom facts may name that are gathered at the entity."""
+        source.hops = 0
+        self._read(partition, entity, [Forget(entity, name, since)], event, source, statistics)
+
+    def come_back(
+        self,
+        partition: Partition,
+        entity: str,
+        event: Event,
+        source: Source,
+        statistics: ChunkStatistics,
+    ) -> None:
+        """Who was erased has come back by an event of their own, perhaps as somebody's alias by a
+        link that was stated while they were away.
+        """
+        links = self.erased.links_of(partition, entity)
+        if links is not None and links.root != entity:
+            self._move(partition, entity, links, event, source, statistics)
+
     def _read(
         self,
         partition: Partition,
@@ -155,34 +199,42 @@ class Linking:
         statistics: ChunkStatistics,
     ) -> tuple[bool, Reject | None]:
         """Read letters, and those that the entity writes to itself; whether anything came of it."""
-        table = partition.tables[LINKS]
-        entry = table.get(entity)
-        before: Links | None = None if entry is None else entry.state
+        erased_at = self.erased.erased_at(partition, entity)
+        gone = erased_at > 0 and partition.tables[WINDOWS].get(entity) is None
+        before = self.erased.links_of(partition, entity)
         unread = deque(posts)
-        if entry is None and (logged := self._logged(partition, entity)):
+        if before is None and (logged := self._logged(partition, entity)):
             unread.appendleft(Gathered(entity, logged))
         state, written, refusal = before, list[Post](), None
-        found: list[tuple[Conflict, frozenset[Fact]]] = []
+        found: list[tuple[Conflict, Links]] = []
         while unread:
-            outcome = take(state, unread.popleft(), self._rules)
+            outcome = take(state, unread.popleft(), self._rules, erased_at)
             state = outcome.links
             refusal = refusal or outcome.refusal
-            found += [(one, state.facts) for one in outcome.conflicts]
+            found += [(one, state) for one in outcome.conflicts]
             for post in outcome.letters:
                 (unread if post.to == entity else written).append(post)
         assert state is not None
+        version = 0
         if state != before:
-            after = Entry(state, partition.next_version())
-            if not self._outlet.fits_row(ROW_CODECS[LINKS].encode_row(after)):
+            if not self._outlet.fits_row(ROW_CODECS[LINKS].encode_row(Entry(state, 0))):
                 return False, Reject(reasons.TOO_BIG, "the profile's links do not fit into a row")
-            table.put(entity, after)
-        self._send(partition, written, source, statistics)
+            version = self._keep(partition, entity, state, gone=gone)
+        self._send(partition, written, source, statistics, gone=gone)
         for _ in found:
             count(statistics.links, "conflict")
-        if found and (known := table.get(entity)) is not None:
-            self._telling.conflicts(partition, entity, known.version, found, event, source)
-        moved = self._move(partition, entity, state, event, source, statistics)
+        if found:
+            named = self.erased.fingerprint(entity) if gone else entity
+            self._telling.conflicts(partition, named, version, found, event, source)
+        moved = not gone and self._move(partition, entity, state, event, source, statistics)
         return moved or state != before or bool(written), refusal
+
+    def _keep(self, partition: Partition, entity: str, links: Links, *, gone: bool) -> int:
+        if gone:
+            return self.erased.keep(partition, entity, links)
+        version = partition.next_version()
+        partition.tables[LINKS].put(entity, Entry(links, version))
+        return version
 
     def _send(
         self,
@@ -190,9 +242,17 @@ class Linking:
         posts: Iterable[Post],
         source: Source,
         statistics: ChunkStatistics,
+        *,
+        gone: bool,
     ) -> None:
         encode = ROW_CODECS[LINKS].encode_row
         for index, post in enumerate(posts):
+            if gone and isinstance(post, Forget):
+                # Whom the facts link to somebody who has not come back goes as well.
+                suffix = f"/{index}"
+                name, since = post.name, post.since
+                self.along.ask(partition, post.to, name, since, source, suffix, statistics)
+                continue
             home = partition_for(post.to.encode(), partition.scope.partitions)
             kind, row = post_kind(post), encode(Entry(post_row(post), 0))
             suffix = f"/{kind}/{index}"

@@ -115,8 +115,9 @@ class PersonRows:
                 self._outlet.publish(
                     aggregate, partition, timer.key, version, None, timer.due_ms, None
                 )
-        for name in (WINDOWS, LINKS):
-            partition.tables[name].put(timer.key, Entry(None, partition.next_version()))
+        links = partition.tables[LINKS].get(timer.key)
+        for name, kept in ((WINDOWS, None), (LINKS, None if links is None else links.state)):
+            partition.tables[name].put(timer.key, Entry(kept, partition.next_version()))
 
     def keep_order(
         self,

@@ -16,10 +16,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.forest import Conflict
 from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY, Alias
 from ccstream.domain.identity_events import IdentityConflictFound, conflict, moved
-from ccstream.domain.links import Conflict, Fact
+from ccstream.domain.links import Links, counted
 from ccstream.engine.aggregates import ALIASES
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
@@ -95,7 +96,7 @@ class ProfileTelling:
         partition: Partition,
         coordinator: str,
         version: int,
-        found: list[tuple[Conflict, frozenset[Fact]]],
+        found: list[tuple[Conflict, Links]],
         event: Event,
         source: Source,
     ) -> None:
@@ -105,14 +106,14 @@ class ProfileTelling:
             partition: the coordinator's.
             coordinator: where the facts are gathered.
             version: of its row.
-            found: each conflict, with the facts that it was found among.
+            found: each conflict, with what was known when it was found.
             event: what it came of.
             source: where that came from.
         """
-        for one, facts in found:
-            fact = conflict(one, facts, self._rules.is_account)
+        for one, known in found:
+            fact = conflict(one, known.facts, self._rules.is_account)
             link = one.link
-            names = (link.event_id, link.one, link.other, one.one, one.other, str(len(facts)))
+            names = (link.event_id, link.one, link.other, one.one, one.other, str(counted(known)))
             told = IdentityEvent(
                 fact,
                 coordinator,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ccstream.domain.links import Fact
+from ccstream.domain.forest import Fact
 from ccstream.errors import StateError, TopicMismatchError, UndecodableError
 from ccstream.ops.broker import Broker
 from ccstream.ops.identity_rules import load_identifier_rules

@@ -1,8 +1,9 @@
 """The secret by which workers know whom they have erased, and sign that they have.
 
-From one secret come two keys: one for fingerprints, which cannot be made by who has not the secret,
-so that what is left of a person does not say who it was; and an Ed25519 key for receipts, whose
-public half is for auditors.
+From one secret come three keys: one for fingerprints, which cannot be made by who has not the
+secret, so that what is left of a person does not say who it was; one that seals the keys of others
+in what is left (AES-SIV, RFC 5297); and an Ed25519 key for receipts, whose public half is for
+auditors.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -31,6 +33,7 @@ _CONTEXT: Final = b"ccstream erasure v1 "
 _FINGERPRINT_BYTES: Final = 16
 _ID_BYTES: Final = 8
 _KEY_BYTES: Final = 32
+_SEAL_BYTES: Final = 64
 _LOCAL: Final = "rows and keys deleted; RocksDB rewrites the files that had them in its own time"
 _SEGMENT_OVER_MS: Final = 25 * 3_600_000
 """Topics have segments of a day: the next write after that begins another."""
@@ -39,7 +42,7 @@ _ROLLED_WITHIN: Final = 3
 
 
 class ErasureKey:
-    """The two keys, and what receipts say of the stores.
+    """The three keys, and what receipts say of the stores.
 
     Args:
         settings: those with ``privacy.erasure_key``.
@@ -51,6 +54,7 @@ class ErasureKey:
         self.roll_ms = min(_SEGMENT_OVER_MS, self.deadline_ms // _ROLLED_WITHIN)
         self.id = _derived(secret, b"id", _ID_BYTES).hex()
         self._fingerprints = _derived(secret, b"fingerprint", _KEY_BYTES)
+        self._seals = AESSIV(_derived(secret, b"seal", _SEAL_BYTES))
         self._signing = Ed25519PrivateKey.from_private_bytes(_derived(secret, b"sign", _KEY_BYTES))
         self._app_id = settings.app_id
         self._stores = [
@@ -73,6 +77,14 @@ class ErasureKey:
         """What stands for an entity that was erased: a key of a namespace of its own."""
         digest = hmac.new(self._fingerprints, entity.encode(), sha256).digest()
         return f"{ERASED_NAMESPACE}{digest[:_FINGERPRINT_BYTES].hex()}"
+
+    def seal(self, key: str) -> str:
+        """The key of somebody else, as it is kept beside a fingerprint."""
+        return _text(self._seals.encrypt(key.encode(), None))
+
+    def unseal(self, sealed: str) -> str:
+        """The key again."""
+        return self._seals.decrypt(_bytes(sealed), None).decode()
 
     def receipt_of(self, erasure: Erasure, fingerprint: str) -> tuple[str, str]:
         """The receipt of an erasure, as JSON, and its signature."""

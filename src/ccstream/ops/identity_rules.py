@@ -14,9 +14,9 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
+from ccstream.domain.forest import Strength
 from ccstream.domain.identifiers import IdentifierClass, IdentifierRules
 from ccstream.domain.limits import IDENTIFIERS_MAX, TENURES_MAX
-from ccstream.domain.links import Strength
 from ccstream.errors import RulesError
 from ccstream.rules.toml_file import read_toml
 

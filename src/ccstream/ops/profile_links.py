@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from ccstream.domain.forest import (
+    Apart,
+    Fact,
+    Link,
+    Strength,
+    forest,
+    is_undone,
+    rank_of,
+    undone_by,
+)
 from ccstream.domain.identifiers import IdentifierClass, IdentifierRules
-from ccstream.domain.links import Apart, Fact, Link, Strength, forest, is_undone, rank_of, undone_by
 
 __all__ = [
     "Identifier",

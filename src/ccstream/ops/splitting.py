@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from ccstream.domain.effects import Reject
 from ccstream.domain.events import IdentifierUnlinked
+from ccstream.domain.forest import Apart, Fact, forest
 from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.linking import facts_of
-from ccstream.domain.links import Apart, Fact, forest
 from ccstream.errors import InvalidEventError
 
 __all__ = ["Moved", "is_news", "moves_of"]

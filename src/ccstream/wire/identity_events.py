@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from ccstream.domain.forest import Link
 from ccstream.domain.identity_events import IdentityConflictFound, ProfileMerged, ProfileSplit
-from ccstream.domain.links import Link
 from ccstream.wire.catalogue import IDENTITY_TYPES
 from ccstream.wire.cause import Cause
 from ccstream.wire.framing import single_object_prefix

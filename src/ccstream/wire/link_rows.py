@@ -7,19 +7,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from ccstream.domain.forest import Apart, Fact, Link, Unlink
 from ccstream.domain.linking import Post, Proposed, Refused
-from ccstream.domain.links import (
-    Apart,
-    Assigned,
-    Fact,
-    Gathered,
-    Link,
-    Links,
-    Meet,
-    Told,
-    Unlink,
-    Waiting,
-)
+from ccstream.domain.links import Assigned, Forget, Gathered, Links, Meet, Told, Waiting
 from ccstream.wire.entry import Entry, RowReader
 from ccstream.wire.framing import single_object_prefix
 from ccstream.wire.reader import compile_reader
@@ -36,6 +26,7 @@ POST_KINDS: Final[dict[type[Post], str]] = {
     Gathered: "gathered",
     Proposed: "proposed",
     Refused: "refused",
+    Forget: "forget",
 }
 """What each kind of letter is called on the wire."""
 
@@ -59,6 +50,7 @@ class _LinkRow(Struct):
     carried: tuple[str, ...]
     since: int
     event_id: str
+    forgotten: int
 
 
 class LinkRows:
@@ -87,6 +79,7 @@ class LinkRows:
                 links.carried,
                 links.since,
                 links.event_id,
+                links.forgotten,
             )
         )
 
@@ -101,8 +94,10 @@ def post_row(post: Post) -> Links:
     match post:
         case Told(_, fact):
             return Links("", "", 0, frozenset((fact,)))
-        case Gathered(_, facts):
-            return Links("", "", 0, facts)
+        case Gathered(_, facts, forgotten):
+            return Links("", "", 0, facts, forgotten=forgotten)
+        case Forget(_, name, since):
+            return Links("", "", 0, frozenset((Unlink("", since, name, None),)))
         case Meet(_, other):
             return Links(other, "")
         case Assigned(_, root, by_facts, coordinator, since, event_id):
@@ -117,7 +112,7 @@ def post_from(kind: str, to: str, row: Links) -> Post | None:
     """The letter of this kind; None if it is not known here."""
     match kind:
         case "gathered":
-            return Gathered(to, row.facts)
+            return Gathered(to, row.facts, row.forgotten)
         case "meet":
             return Meet(to, row.coordinator)
         case "assigned":
@@ -125,6 +120,8 @@ def post_from(kind: str, to: str, row: Links) -> Post | None:
     fact = next(iter(row.facts), None)
     if kind == "told" and fact is not None:
         return Told(to, fact)
+    if kind == "forget" and isinstance(fact, Unlink):
+        return Forget(to, fact.one, fact.at)
     if fact is not None and fact.other is not None:
         if kind == "proposed":
             return Proposed(to, fact, row.by_facts)
@@ -139,8 +136,8 @@ def _flat(fact: Fact) -> _Fact:
             return _Fact("link", event_id, at, one, other, strength)
         case Unlink(event_id, at, one, from_whom):
             return _Fact("unlink", event_id, at, one, from_whom or "", "")
-        case Apart(event_id, one, other):
-            return _Fact("apart", event_id, 0, one, other, "")
+        case Apart(event_id, one, other, at):
+            return _Fact("apart", event_id, at, one, other, "")
 
 
 def fact_of(kind: str, event_id: str, at: int, one: str, other: str, strength: Any) -> Fact:
@@ -150,7 +147,7 @@ def fact_of(kind: str, event_id: str, at: int, one: str, other: str, strength: A
     if kind == "unlink":
         return Unlink(event_id, at, one, other or None)
     if kind == "apart":
-        return Apart(event_id, one, other)
+        return Apart(event_id, one, other, at)
     raise Malformed("a fact of a kind not known here")
 
 
@@ -164,9 +161,10 @@ def _entry(
     carried: tuple[str, ...],
     since: int,
     event_id: str,
+    forgotten: int,
 ) -> Entry:
     known = frozenset(facts), tuple(waiting), tuple(carried)
-    links = Links(coordinator, root, by_facts, *known, since, event_id)
+    links = Links(coordinator, root, by_facts, *known, since, event_id, forgotten)
     return Entry(links, version)
 
 

@@ -22,7 +22,7 @@ from ccstream.devkit.kafka_jars import KAFKA_VERSION
 from ccstream.ops.settings import Settings
 from ccstream.wire.partition import partition_for
 from tests.client.sync_records import cart, encoded
-from tests.hazards import plain
+from tests.hazards import alone, membership, outputs, plain
 from tests.hazards.plain import PATIENCE_S, within
 from tests.integration.agents import NOTER, AgentApp, agent_app
 from tests.integration.harness import PARTITIONS, make_topics, settings_for
@@ -135,7 +135,7 @@ def defaults(settings: Settings) -> str:
 
 SCENARIOS = (
     *(defaults, raises, send_fails, no_record_at_the_end, unreadable, aborted),
-    *plain.SCENARIOS,
+    *(*plain.SCENARIOS, *outputs.SCENARIOS, *membership.SCENARIOS, *alone.SCENARIOS),
 )
 
 

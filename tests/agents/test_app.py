@@ -71,6 +71,15 @@ def test_what_would_lose_records_is_refused_with_the_reason(option: str, value: 
         SyncApp("mine", SETTINGS, **{option: value})
 
 
+def test_an_agent_handles_one_record_after_the_other() -> None:
+    """Faust lets one record be missing below those that it commits."""
+    app = SyncApp("mine", SETTINGS)
+    with pytest.raises(SettingsError, match="leave out concurrency: "):
+
+        @app.agent(app.sync_topic("carts"), concurrency=2)
+        async def watch(changes: Any) -> None: ...
+
+
 def test_it_cannot_join_the_workers_group() -> None:
     with pytest.raises(SettingsError, match="take partitions from them"):
         SyncApp(SETTINGS.app_id, SETTINGS)

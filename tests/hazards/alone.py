@@ -34,6 +34,18 @@ def gap(settings: Settings) -> str:
     return f"with 12 being handled it would commit {asyncio.run(look())}"
 
 
+def head(settings: Settings) -> str:
+    """12 is the next to be read; it is being handled, and 13 is done."""
+
+    async def look() -> int | None:
+        consumer = never_started().consumer
+        consumer._committed_offset[PARTITION] = 12
+        consumer._acked[PARTITION] += [13]
+        return consumer._new_offset(PARTITION)
+
+    return f"with 12 being handled it would commit {asyncio.run(look())}"
+
+
 def replay(settings: Settings) -> str:
     """Whether it commits again where an offset is acknowledged twice, or some never are."""
 
@@ -82,4 +94,4 @@ def assigned_nothing(settings: Settings) -> str:
     return f"before the next assignment it does {asyncio.run(look()) or 'nothing'}"
 
 
-SCENARIOS = (*(gap, replay, fetch_wait, assigned_nothing),)
+SCENARIOS = (gap, head, replay, fetch_wait, assigned_nothing)

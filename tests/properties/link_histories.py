@@ -137,7 +137,7 @@ def run(seed: int) -> Counter[str]:
         found = states[name].root if name in states else name
         root = roots.get(name, name)
         assert found == root, f"seed {seed}: {name} belongs to {root}, not to {found}: {facts}"
-    since = plain.since_of(facts, is_account)
+    since = plain.since_of(left, is_account)
     for name, state in states.items():
         told = (state.since, state.event_id)
         assert told == since.get(name, (0, "")), f"seed {seed}: {name} since {told}: {facts}"

@@ -92,7 +92,8 @@ class Erasures:
             "" if one == entity else ERASURE_KEY.seal(one)
             for one in (links.coordinator, links.root)
         )
-        kept = structs.replace(links, coordinator=pointed, root=root, carried=())
+        nothing = {"carried": (), "since": 0, "event_id": ""}
+        kept = structs.replace(links, coordinator=pointed, root=root, **nothing)
         self._truth.rows["links"][ERASURE_KEY.fingerprint(entity)] = kept
 
     def bring_back(self, entity: str) -> None:

@@ -751,9 +751,9 @@ class Truth:
         alias = self.rows["aliases"].get(entity)
         was = "" if alias is None else alias.root
         now = "" if known.root == entity else known.root
-        if now:
+        if now and known.event_id:
             self.rows["aliases"][entity] = identity.Alias(now, known.since, known.event_id)
-        elif was:
+        elif now != was:
             self.rows["aliases"][entity] = identity.Alias(now, event.occurred_at, event.event_id)
         cause = _cause(event, origin, "applied" if now != was else "no_effect")
         self._publish("aliases", entity, entity, None, cause)

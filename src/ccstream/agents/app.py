@@ -102,6 +102,20 @@ class SyncApp(faust.App):
         schema = SyncSchema(table, codec_of(self.settings))
         return self.topic(topic, schema=schema, allow_empty=False)
 
+    def agent(self, *arguments: Any, concurrency: int = 1, **options: Any) -> Any:
+        """As ``faust.App.agent``, for one record after the other.
+
+        Raises:
+            SettingsError: several at a time. Faust commits beyond one record that is not handled
+                yet, where those behind it are, so that it would be lost if the app died then.
+        """
+        if concurrency != 1:
+            raise SettingsError(
+                "leave out concurrency: a record would count as read before it is handled, where "
+                "the next one is handled first; more instances of the app share the partitions"
+            )
+        return super().agent(*arguments, **options)
+
     def lose(self, error: BaseException) -> None:
         """End the app, committing nothing more. From the app's event loop."""
         if self.failure is None:

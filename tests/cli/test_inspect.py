@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from ccstream.devkit.embedded import EMBEDDED_PARTITIONS
+from ccstream.ops.erasure_key import ErasureKey
+from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import TABLES, changelog_topic
 from ccstream.wire.codec import Codec
 from ccstream.wire.partition import partition_for
 from tests.cli.conftest import Ended
+from tests.engine.test_erasing import SECRET
 from tests.support.produce import Sent, produce
 
 Run = Callable[..., Ended]
@@ -78,13 +82,15 @@ def home(row_key: str) -> int:
 
 @pytest.fixture
 def app(embedded_kafka: str, unique: str) -> Callable[..., None]:
-    """Fills the changelogs of an application of the test's own; all of them are there."""
+    """Fills the changelogs of an application of the test's own; all of them are there. A row is its
+    table, key and value, and whose partition it is in if not the key's.
+    """
 
-    def fill(*rows: tuple[str, str, bytes | None]) -> None:
+    def fill(*rows: Any) -> None:
         others = [Sent(changelog_topic(unique, table), "someone:else", None) for table in TABLES]
         ours = [
-            Sent(changelog_topic(unique, table), key, value, partition=home(key))
-            for table, key, value in rows
+            Sent(changelog_topic(unique, table), key, value, partition=home(*whose or (key,)))
+            for table, key, value, *whose in rows
         ]
         produce(embedded_kafka, [*others, *ours])
 
@@ -206,3 +212,24 @@ def test_the_identifiers_of_a_profile_are_listed_with_what_is_known_of_them(
     assert "passed over  the link e3 of " in text
     assert found["kept_apart"] == [{"event_id": "e4", "one": "loyalty:8", "other": "loyalty:9"}]
     assert "kept apart  loyalty:8 and loyalty:9, by e4" in text
+
+
+def test_links_that_are_kept_at_somebody_who_was_erased_are_found_with_the_erasure_key(
+    app: Fill, inspect: Inspect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.load(privacy__erasure_key=SECRET)
+    key = ErasureKey.of(settings)
+    assert key is not None
+    fact = ("e1", "loyalty:8", "customer:42", "verified")
+    kept = links("", fact)
+    app(
+        ("links", "customer:42", links("customer:10")),
+        ("links", key.fingerprint("customer:10"), links(key.seal("customer:1")), "customer:10"),
+        ("links", key.fingerprint("customer:1"), kept, "customer:1"),
+    )
+    ended = inspect("customer:42", "--json")
+    assert json.loads(ended.out)["identifiers"] == []
+    assert "set privacy.erasure_key" in ended.err
+    monkeypatch.setenv("CCSTREAM_PRIVACY__ERASURE_KEY", SECRET)
+    names = [one["key"] for one in json.loads(inspect("customer:42", "--json").out)["identifiers"]]
+    assert names == ["customer:42", "loyalty:8"]

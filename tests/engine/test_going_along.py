@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from ccstream.domain.erasure import ROLL_TIMER
@@ -13,8 +14,10 @@ from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, I
 from ccstream.domain.links import Links
 from ccstream.domain.timers import Timer
 from ccstream.domain.window import WindowLimits
+from ccstream.engine.erased import ErasedPeople
 from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
+from ccstream.errors import StateError
 from ccstream.wire.catalogue import TABLES
 from ccstream.wire.mail import ERASE, ERASE_LINKED, GIVE_BACK
 from tests.engine.test_erasing import erasure_key
@@ -305,6 +308,73 @@ def test_who_comes_back_is_linked_as_anybody() -> None:
     town.add(CARD, at=5_000)
     town.deliver()
     assert town.basket(ADA) == {"tea": 1}
+
+
+def test_an_account_goes_with_nobody() -> None:
+    """It says late, from before the erasure, that a card was its own, which went with another."""
+    town = ErasingTown()
+    town.link(CARD, ADA)
+    town.link(OTHER_CARD, BOB)
+    town.add(BOB, "hat")
+    town.deliver()
+    town.erase(ADA)
+    town.deliver()
+    town.link(BOB, CARD, at=5)
+    town.deliver()
+    assert (town.basket(BOB), town.erased_at(BOB)) == ({"hat": 1}, 0)
+    assert town.root(OTHER_CARD) == BOB
+    assert town.is_gone(CARD) and town.named() == []
+
+
+def test_who_comes_back_before_the_coordinator_has_heard_is_on_its_own() -> None:
+    came_back = 0
+    for seed in range(12):
+        for letters in range(1, 8):
+            town = ErasingTown(seed)
+            town.link(CARD, ADA)
+            town.link(BADGE, ADA)
+            town.add(ADA)
+            town.deliver()
+            town.erase(ADA, CARD)
+            town.deliver(letters)
+            if not (town.is_gone(CARD) and town.is_gone(ADA)):
+                continue
+            came_back += 1
+            town.add(CARD, "hat", at=2_000)
+            town.deliver()
+            assert (town.root(CARD), town.basket(CARD)) == (CARD, {"hat": 1}), (seed, letters)
+            assert town.rows_of(ADA) == [] and town.is_gone(BADGE), (seed, letters)
+    assert came_back > 30
+
+
+def test_who_is_linked_to_an_account_that_has_come_back_does_not_go_with_what_it_was() -> None:
+    for seed in range(12):
+        for letters in range(8):
+            town = ErasingTown(seed)
+            town.link(CARD, ADA)
+            town.link(BADGE, ADA)
+            town.add(OTHER_CARD, "shoe")
+            town.deliver()
+            town.erase(ADA)
+            town.deliver(letters)
+            town.add(ADA, "new", at=2_000)
+            town.link(OTHER_CARD, ADA, at=2_001)
+            town.deliver()
+            assert town.root(OTHER_CARD) == ADA, (seed, letters)
+            assert town.basket(ADA) == {"new": 1, "shoe": 1}, (seed, letters)
+
+
+def test_without_the_key_no_links_of_who_was_erased_are_read() -> None:
+    """They would be taken for nobody's, and those linked to them would not be told."""
+    town = ErasingTown()
+    town.link(CARD, ADA)
+    town.link(BADGE, ADA)
+    town.deliver()
+    town.erase(ADA)
+    town.deliver()
+    partition = town.home(ADA).partition
+    with pytest.raises(StateError, match="erasure_key is not set"):
+        ErasedPeople(None).links_of(partition, ADA)
 
 
 def test_in_the_end_nobody_belongs_to_who_was_erased_whatever_was_under_way() -> None:

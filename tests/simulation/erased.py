@@ -92,8 +92,7 @@ class Erasures:
             "" if one == entity else ERASURE_KEY.seal(one)
             for one in (links.coordinator, links.root)
         )
-        nothing = {"carried": (), "since": 0, "event_id": ""}
-        kept = structs.replace(links, coordinator=pointed, root=root, **nothing)
+        kept = structs.replace(links, coordinator=pointed, root=root, carried=())
         self._truth.rows["links"][ERASURE_KEY.fingerprint(entity)] = kept
 
     def bring_back(self, entity: str) -> None:
@@ -156,7 +155,12 @@ class Erasures:
         if event.occurred_at > at and mail.to in named and self.is_gone(mail.to):
             self._truth.begin_anew(mail.to, at)
         told = mail.to
-        if event.occurred_at <= at and named and event.subject != mail.to:
+        if (
+            event.occurred_at <= at
+            and named
+            and event.subject != mail.to
+            and not is_account(event.subject)
+        ):
             told = event.subject
             was_linked = isinstance(event, IdentifiersLinked) and mail.to in event.identifiers
             table = "links" if was_linked else ""
@@ -167,9 +171,8 @@ class Erasures:
         if self.is_gone(mail.to) and gathers and brings:
             said = ROW_CODECS["links"].decode_row(mail.row or b"").state
             facts = {*said.facts, *(links.facts if links else ())}
-            before = {one for one in facts if one.at <= at or mail.to not in (one.one, one.other)}
-            by_these = structs.replace(said, facts=frozenset(before))
-            for one in _linked_to(mail.to, by_these) - {told}:
+            by_these = structs.replace(said, facts=frozenset(facts))
+            for one in _linked_to(mail.to, by_these, at) - {told}:
                 self._tell(one, mail.to, at, mail.value, origin, mail.hops)
 
     def _keep_order(self, mail: Mail, order_id: str, event: Event, origin: Any) -> None:
@@ -247,20 +250,28 @@ class Erasures:
             self._tell(one, entity, state.at, value, origin, hops)
         if links is not None and links.coordinator != entity:
             self._ask(links.coordinator, entity, state.at, value, origin, hops)
-        for one in _linked_to(entity, links, entity) - {*state.named}:
+        for one in _linked_to(entity, links, state.at, entity) - {*state.named}:
             self._tell(one, entity, state.at, value, origin, hops)
         state.named = ()
-        self._forget(entity, links, state.at, event, value, origin)
+        self._forget(entity, [entity], links, state.at, event, value, origin)
 
     def _forget(
-        self, entity: str, links: Any, at: int, event: Event, value: bytes, origin: Any
+        self,
+        entity: str,
+        names: list[str],
+        links: Any,
+        at: int,
+        event: Event,
+        value: bytes,
+        origin: Any,
     ) -> None:
-        """What it knew of links of others it goes on knowing."""
+        """What it knew of links of others it goes on knowing, on its own."""
         if links is None:
             return
-        self.keep_links(entity, structs.replace(links, waiting=(), carried=()))
+        nothing = {"waiting": (), "carried": (), "since": 0, "event_id": ""}
+        self.keep_links(entity, structs.replace(links, root=entity, **nothing))
         if links.coordinator == entity:
-            self._truth.forget(entity, entity, at, event, value, origin)
+            self._truth.forget(entity, names, at, event, value, origin)
 
     def _tell_linked(self, mail: Mail, event: Event, origin: Any) -> None:
         """Somebody was erased to whom others may be linked by facts that are gathered here."""
@@ -270,10 +281,11 @@ class Erasures:
         if links.coordinator != me:
             self._ask(links.coordinator, mail.key, mail.since, mail.value, origin, mail.hops)
             return
-        if links.root != mail.key or not self._erase_member(mail, event, origin):
-            for one in _linked_to(mail.key, links) - {me}:
-                self._tell(one, mail.key, mail.since, mail.value, origin, mail.hops)
-        self._truth.forget(me, mail.key, mail.since, event, mail.value, origin)
+        if links.root == mail.key and self._erase_member(mail, event, origin):
+            return
+        for one in _linked_to(mail.key, links, mail.since) - {me}:
+            self._tell(one, mail.key, mail.since, mail.value, origin, mail.hops)
+        self._truth.forget(me, [mail.key], mail.since, event, mail.value, origin)
 
     def _erase_member(self, mail: Mail, event: Event, origin: Any) -> bool:
         """An identifier goes with the account whose alias it is, and only with that."""
@@ -291,7 +303,7 @@ class Erasures:
         for gone in (mail.key, mail.to):
             if links is not None and links.coordinator != mail.to:
                 self._ask(links.coordinator, gone, mail.since, mail.value, origin, mail.hops)
-            for one in _linked_to(gone, links, mail.to) - {mail.to}:
+            for one in _linked_to(gone, links, mail.since, mail.to) - {mail.to}:
                 self._tell(one, gone, mail.since, mail.value, origin, mail.hops)
         fingerprint = ERASURE_KEY.fingerprint(mail.to)
         state = self.known.setdefault(fingerprint, Erased())
@@ -299,7 +311,8 @@ class Erasures:
         state.at = max(mail.since, state.at)
         state.told, state.waits, state.as_member, state.named = 0, False, True, ()
         state.part_of = ERASURE_KEY.fingerprint(mail.key)
-        self._forget(mail.to, links, state.at, event, mail.value, origin)
+        names = [mail.key, mail.to]
+        self._forget(mail.to, names, links, state.at, event, mail.value, origin)
         return True
 
     def _delete(self, state: Erased, entity: str, fingerprint: str, origin: Any) -> None:
@@ -355,11 +368,12 @@ class Erasures:
         )
 
 
-def _linked_to(account: str, links: Any, coordinator: str = "") -> set[str]:
-    """Whose root an account is by the facts that are gathered here, or are in a letter."""
+def _linked_to(account: str, links: Any, at: int, coordinator: str = "") -> set[str]:
+    """Whose root an account was then, by the facts that are gathered here, or are in a letter."""
     if links is None or (coordinator and links.coordinator != coordinator):
         return set()
-    roots, _ = roots_of(map(plain_of, links.facts), is_account)
+    before = [one for one in links.facts if one.at <= at or account not in (one.one, one.other)]
+    roots, _ = roots_of(map(plain_of, before), is_account)
     return {name for name, root in roots.items() if root == account != name}
 
 

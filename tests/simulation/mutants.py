@@ -405,7 +405,7 @@ class _UnnamedStay(Folder):
 
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
-        self._erasing._along.links_of = MagicMock(return_value=None)  # type: ignore[method-assign]
+        self._erasing._along.tell_others = MagicMock()  # type: ignore[method-assign]
 
 
 class _FactsStay(Folder):

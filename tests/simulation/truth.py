@@ -443,13 +443,14 @@ class Truth:
         """Somebody is back, perhaps as another one's alias by now."""
         links = self.rows["links"].get(entity)
         if links is not None and links.root != entity:
-            self._move(entity, links.root, event, value, origin, hops)
+            self._move(entity, links, event, value, origin, hops)
 
     def forget(
-        self, entity: str, name: str, since: int, event: Event, value: bytes, origin: Origin
+        self, entity: str, names: list[str], since: int, event: Event, value: bytes, origin: Origin
     ) -> None:
-        """Facts about somebody are to go that was erased then."""
-        self._read(entity, [links.Forget(entity, name, since)], event, value, origin, 0)
+        """Facts about these are to go, who were erased then."""
+        posts = [links.Forget(entity, name, since) for name in names]
+        self._read(entity, posts, event, value, origin, 0)
 
     def end_life(self, entity: str) -> bool:
         """Forget what is known of the entity beside its rows; whether it had timers, perhaps."""
@@ -755,7 +756,8 @@ class Truth:
             self.rows["aliases"][entity] = identity.Alias(now, known.since, known.event_id)
         elif now != was:
             self.rows["aliases"][entity] = identity.Alias(now, event.occurred_at, event.event_id)
-        cause = _cause(event, origin, "applied" if now != was else "no_effect")
+        changed = self.rows["aliases"].get(entity) != alias
+        cause = _cause(event, origin, "applied" if changed else "no_effect")
         self._publish("aliases", entity, entity, None, cause)
         if now != was:
             self.profiles.moved(entity, was, now, event, cause)

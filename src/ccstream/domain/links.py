@@ -130,6 +130,9 @@ _FORGOTTEN_COUNTS: Final = 2_000
 what was forgotten named them, believes that rather than what a step had told that came to nothing
 in a crash. It has to be 2 at the least: counted when it came, and when it went."""
 
+_COUNTED_MAX: Final = 2**31 - 1
+"""What a row and a letter have room for."""
+
 
 def step(
     state: Links | None, letter: Letter, is_account: IsAccount, erased_at: int = 0
@@ -223,7 +226,7 @@ def _settled(
 
 def counted(links: Links) -> int:
     """By how many facts a coordinator assigns; it grows whenever these change."""
-    return len(links.facts) + _FORGOTTEN_COUNTS * links.forgotten
+    return min(len(links.facts) + _FORGOTTEN_COUNTS * links.forgotten, _COUNTED_MAX)
 
 
 def _met(me: str, now: Links, other: str) -> tuple[Links, tuple[Letter, ...]]:

@@ -61,8 +61,10 @@ class ErasedPeople:
         if entry is not None:
             known: Links = entry.state
             return known
-        if self._key is None or not len(partition.tables[ERASURES]):
+        if not len(partition.tables[ERASURES]):
             return None
+        self.check(partition)
+        assert self._key is not None
         kept = table.get(self._key.fingerprint(entity))
         if kept is None:
             return None
@@ -80,8 +82,6 @@ class ErasedPeople:
             coordinator=self._closed(links.coordinator, entity),
             root=self._closed(links.root, entity),
             carried=(),
-            since=0,
-            event_id="",
         )
         version = partition.next_version()
         partition.tables[LINKS].put(self.fingerprint(entity), Entry(kept, version))

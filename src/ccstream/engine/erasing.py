@@ -212,12 +212,13 @@ class Erasing:
 
         One that is linked itself goes first: afterwards nobody would know that it is to.
         """
-        links, me = self._along.links_of(partition, mail.to), mail.to
+        links, me = self._erased.links_of(partition, mail.to), mail.to
         goes = links is not None and (links.coordinator, links.root) == (me, mail.key)
-        went = goes and self._erase_member(partition, mail, event, source, statistics)
-        if went or self._along.tells(partition, mail, links, source, statistics):
+        if goes and self._erase_member(partition, mail, event, source, statistics):
+            return
+        if self._along.tells(partition, mail, links, source, statistics):
             self._linking.forget(
-                partition, mail.to, mail.key, mail.since, event, source, statistics
+                partition, mail.to, [mail.key], mail.since, event, source, statistics
             )
 
     def _erase_account(
@@ -232,8 +233,7 @@ class Erasing:
         statistics: ChunkStatistics,
     ) -> None:
         assert self._key is not None
-        links = self._along.links_of(partition, entity)
-        known = self._erased.links_of(partition, entity)
+        links = self._erased.links_of(partition, entity)
         rows, orders = self._rows.delete(partition, entity, fingerprint, source)
         after = erased(
             asked,
@@ -249,24 +249,31 @@ class Erasing:
         self._firing.arm(partition, fingerprint, asked_for)
         named, at = asked.identifiers, after.erased_at
         self._along.tell_all(partition, entity, links, named, at, source, statistics)
-        self._forget(partition, entity, known, at, event, source, statistics)
+        self._forget(partition, entity, [entity], links, at, event, source, statistics)
 
     def _forget(
         self,
         partition: Partition,
         entity: str,
-        known: Links | None,
+        names: list[str],
+        links: Links | None,
         erased_at: int,
         event: Event,
         source: Source,
         statistics: ChunkStatistics,
     ) -> None:
-        """Who was erased keeps what they knew of others' links, and forgets those of their own."""
-        if known is None:
+        """Who was erased keeps what they knew of others' links, and forgets those of their own.
+
+        They are on their own at once: who comes back before the coordinator has heard of it is not
+        to come back as an alias of the account that was erased with them. ``names`` are forgotten
+        in one step, or the first would assign by facts about the second.
+        """
+        if links is None:
             return
-        self._erased.keep(partition, entity, replace(known, waiting=(), carried=()))
-        if known.coordinator == entity:
-            self._linking.forget(partition, entity, entity, erased_at, event, source, statistics)
+        alone = replace(links, root=entity, since=0, event_id="", waiting=(), carried=())
+        self._erased.keep(partition, entity, alone)
+        if links.coordinator == entity:
+            self._linking.forget(partition, entity, names, erased_at, event, source, statistics)
 
     @staticmethod
     def _keep(partition: Partition, fingerprint: str, erasure: Erasure | None) -> None:
@@ -308,8 +315,7 @@ class Erasing:
             if entry is not None:
                 self._rows.forget_tenures(partition, mail.to, mail.key, entry)
             return False
-        links = self._along.links_of(partition, mail.to)
-        known = self._erased.links_of(partition, mail.to)
+        links = self._erased.links_of(partition, mail.to)
         fingerprint = self._key.fingerprint(mail.to)
         rows, orders = self._rows.delete(partition, mail.to, fingerprint, source)
         noted = partition.tables[ERASURES].get(fingerprint)
@@ -328,6 +334,7 @@ class Erasing:
             )
         self._keep(partition, fingerprint, left)
         self._along.goes(partition, mail, links, source, statistics)
-        self._forget(partition, mail.to, known, left.erased_at, event, source, statistics)
+        names = [mail.key, mail.to]
+        self._forget(partition, mail.to, names, links, left.erased_at, event, source, statistics)
         count(statistics.erasures, "identifier")
         return True

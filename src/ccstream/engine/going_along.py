@@ -55,9 +55,9 @@ class GoingAlong:
         self._rules = rules
         self._erased = erased
 
-    def links_of(self, partition: Partition, entity: str) -> Links | None:
-        """What an identifier knows of its links; to be read before its rows are deleted."""
-        return self._erased.links_of(partition, entity)
+    def is_account(self, key: str) -> bool:
+        """Whether it is an account, which goes along with nobody."""
+        return self._rules.is_account(key)
 
     def tell_all(
         self,
@@ -127,13 +127,16 @@ class GoingAlong:
         statistics: ChunkStatistics,
         told: Iterable[str] = (),
     ) -> None:
-        """Tell those whose root an account is by the facts that are gathered at one identifier,
-        without it and those who have been told.
+        """Tell those whose root an account was when it was erased, by the facts that are gathered
+        at one identifier, without it and those who have been told.
         """
         if links is None or links.coordinator != me:
             return
         told = {me, *told}
-        for one in members_of(links.facts, account, self._rules.is_account):
+        before = [
+            fact for fact in links.facts if fact.at <= erased_at or account not in names_of(fact)
+        ]
+        for one in members_of(before, account, self._rules.is_account):
             if one not in told:
                 suffix = f"/{me}/erase/{one}"
                 self.tell(partition, one, account, erased_at, source, suffix, statistics)
@@ -150,15 +153,12 @@ class GoingAlong:
         """Facts have come to who was erased, and those among them from before it are forgotten:
         whom they link to the addressee is told to go, but for one who has been ``told``.
         """
-        me, links = mail.to, self.links_of(partition, mail.to)
+        me, links = mail.to, self._erased.links_of(partition, mail.to)
         if mail.key not in _BRING_FACTS or (links is not None and links.coordinator != me):
             return
         said: Links = ROW_CODECS[LINKS].decode_row(mail.row or b"").state
         known = said.facts if links is None else said.facts | links.facts
-        before = frozenset(
-            fact for fact in known if fact.at <= erased_at or me not in names_of(fact)
-        )
-        by_these = replace(said, coordinator=me, facts=before)
+        by_these = replace(said, coordinator=me, facts=known)
         self.tell_others(partition, me, by_these, me, erased_at, source, statistics, (told,))
 
     def tell(

@@ -93,14 +93,15 @@ class LateLetters:
         """A letter about links is for who was erased, who reads it, for others, in any case.
 
         What an event says of them that occurred afterwards brings them back. Of one from before it
-        the subject is told to go.
+        the subject is told to go, unless it is an account, which is erased by a request alone.
         """
         named = _named_by(event)
         is_from_before = event.occurred_at <= erased_at
         if not is_from_before and mail.to in named and self._erased.is_gone(partition, mail.to):
             self._erased.begin_anew(partition, mail.to, erased_at)
         told = ""
-        if is_from_before and named and event.subject != mail.to:
+        is_account = self._along.is_account(event.subject)
+        if is_from_before and named and event.subject != mail.to and not is_account:
             told = event.subject
             suffix = f"/link/{mail.key}/{mail.mail_id.rpartition('/')[2]}/erase"
             was_linked = isinstance(event, IdentifiersLinked) and mail.to in named

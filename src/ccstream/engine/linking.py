@@ -155,8 +155,10 @@ class Linking:
         else:
             _, refusal = self._read(partition, mail.to, [post], event, source, statistics)
         if refusal is not None:
+            gone = self.erased.is_gone(partition, mail.to)
+            to = self.erased.fingerprint(mail.to) if gone else mail.to
             self._outlet.reject(
-                partition.number, source, refusal.reason, refusal.detail, event=event, to=mail.to
+                partition.number, source, refusal.reason, refusal.detail, event=event, to=to
             )
             count(statistics.rejected, refusal.reason)
 
@@ -164,15 +166,16 @@ class Linking:
         self,
         partition: Partition,
         entity: str,
-        name: str,
+        names: Iterable[str],
         since: int,
         event: Event,
         source: Source,
         statistics: ChunkStatistics,
     ) -> None:
-        """Somebody was erased then whom facts may name that are gathered at the entity."""
+        """These were erased then, whom facts may name that are gathered at the entity."""
         source.hops = 0
-        self._read(partition, entity, [Forget(entity, name, since)], event, source, statistics)
+        posts = [Forget(entity, name, since) for name in names]
+        self._read(partition, entity, posts, event, source, statistics)
 
     def come_back(
         self,
@@ -274,9 +277,12 @@ class Linking:
         was = NOBODY if entry is None else entry.state.root
         root = NOBODY if links.root == entity else links.root
         now = _alias(root, links, event)
-        if root != was or (links.event_id and entry is not None and entry.state != now):
+        changed = root != was
+        if entry is not None and links.event_id:
+            changed = entry.state != now
+        if changed:
             aliases.put(entity, Entry(now, 0 if entry is None else entry.version))
-        cause = source.cause(event, "applied" if root != was else "no_effect")
+        cause = source.cause(event, "applied" if changed else "no_effect")
         (published,) = self._plans[IdentifiersLinked]
         self._outlet.publish_as_is(published, partition, entity, entity, cause, source.trace)
         if root == was:

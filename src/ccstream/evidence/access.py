@@ -99,7 +99,7 @@ def everything_held(
         ),
     )
     rows = {
-        table: [{"key": row.key, **ring.open(row.value)} for row in rows]
+        table: [{"key": row.key, **ring.open(_theirs(table, row.value))} for row in rows]
         for table, rows in found.rows.items()
         if rows
     }
@@ -120,6 +120,13 @@ def everything_held(
         unreadable=ring.unreadable,
         trouble=None if ring.trouble is None else str(ring.trouble),
     )
+
+
+def _theirs(table: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A row without whom its links are gathered at, which may be somebody else."""
+    return {
+        name: field for name, field in value.items() if (table, name) != ("links", "coordinator")
+    }
 
 
 def _event(event: Event, appended_at: int) -> dict[str, Any]:

@@ -52,13 +52,14 @@ class ProgressFile:
         return 0 if stored is None else stored.rows
 
     def known_to(self) -> dict[int, int]:
-        """Up to which offsets of the topic of aliases, by partition, was known when it began.
+        """Up to which offsets of the topic of aliases, by partition, was known when it began; none
+        while nothing is done: it may not have published anything, and begins anew.
 
         Raises:
             CustomerFileError: it is something else than such a file.
         """
         stored = self._read()
-        return {} if stored is None else stored.known_to
+        return stored.known_to if stored is not None and stored.rows else {}
 
     def _read(self) -> _Stored | None:
         try:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from ccstream.domain.forest import Fact
 from ccstream.errors import StateError, TopicMismatchError, UndecodableError
 from ccstream.ops.broker import Broker
+from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.ops.profile_links import (
     Identifier,
@@ -123,16 +124,28 @@ def _facts(
     partitions: int,
     progress: Callable[[str], None],
 ) -> frozenset[Fact]:
-    """What its coordinator knows of the profile of ``key``, of which ``found`` is the row."""
+    """What its coordinator knows of the profile of ``key``, of which ``found`` is the row.
+
+    One of those on the way to it may have been erased: its row is under its fingerprint, and whom
+    it points to is sealed.
+    """
+    erasure = ErasureKey.of(settings)
+    sealed = False
     for _ in range(POINTERS_MAX):
         if not found:
             break
         (row,) = found
         coordinator = row.value["coordinator"]
-        if coordinator == key:
+        if coordinator in {key, ""}:
             return frozenset(fact_of(**fact) for fact in row.value["facts"])
-        key = coordinator
-        found = _rows(settings, LINKS, partition_for(key.encode(), partitions), key, progress)
+        key = erasure.unseal(coordinator) if sealed and erasure else coordinator
+        home = partition_for(key.encode(), partitions)
+        found = _rows(settings, LINKS, home, key, progress)
+        sealed = not found
+        if sealed and erasure is None:
+            progress("its links may be kept at somebody who was erased: set privacy.erasure_key")
+        elif sealed and erasure is not None:
+            found = _rows(settings, LINKS, home, erasure.fingerprint(key), progress)
     return frozenset()
 
 

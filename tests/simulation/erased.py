@@ -92,7 +92,8 @@ class Erasures:
             "" if one == entity else ERASURE_KEY.seal(one)
             for one in (links.coordinator, links.root)
         )
-        kept = structs.replace(links, coordinator=pointed, root=root, carried=())
+        nothing = {"waiting": (), "carried": ()}
+        kept = structs.replace(links, coordinator=pointed, root=root, **nothing)
         self._truth.rows["links"][ERASURE_KEY.fingerprint(entity)] = kept
 
     def bring_back(self, entity: str) -> None:
@@ -268,8 +269,9 @@ class Erasures:
         """What it knew of links of others it goes on knowing, on its own."""
         if links is None:
             return
-        nothing = {"waiting": (), "carried": (), "since": 0, "event_id": ""}
-        self.keep_links(entity, structs.replace(links, root=entity, **nothing))
+        if links.since <= at:
+            links = structs.replace(links, root=entity, since=0, event_id="")
+        self.keep_links(entity, links)
         if links.coordinator == entity:
             self._truth.forget(entity, names, at, event, value, origin)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ccstream.domain import forest
-from ccstream.domain.events import Event, IdentifierUnlinked
+from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.wire.catalogue import IDENTITY_TOPIC, SYNC_TOPICS
 from ccstream.wire.cause import Cause
 from tests.properties import reference_links as plain
@@ -76,7 +76,8 @@ class Profiles:
 
 
 def _reason(event: Event) -> str:
-    return getattr(event, "reason", "")
+    """Of who linked them, or undid that; a request to erase has another."""
+    return event.reason if isinstance(event, IdentifiersLinked | IdentifierUnlinked) else ""
 
 
 def check_told_profiles(broker: FakeBroker, number: int, expected: list[Told]) -> int:

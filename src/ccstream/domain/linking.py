@@ -168,8 +168,11 @@ def _proposed(me: str, now: Links, fact: Fact, beside: int, rules: IdentifierRul
     assert fact.other is not None
     mine, theirs = (fact.other, fact.one) if beside else (fact.one, fact.other)
     named.add(mine)
-    if theirs in named or _is_repeated(fact, now.facts):
+    if theirs in named:
         return _told(me, now, fact, rules)
+    if _is_repeated(fact, now.facts):
+        # Nobody comes with it, so no room is to be kept for them at the other side.
+        return Outcome(now, (Refused(theirs, fact),) if beside else ())
     if _is_full(now.facts, fact):
         refusal = _too_many_links()
     elif len(named) + _reserved(now, named) + max(beside, 1) > rules.identifiers_max:

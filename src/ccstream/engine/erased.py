@@ -76,11 +76,15 @@ class ErasedPeople:
         )
 
     def keep(self, partition: Partition, entity: str, links: Links) -> int:
-        """This is what who was erased knows of links from now on; the version of that."""
+        """This is what who was erased knows of links from now on; the version of that.
+
+        Not kept is for whom there is to be room, and who was carried: it names others, in vain.
+        """
         kept = replace(
             links,
             coordinator=self._closed(links.coordinator, entity),
             root=self._closed(links.root, entity),
+            waiting=(),
             carried=(),
         )
         version = partition.next_version()

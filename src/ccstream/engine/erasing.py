@@ -264,14 +264,16 @@ class Erasing:
     ) -> None:
         """Who was erased keeps what they knew of others' links, and forgets those of their own.
 
-        They are on their own at once: who comes back before the coordinator has heard of it is not
-        to come back as an alias of the account that was erased with them. ``names`` are forgotten
-        in one step, or the first would assign by facts about the second.
+        They are on their own at once, unless by a link from afterwards: who comes back before the
+        coordinator has heard of it is not to come back as an alias of the account that was erased
+        with them. ``names`` are forgotten in one step, or the first would assign by facts about the
+        second.
         """
         if links is None:
             return
-        alone = replace(links, root=entity, since=0, event_id="", waiting=(), carried=())
-        self._erased.keep(partition, entity, alone)
+        if links.since <= erased_at:
+            links = replace(links, root=entity, since=0, event_id="")
+        self._erased.keep(partition, entity, links)
         if links.coordinator == entity:
             self._linking.forget(partition, entity, names, erased_at, event, source, statistics)
 

@@ -329,6 +329,25 @@ def test_a_producer_that_was_fenced_says_so_whatever_it_is_asked(
         delivering.send(b"b")
 
 
+def test_a_flush_that_was_told_of_a_fatal_error_says_which(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client hands it on as a SystemError, for it returns a number all the same."""
+
+    def flush(timeout: float) -> None:
+        raise SystemError("returned a result with an exception set")
+
+    def explain() -> None:
+        raise KafkaException(KafkaError(KafkaError._FENCED, "a newer instance"))
+
+    delivering.send(b"a")
+    monkeypatch.setattr(delivering.first, "flush", flush)
+    delivering.commit()
+    monkeypatch.setattr(delivering.first, "begin_transaction", explain)
+    with pytest.raises(FencedError, match="the producer cannot go on"):
+        delivering.delivery.settle(1)
+
+
 def test_outputs_that_are_never_acknowledged_end_it(
     delivering: Delivering, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,9 @@ at the port of a broker that is away may be given that very port, and talk to it
 
 ATTEMPTS_MAX: Final = 200
 
+_DICE: Final = random.SystemRandom()
+"""Of several processes that have seeded Python's own, all would choose the same ports."""
+
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on ``port`` of the loopback interface now."""
@@ -39,7 +42,7 @@ def free_port() -> int:
 
     Raises ``DevkitError`` if none is found.
     """
-    for port in random.choices(PORTS, k=ATTEMPTS_MAX):
+    for port in _DICE.choices(PORTS, k=ATTEMPTS_MAX):
         if is_free(port):
             return port
     raise DevkitError(f"No free port on {LOOPBACK} between {PORTS.start} and {PORTS.stop - 1}.")

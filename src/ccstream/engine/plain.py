@@ -143,6 +143,10 @@ class PlainDelivery:
             left = self._producer.flush(_FLUSH_TIMEOUT)
         except KafkaException as error:
             raise as_delivery_error(error.args[0], "the producer cannot go on") from error
+        except SystemError as error:  # so the client says that it was told of a fatal one meanwhile
+            raise DeliveryError(
+                "the producer cannot go on: it was told of a fatal error"
+            ) from error
         if left > 0:
             raise DeliveryError(
                 f"outputs were not acknowledged within {_FLUSH_TIMEOUT:.0f} s; brokers are away"

@@ -111,7 +111,7 @@ class TransactionalProducer:
         except BufferError:
             self._send_when_room(topic, partition, key, value, headers, told)
         except KafkaException as error:
-            raise self._refusal(error.args[0], topic) from error
+            raise self._refusal(error.args[0], f"could not write to {topic}") from error
 
     def send_rows(self, rows: Sequence[ChangelogRecord], appended: Appended | None = None) -> None:
         """Queue changelog records of the transaction.
@@ -139,6 +139,9 @@ class TransactionalProducer:
                     )
         except KafkaException as error:
             raise as_delivery_error(error.args[0], "the producer cannot go on") from error
+        except SystemError as error:  # so the client says that it was told of a fatal one meanwhile
+            fatal = KafkaError(KafkaError._FATAL)
+            raise self._refusal(fatal, "the producer cannot go on") from error
 
     def send_offsets(self, offsets: Iterable[SourceOffset], metadata: bytes) -> None:
         """Make offsets of a group part of the transaction, if its generation is the present one."""
@@ -196,15 +199,15 @@ class TransactionalProducer:
                 self.serve(0.01)
                 continue
             except KafkaException as error:
-                raise self._refusal(error.args[0], topic) from error
+                raise self._refusal(error.args[0], f"could not write to {topic}") from error
             return
         raise DeliveryError(
             f"the producer's queue stayed full for {_QUEUE_FULL_WAIT:.0f} s; brokers are too slow "
             "or away"
         )
 
-    def _refusal(self, error: KafkaError, topic: str) -> CcstreamError:
-        """Why a record was not taken.
+    def _refusal(self, error: KafkaError, what: str) -> CcstreamError:
+        """Why a record was not taken, or a producer has failed.
 
         A transaction that has failed takes none and says only that its state is wrong, a producer
         that cannot go on says only that it cannot; why, they say when asked to begin.
@@ -214,7 +217,7 @@ class TransactionalProducer:
                 self._producer.begin_transaction()
             except KafkaException as cause:
                 error = cause.args[0]
-        return as_delivery_error(error, f"could not write to {topic}")
+        return as_delivery_error(error, what)
 
 
 def last_rows(rows: Sequence[ChangelogRecord]) -> frozenset[int]:

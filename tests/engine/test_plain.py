@@ -19,7 +19,7 @@ from ccstream.engine.delivery import Snapshot, SourceOffset
 from ccstream.engine.plain import PlainDelivery
 from ccstream.engine.takeover import TakeOverCancelled
 from ccstream.engine.transport import ControlThread
-from ccstream.errors import CcstreamError, FencedError, RebalancingError
+from ccstream.errors import CcstreamError, DeliveryError, FencedError, RebalancingError
 from tests.engine.takeovers import Candidate, Place
 
 NOWHERE = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
@@ -73,6 +73,18 @@ def test_later_offsets_of_an_assignment_may_stay_behind(
     group.rebalancing = False
     committed(delivery, snapshot(ours, 3))
     assert [one.offsets[0].offset for one in group.taken] == [1, 3]
+
+
+def test_a_flush_that_was_told_of_a_fatal_error_ends_it(
+    delivery: PlainDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flush(timeout: float) -> None:
+        raise SystemError("returned a result with an exception set")
+
+    monkeypatch.setattr(delivery, "_producer", SimpleNamespace(flush=flush))
+    with pytest.raises(DeliveryError, match="told of a fatal error"):
+        delivery._end(snapshot(assignment(1), 1))
+    monkeypatch.undo()
 
 
 def test_the_first_of_an_assignment_may_not(group: Group, delivery: PlainDelivery) -> None:

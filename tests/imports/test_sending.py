@@ -69,9 +69,6 @@ async def test_what_ended_early_goes_on_and_nothing_is_missing(
     assert ProgressFile(path, "file", "map").known_to() == {0: 5}
     assert ProgressFile(path, "another", "map").rows() == 0
     assert ProgressFile(path, "another", "map").known_to() == {}
-    begun = ProgressFile(tmp_path / "begun.json", "file", "map")
-    begun.note(0, {0: 5})
-    assert begun.known_to() == {}, "nothing is published yet, so it begins anew"
     assert ProgressFile(path, "file", "another").rows() == 0
     assert await send(settings, staged, ProgressFile(path, "file", "map"), until=99) == 3
     assert await send(settings, staged, ProgressFile(path, "file", "map"), until=99) == 0

@@ -157,7 +157,6 @@ def _publish(
     done = progress.rows()
     if done:
         say(f"{done:,} rows of this file are done already; going on from there")
-    progress.note(done, known_to)
     with _progress("rows published", rows) as advance:
 
         def stored(more: int) -> None:

@@ -40,9 +40,7 @@ __all__ = [
 
 Strength = Literal["verified", "asserted", "observed"]
 
-
 _RANKS: Final[dict[Strength, int]] = {"verified": 0, "asserted": 1, "observed": 2}
-
 
 IsAccount = Callable[[str], bool]
 

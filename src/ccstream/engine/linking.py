@@ -289,7 +289,9 @@ class Linking:
             self._hand_overs.publish_rows(partition, entity, event, source)
             return False
         if was == NOBODY:
-            number = f"/{links.by_facts}"
+            # What it has after it was erased is something else, though the event be the same.
+            erased_at = self.erased.erased_at(partition, entity)
+            number = f"/{links.by_facts}.{erased_at}" if erased_at else f"/{links.by_facts}"
             self._hand_overs.hand_over(
                 partition, entity, root, source, statistics, holder=entity, number=number
             )

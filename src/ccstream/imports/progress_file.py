@@ -53,13 +53,13 @@ class ProgressFile:
 
     def known_to(self) -> dict[int, int]:
         """Up to which offsets of the topic of aliases, by partition, was known when it began; none
-        while nothing is done: it may not have published anything, and begins anew.
+        while nothing is done, for it may not have published anything, and begins anew.
 
         Raises:
             CustomerFileError: it is something else than such a file.
         """
         stored = self._read()
-        return stored.known_to if stored is not None and stored.rows else {}
+        return {} if stored is None else stored.known_to
 
     def _read(self) -> _Stored | None:
         try:

@@ -6,15 +6,14 @@ the row is read, so it costs nothing in the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, final
+from typing import cast, final
 
 from ccstream.domain.cart_state import (
     Absorbed,
     Cart,
     Dot,
     Line,
-    LineKey,
+    MergeMode,
     PendingRemoval,
     Position,
     line_key,
@@ -35,10 +34,10 @@ from ccstream.wire.primitives import (
     put_optional_text,
     put_text,
 )
-from ccstream.wire.reader import compile_reader
+from ccstream.wire.reader import Reader
 from ccstream.wire.schemas import SchemaInfo
 
-__all__ = ["CartRows"]
+__all__ = ["CartRows", "cart_absorbed", "cart_dot", "cart_entry", "cart_line", "cart_position"]
 
 
 @final
@@ -47,11 +46,12 @@ class CartRows:
 
     Args:
         info: the schema CartRow.
+        read: its reader.
     """
 
-    def __init__(self, info: SchemaInfo) -> None:
+    def __init__(self, info: SchemaInfo, read: Reader) -> None:
         self._prefix = single_object_prefix(info)
-        self._read = RowReader(info, compile_reader(info.parsed, _CLASSES))
+        self._read = RowReader(info, read)
 
     def decode_row(self, value: bytes) -> Entry:
         """See `RowCodec.decode_row`."""
@@ -158,11 +158,22 @@ def _put_absorbed(out: BytesWriter, marker: Absorbed) -> None:
     put_long(out, marker.since)
 
 
-def _position(partition: int, topic: int, offset: int) -> Position:
+def cart_position(partition: int, topic: int, offset: int) -> Position:
     return partition, topic, offset
 
 
-def _dot(
+def cart_absorbed(
+    id: str,  # noqa: A002 - as the schema has it
+    occurred_at: int,
+    subject: str,
+    mode: str,
+    into: str,
+    since: int,
+) -> Absorbed:
+    return Absorbed(id, occurred_at, subject, cast("MergeMode", mode), into, since)
+
+
+def cart_dot(
     event_id: str,
     channel: str,
     source: str,
@@ -189,7 +200,7 @@ def _dot(
     )
 
 
-def _line(
+def cart_line(
     sku: str,
     options_hash: str,
     fulfilment: str,
@@ -201,7 +212,7 @@ def _line(
     return only_dot(key, dots[0]) if len(dots) == 1 and not sets else assemble(key, dots, sets)
 
 
-def _entry(
+def cart_entry(
     version: int,
     number: int,
     currency: str | None,
@@ -212,15 +223,3 @@ def _entry(
 ) -> Entry:
     by_key = {line.key: line for line in lines}
     return Entry(Cart(number, currency, by_key, pending, absorbed, last_now), version)
-
-
-_CLASSES: Final[dict[str, Callable[..., Any]]] = {
-    "ccstream.common.v1.Money": Money,
-    "ccstream.cart.v1.CartLineKey": LineKey,
-    "ccstream.state.v1.CartPosition": _position,
-    "ccstream.state.v1.CartDot": _dot,
-    "ccstream.state.v1.CartRowLine": _line,
-    "ccstream.state.v1.CartPendingRemoval": PendingRemoval,
-    "ccstream.state.v1.CartAbsorbed": Absorbed,
-    "ccstream.state.v1.CartRow": _entry,
-}

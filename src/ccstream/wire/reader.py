@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from struct import Struct
+from types import MappingProxyType
 from typing import Any, Final
 
 from ccstream.errors import SchemaError
@@ -24,6 +25,8 @@ Reader = Callable[[bytes, int], Any]
 Raises `Malformed`, ``IndexError`` (cut short) or ``UnicodeDecodeError``; all of them mean
 that the bytes are not that record.
 """
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def compile_reader(
@@ -56,13 +59,25 @@ def compile_reader(
     return reader
 
 
-def reader_source(parsed: Mapping[str, Any], classes: Mapping[str, str], name: str) -> str:
+def reader_source(
+    parsed: Mapping[str, Any],
+    classes: Mapping[str, str],
+    name: str,
+    *,
+    types: Mapping[str, str] = NOTHING,
+    encoded: Mapping[str, str] = NOTHING,
+) -> str:
     """The source of such a reader as the typed function ``name``, to be written to a module.
 
-    ``classes`` are the names of the classes to build, by the full names of their records; the
-    module has to import them, and `Malformed`, `long` and `long_length` of ``varint``.
+    Args:
+        parsed: as for :func:`compile_reader`.
+        classes: the names of what to build, by the full names of their records; the module has
+            to import them, and `Malformed`, `long` and `long_length` of ``varint``.
+        name: the function's.
+        types: of records that are built by functions, what those return.
+        encoded: of records that keep the bytes that they were read from, the attribute for them.
     """
-    return _Compiler(parsed, classes, tuples=True).source(name)
+    return _Compiler(parsed, classes, tuples=True, types=types, encoded=encoded).source(name)
 
 
 _PRIMITIVES: Final = {
@@ -79,10 +94,18 @@ _PRIMITIVES: Final = {
 
 class _Compiler:
     def __init__(
-        self, parsed: Mapping[str, Any], classes: Mapping[str, str], *, tuples: bool
+        self,
+        parsed: Mapping[str, Any],
+        classes: Mapping[str, str],
+        *,
+        tuples: bool,
+        types: Mapping[str, str] = NOTHING,
+        encoded: Mapping[str, str] = NOTHING,
     ) -> None:
         self._parsed = parsed
         self._classes = classes
+        self._types = {**classes, **types}
+        self._encoded = encoded
         self._tuples = tuples
         self._lines: list[str] = []
         self._names = 0
@@ -107,7 +130,7 @@ class _Compiler:
             return " | ".join(map(self._type, kind))
         match kind["type"]:
             case "record":
-                return self._classes.get(kind["name"], "dict[str, object]")
+                return self._types.get(kind["name"], "dict[str, object]")
             case "array":
                 items = self._type(kind["items"])
                 return f"tuple[{items}, ...]" if self._tuples else f"list[{items}]"
@@ -210,6 +233,10 @@ class _Compiler:
             raise SchemaError(f"{fullname} contains itself")
         self._records[fullname] = record
         self._open.append(fullname)
+        begin = ""
+        if fullname in self._encoded:
+            begin = self._name()
+            self._emit(depth, f"{begin} = p")
         fields = {f["name"]: self._value(f["type"], depth) for f in record["fields"]}
         self._open.pop()
         name = self._name()
@@ -219,6 +246,8 @@ class _Compiler:
         else:
             items = ", ".join(f"{k!r}: {v}" for k, v in fields.items())
             self._emit(depth, f"{name} = {{{items}}}")
+        if begin:
+            self._emit(depth, f"{name}.{self._encoded[fullname]} = b[{begin}:p]")
         return name
 
     def _blocks(self, items: Any, depth: int, *, keyed: bool = False) -> str:

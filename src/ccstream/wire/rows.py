@@ -16,6 +16,7 @@ from ccstream.wire.catalogue import CONSENT_RECORDS
 from ccstream.wire.entry import Entry, RowCodec
 from ccstream.wire.link_rows import LinkRows
 from ccstream.wire.plain_rows import ProfileRows, StateRows
+from ccstream.wire.row_readers import ROW_READERS
 from ccstream.wire.schemas import SchemaInfo, schema
 from ccstream.wire.touch_rows import TouchRows
 from ccstream.wire.window_rows import WindowRows
@@ -26,15 +27,15 @@ _TIMER: Final = {"ccstream.state.v1.Timer": Timer}
 _KEY: Final = {"ccstream.state.v1.PersonalKey": PersonalKey}
 
 _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
-    "carts": ("CartRow", CartRows),
-    "touches": ("TouchRow", TouchRows),
+    "carts": ("CartRow", lambda info: CartRows(info, ROW_READERS[info.fullname])),
+    "touches": ("TouchRow", lambda info: TouchRows(info, ROW_READERS[info.fullname])),
     "profiles": ("ProfileRow", ProfileRows),
     "orders": ("OrderRow", lambda info: StateRows(info, Order)),
     "aliases": (
         "AliasRow",
         lambda info: StateRows(info, Alias, {"ccstream.state.v1.AliasTenure": Tenure}),
     ),
-    "windows": ("WindowRow", WindowRows),
+    "windows": ("WindowRow", lambda info: WindowRows(info, ROW_READERS[info.fullname])),
     "consents": ("ConsentRow", lambda info: StateRows(info, Consents, CONSENT_RECORDS)),
     "timers": ("TimerRow", lambda info: StateRows(info, Timers, _TIMER)),
     "links": ("LinkRow", LinkRows),

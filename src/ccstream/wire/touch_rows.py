@@ -5,11 +5,10 @@ Of the shares of a row an event changes one; the others keep the bytes that they
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, final
+from typing import final
 
 from ccstream.domain.events import Campaign
-from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
+from ccstream.domain.touch import Earlier, Touch, Touches, Trail
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry, RowReader
 from ccstream.wire.framing import single_object_prefix
@@ -22,10 +21,10 @@ from ccstream.wire.primitives import (
     put_optional_text,
     put_text,
 )
-from ccstream.wire.reader import compile_reader
+from ccstream.wire.reader import Reader
 from ccstream.wire.schemas import SchemaInfo
 
-__all__ = ["TouchRows", "TouchSync"]
+__all__ = ["TouchRows", "TouchSync", "touch_entry", "touch_share"]
 
 
 @final
@@ -68,11 +67,12 @@ class TouchRows:
 
     Args:
         info: the schema TouchRow.
+        read: its reader.
     """
 
-    def __init__(self, info: SchemaInfo) -> None:
+    def __init__(self, info: SchemaInfo, read: Reader) -> None:
         self._prefix = single_object_prefix(info)
-        self._read = RowReader(info, compile_reader(info.parsed, _CLASSES))
+        self._read = RowReader(info, read)
 
     def decode_row(self, value: bytes) -> Entry:
         """See `RowCodec.decode_row`."""
@@ -195,7 +195,7 @@ def _touches(
     )
 
 
-def _share_of(
+def touch_share(
     origin: str,
     first: Touch,
     last_by_channel: tuple[Touch, ...],
@@ -205,7 +205,7 @@ def _share_of(
     return origin, _touches(first, last_by_channel, trails, earlier, None)
 
 
-def _entry(
+def touch_entry(
     version: int,
     first: Touch,
     last_by_channel: tuple[Touch, ...],
@@ -215,14 +215,3 @@ def _entry(
 ) -> Entry:
     parts = dict(shares) if shares else None
     return Entry(_touches(first, last_by_channel, trails, earlier, parts), version)
-
-
-_CLASSES: Final[dict[str, Callable[..., Any]]] = {
-    "ccstream.common.v1.Campaign": Campaign,
-    "ccstream.touch.v1.Touch": Touch,
-    "ccstream.state.v1.TouchVisit": Visit,
-    "ccstream.state.v1.TouchTrail": Trail,
-    "ccstream.state.v1.TouchEarlier": Earlier,
-    "ccstream.state.v1.TouchShare": _share_of,
-    "ccstream.state.v1.TouchRow": _entry,
-}

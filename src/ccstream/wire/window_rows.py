@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, final
+from typing import final
 
 from ccstream.domain.window import SourceWindow, Window
 from ccstream.wire.entry import Entry, RowReader
 from ccstream.wire.framing import single_object_prefix
 from ccstream.wire.primitives import ZERO, BytesWriter, put_bytes, put_long, put_text
-from ccstream.wire.reader import compile_reader
+from ccstream.wire.reader import Reader
 from ccstream.wire.schemas import SchemaInfo
 
-__all__ = ["WindowRows"]
+__all__ = ["WindowRows", "window_entry", "window_source"]
 
 
 @final
@@ -21,11 +20,12 @@ class WindowRows:
 
     Args:
         info: the schema WindowRow.
+        read: its reader.
     """
 
-    def __init__(self, info: SchemaInfo) -> None:
+    def __init__(self, info: SchemaInfo, read: Reader) -> None:
         self._prefix = single_object_prefix(info)
-        self._read = RowReader(info, compile_reader(info.parsed, _CLASSES))
+        self._read = RowReader(info, read)
 
     def decode_row(self, value: bytes) -> Entry:
         """See `RowCodec.decode_row`."""
@@ -49,15 +49,11 @@ class WindowRows:
         return out.getvalue()
 
 
-def _source(source: str, horizon: int, last_seen: int, ids: bytes) -> tuple[str, SourceWindow]:
+def window_source(
+    source: str, horizon: int, last_seen: int, ids: bytes
+) -> tuple[str, SourceWindow]:
     return source, SourceWindow(horizon, last_seen, ids)
 
 
-def _entry(version: int, floor: int, sources: tuple[tuple[str, SourceWindow], ...]) -> Entry:
+def window_entry(version: int, floor: int, sources: tuple[tuple[str, SourceWindow], ...]) -> Entry:
     return Entry(Window(dict(sources), floor), version)
-
-
-_CLASSES: Final[dict[str, Callable[..., Any]]] = {
-    "ccstream.state.v1.WindowSource": _source,
-    "ccstream.state.v1.WindowRow": _entry,
-}

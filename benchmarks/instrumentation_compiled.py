@@ -3,22 +3,26 @@
 The load and the subjects of :mod:`.instrumentation`. What a compiled fold counts cannot be taken
 out of it, so the package is compiled a second time, from a copy whose
 :class:`~ccstream.engine.chunk_statistics.ChunkStatistics` counts neither events nor their times.
-The two run in turns, in processes of their own, each folds the load from its beginning, and of the
-chunks of either the median counts, by processor time.
+A pair is two processes on one processor that fold the load turn about, a few chunks each: what
+slows the machine down for a moment slows both. How much more a turn takes than the other's just
+before or after is what counts, by processor time, and of a pair the median. Where its objects
+happen to lie makes a process some per cent quicker or slower for as long as it lives, so there are
+many pairs.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import gc
-import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.fold import ACCOUNT, House, record
@@ -40,11 +44,15 @@ COUNTS = frozenset({"applied", "ended"})
 EVENTS = 100_000
 CUSTOMERS = 20_000
 REPEATED = 7
+TURN = 5 * CHUNK
+"""Events: some 20 ms."""
 COLD = 4
 """One part in so many comes before what counts: rows and caches are new."""
 
 
-def run(*, events: int = EVENTS, runs: int = 7, say: Callable[[str], None] = print) -> list[Result]:
+def run(
+    *, events: int = EVENTS, runs: int = 25, say: Callable[[str], None] = print
+) -> list[Result]:
     """Compile both, and let them take turns.
 
     Raises:
@@ -54,16 +62,12 @@ def run(*, events: int = EVENTS, runs: int = 7, say: Callable[[str], None] = pri
     found: dict[str, list[float]] = {subject: [] for subject in SUBJECTS}
     more: list[float] = []
     for number in range(1, runs + 1):
-        pair = {}
-        # Whoever comes first has not always the machine as the other left it.
-        for subject in SUBJECTS if number % 2 else reversed(SUBJECTS):
-            pair[subject] = _measured(packages[subject], events, subject)
-        for subject, cost in pair.items():
+        plain, counted = _pair(packages, events, first=number % 2)
+        for subject, cost in zip(SUBJECTS, (plain, counted), strict=True):
             found[subject].append(cost)
-        plain, counted = (pair[subject] for subject in SUBJECTS)
         more.append(100 * (counted / plain - 1))
         say(
-            f"{QUESTION}: run {number} of {runs}: {plain:.2f} µs an event without, "
+            f"{QUESTION}: pair {number} of {runs}: {plain:.2f} µs an event without, "
             f"{counted:.2f} with, {more[-1]:.1f} % more"
         )
     return [
@@ -119,55 +123,89 @@ def _compile(*source_and_into: str) -> None:
         raise BenchmarkError(f"it could not be compiled: {done.stderr.strip()[-400:]}")
 
 
-def _measured(package: Path, events: int, subject: str) -> float:
-    done = subprocess.run(
+def _pair(packages: dict[str, Path], events: int, first: int) -> tuple[float, float]:
+    """Two processes take turns: µs an event without counts, and with."""
+    with contextlib.ExitStack() as stack:
+        pair = [stack.enter_context(_folding(packages[name], events, name)) for name in SUBJECTS]
+        for process in pair:
+            _told(process)
+        turns: list[tuple[float, float]] = []
+        for number in range(events // TURN):
+            took = [0.0, 0.0]
+            begins = (number + first) % 2  # whoever comes first finds the other's in the caches
+            for index in (begins, 1 - begins):
+                _go(pair[index])
+                took[index] = float(_told(pair[index]))
+            turns.append((took[0], took[1]))
+        often, seldom = map(float, _told(pair[1]).split())
+    turns = turns[len(turns) // COLD :]
+    plain = statistics.median(one for one, _ in turns) / TURN
+    ratio = statistics.median(more / one for one, more in turns)
+    return plain * 1e6, with_the_rest(plain * ratio, often, seldom) * 1e6
+
+
+@contextlib.contextmanager
+def _folding(package: Path, events: int, subject: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.instrumentation_compiled", str(events), subject],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(package)},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=600,
-        check=False,
     )
-    if done.returncode:
-        raise BenchmarkError(f"{subject}: {done.stderr.strip()[-400:]}")
-    cost: float = json.loads(done.stdout)["cpu_us_per_event"]
-    return cost
+    with process:  # waits for its end, and closes the pipes
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def measure(events: int, subject: str, customers: int = CUSTOMERS) -> float:
-    """Fold the load in this process: µs of processor time an event."""
+def _go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def _told(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise BenchmarkError(f"a process of the pair ended with {process.wait(timeout=60)}")
+    return line
+
+
+def fold_in_turns(events: int, subject: str, customers: int = CUSTOMERS) -> None:
+    """Fold the load in this process, a turn for each line that comes, and answer with a line."""
     if str(fold.__file__).endswith(".py"):
         raise BenchmarkError("the fold is not compiled here")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     measuring = Measuring() if subject == "measured" else None
     house = House() if measuring is None else measuring.house
     codec, load = Codec(), Load.ending_now(events, customers)
     work = [record(codec, event, offset) for offset, event in enumerate(load.stream(ACCOUNT))]
-    took: list[float] = []
-    counted = 0
     gc.collect()
     gc.disable()  # as the worker has it
-    try:
-        for begin in range(0, events, CHUNK):
-            chunk = work[begin : begin + CHUNK]
-            started, began = time.monotonic(), time.process_time()
+    answer = partial(print, flush=True)
+    answer("ready")
+    for turn, _ in zip(range(0, events - TURN + 1, TURN), sys.stdin, strict=False):
+        began = time.process_time()
+        for begin in range(turn, turn + TURN, CHUNK):
+            chunk, started = work[begin : begin + CHUNK], time.monotonic()
             house.fold_chunk(chunk, begin)
             if measuring is None:
-                counted += len(house.take_statistics().outcomes)
+                counted = house.take_statistics().outcomes()
+                assert not counted, f"{subject}: it counted {counted}"
             else:
                 measuring.chunk(chunk, time.monotonic() - started)
-            took.append(time.process_time() - began)
-        often = seldom = 0.0
-        if measuring is not None:
-            often = min(seconds_of(measuring.second) for _ in range(REPEATED))
-            seldom = min(seconds_of(measuring.scrape) for _ in range(REPEATED))
-    finally:
-        gc.enable()
-    if counted or house.post.outputs != 2 * events:
-        raise BenchmarkError(f"{subject}: it counted {counted}, and put out {house.post.outputs}")
-    plain = statistics.median(took[len(took) // COLD :]) / CHUNK
-    return with_the_rest(plain, often, seldom) * 1e6
+        answer(time.process_time() - began)
+    assert house.post.outputs == 2 * (events - events % TURN), house.post.outputs
+    if measuring is not None:
+        often = min(seconds_of(measuring.second) for _ in range(REPEATED))
+        seldom = min(seconds_of(measuring.scrape) for _ in range(REPEATED))
+        answer(often, seldom)
 
 
 if __name__ == "__main__":
-    print(json.dumps({"cpu_us_per_event": measure(int(sys.argv[1]), sys.argv[2])}))
+    fold_in_turns(int(sys.argv[1]), sys.argv[2])

@@ -20,14 +20,13 @@ Counts = dict[tuple[str, ...], int]
 class ChunkStatistics:
     """What one chunk did, counted as plainly as possible; turned into metrics at its end.
 
-    ``times`` are the event times of what was applied, by channel and type of event;
+    ``times`` are the event times of what was taken in, by channel, type of event and outcome;
     ``receipts_after`` how many ms after the request each receipt was made; ``awaited`` what was put
     out of each table and is on its way to the broker.
     """
 
     def __init__(self, topics: int) -> None:
         self.consumed = [0] * topics
-        self.outcomes: Counts = {}
         self.rejected: Counts = {}
         self.misrouted: Counts = {}
         self.mail: Counts = {}
@@ -35,24 +34,33 @@ class ChunkStatistics:
         self.links: Counts = {}
         self.erasures: Counts = {}
         self.receipts_after: list[int] = []
-        self.times: dict[tuple[str, type[Event]], list[int]] = {}
+        self.times: dict[tuple[str, type[Event], str], list[int]] = {}
         self.awaited: dict[str, Awaited] = {}
+        self._ended: Counts = {}
 
-    def applied(self, channel: str, kind: type[Event], occurred_at: int) -> None:
-        """An event of ``channel`` had its effect."""
-        key = (channel, kind)
+    def applied(self, event: Event, outcome: str) -> None:
+        """An event was taken in, as nearly all are, with this ``outcome``."""
+        key = (event.channel, type(event), outcome)
         times = self.times.get(key)
         if times is None:
             times = self.times[key] = []
-        times.append(occurred_at)
+        times.append(event.occurred_at)
 
     def ended(self, event: Event, outcome: str) -> None:
-        """An event came to its ``outcome``."""
-        count(self.outcomes, event.channel, type(event).__name__, outcome)
+        """An event came to another ``outcome``."""
+        count(self._ended, event.channel, type(event).__name__, outcome)
 
     def unreadable(self) -> None:
         """What could not be read is of no channel and no type, and rejected."""
-        count(self.outcomes, UNKNOWN, UNKNOWN, "rejected")
+        count(self._ended, UNKNOWN, UNKNOWN, "rejected")
+
+    def outcomes(self) -> Counts:
+        """How many events came to which outcome, by channel, type and outcome."""
+        outcomes = self._ended.copy()
+        for (channel, kind, outcome), times in self.times.items():
+            labels = (channel, kind.__name__, outcome)
+            outcomes[labels] = outcomes.get(labels, 0) + len(times)
+        return outcomes
 
 
 def count(counts: Counts, *labels: str) -> None:

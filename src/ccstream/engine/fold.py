@@ -339,8 +339,7 @@ class Folder:
             if aggregate.encode_synced is not None:
                 outlet.publish(aggregate, partition, key, after.version, value, appended_at, trace)
         partition.tables[WINDOWS].put(entity, taken)
-        self.statistics.applied(event.channel, type(event), event.occurred_at)
-        self.statistics.ended(event, outcome)
+        self.statistics.applied(event, outcome)
 
     def _publish_unchanged(
         self, partition: Partition, entity: str, event: Event, source: Source, outcome: str

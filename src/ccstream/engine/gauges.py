@@ -94,12 +94,12 @@ class Gauges:
                 topic = self._layout.input_topics_by_number[number]
                 channel = channel_of(topic) or "mail"
                 metrics.add("ccstream_events_consumed_total", (channel,), count)
-        for (channel, kind), times in statistics.times.items():
+        for (channel, kind, _), times in statistics.times.items():
             for table in AGGREGATES[kind.__name__]:
                 if table in statistics.awaited:
                     statistics.awaited[table].caused_by(channel, times)
         self.fired(statistics)
-        metrics.add_many("ccstream_events_total", statistics.outcomes)
+        metrics.add_many("ccstream_events_total", statistics.outcomes())
         metrics.add_many("ccstream_misrouted_total", statistics.misrouted)
         metrics.add_many("ccstream_mail_total", statistics.mail)
         metrics.add_many("ccstream_links_total", statistics.links)

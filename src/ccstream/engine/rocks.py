@@ -27,6 +27,7 @@ from rocksdict import (
     WriteBufferManager,
 )
 
+from ccstream.engine.manifest import is_whole
 from ccstream.errors import StoreDamagedError, StoreError
 from ccstream.ops.metrics_engine import STORED_IN
 
@@ -86,6 +87,8 @@ class RocksDatabase:
         self.path = path
         if (path / _MARK).exists():
             raise self._translated(StoreError("Corruption: it was found so before"))
+        if not is_whole(path):
+            raise self._translated(StoreError("Corruption: the list of its files is cut off"))
         try:
             self._rows = Rdict(str(path), _options(memory))
         except Exception as error:

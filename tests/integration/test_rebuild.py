@@ -29,6 +29,7 @@ from ccstream.client import (
 )
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.devkit.kafka import LocalKafka
+from ccstream.evidence.differences import fingerprint
 from ccstream.ops.settings import Settings
 from ccstream.wire.headers import CE_SOURCE, epoch_of, header, sync_source
 from tests.integration.harness import (
@@ -229,9 +230,10 @@ def test_other_rules_show_what_they_would_have_made_and_whom_they_concern_by_no_
 ) -> None:
     app, new = fresh_app, f"{fresh_app.app_id}-if"
     rules, subject = tmp_path / "rules.toml", f"customer:{fresh_app.app_id}"
+    beat = f"heartbeat:{fresh_app.app_id}"
     rules.write_text("[cart]\nlines_max = 2\n")
     with worker(app, **ABANDONED):
-        publish(app.kafka.bootstrap, [added(n, subject) for n in range(3)])
+        publish(app.kafka.bootstrap, [added(n, who) for n in range(3) for who in (beat, subject)])
         wait_until(
             lambda: units(table(app.kafka.bootstrap, app.app_id, "carts")).get(subject) == 3, 30
         )
@@ -243,6 +245,10 @@ def test_other_rules_show_what_they_would_have_made_and_whom_they_concern_by_no_
     assert "lines" in ours[0]["fields"]
     assert units(table(app.kafka.bootstrap, new, "carts"))[subject] == 2
     assert subject not in json.dumps(found)
+    assert units(table(app.kafka.bootstrap, new, "carts"))[beat] == 2
+    shown = {one["fingerprint"] for one in found["first"]}
+    assert fingerprint(subject) in shown
+    assert fingerprint(beat) not in shown, "heartbeats are not compared"
     synced = read(app.kafka.bootstrap, f"{new}.sync.carts.v1")
     assert any(message.key() == subject.encode() for message in synced)
 

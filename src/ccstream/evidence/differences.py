@@ -3,7 +3,8 @@
 Rows are compared as their committed changelogs have them. Not compared is what has to differ
 between two that folded the same events: the versions of rows, when one was last changed or a
 source last heard (a moment later where records of two topics crossed), timers that are due by the
-clock, and the order in which the parts of a row, as the lines of a basket, arrived.
+clock, and the order in which the parts of a row, as the lines of a basket, arrived. Nor are rows of
+heartbeats: each is published to several topics at one moment, and whichever is read first counts.
 
 Both may be at work meanwhile. What differs is therefore looked at again for some seconds: the one
 that follows has come to a row as soon as it has what the other has, or had a moment ago.
@@ -27,7 +28,7 @@ from ccstream.ops.broker import Broker
 from ccstream.ops.kafka_config import consumer_config
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import TABLES, changelog_topic, topic_numbers
+from ccstream.wire.catalogue import HEARTBEAT_NAMESPACE, TABLES, changelog_topic, topic_numbers
 
 __all__ = ["Comparison", "Difference", "TableComparison", "compare", "fingerprint"]
 
@@ -42,6 +43,8 @@ SHOWN_MAX: Final = 20
 
 _SEEN_MAX: Final = 1_000
 """Earlier values of one row that are remembered: a hundred a second, in the time there is."""
+
+_HEARTBEATS: Final = HEARTBEAT_NAMESPACE.encode()
 
 _NO_TOPIC: Final = -1
 
@@ -293,7 +296,9 @@ class _Changelogs:
                 for message in batch:
                     record: Any = message  # librdkafka's stub allows None for what it always has
                     start = record.offset() + 1
-                    yield record.key() or b"", record.value()
+                    key = record.key() or b""
+                    if not key.startswith(_HEARTBEATS):
+                        yield key, record.value()
         self._reached[which, number] = start
 
 

@@ -42,7 +42,10 @@ def top_level_names(path: Path) -> set[str]:
     return names
 
 
-GENERATED = {ROOT / f"src/ccstream/wire/event_{what}.py" for what in ("readers", "writers")}
+GENERATED = {
+    ROOT / f"src/ccstream/wire/{name}.py"
+    for name in ("event_readers", "event_writers", "row_readers")
+}
 """Nobody has to hold those in mind; `scripts/generate` makes them."""
 
 

@@ -61,7 +61,7 @@ def rebuild(
     can take over: see docs/operations.md.
 
     With `--with` the same events are folded by other rules: cart.lines_max,
-    identity.cart_merge, signals.cart_abandoned_after_ms, touch.lookback_days,
+    identity.cart_merge, profile.policies, signals.cart_abandoned_after_ms, touch.lookback_days,
     window.horizon_days, window.ids_max.
 
     For example:

@@ -18,6 +18,7 @@ __all__ = ["OTHER_RULES", "RULES_BYTES_MAX", "read_other_rules"]
 OTHER_RULES: Final = (
     "cart.lines_max",
     "identity.cart_merge",
+    "profile.policies",
     "signals.cart_abandoned_after_ms",
     "touch.lookback_days",
     "window.horizon_days",

@@ -35,6 +35,7 @@ from ccstream.ops.settings_sections import (
     HeartbeatSettings,
     IdentitySettings,
     LogSettings,
+    ProfileSettings,
     RegistrySettings,
     SignalSettings,
     StateSettings,
@@ -57,6 +58,7 @@ __all__ = [
     "KafkaSettings",
     "LogSettings",
     "PrivacySettings",
+    "ProfileSettings",
     "RegistrySettings",
     "Settings",
     "SignalSettings",
@@ -114,6 +116,7 @@ class Settings(BaseSettings):
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings)
     cart: CartSettings = Field(default_factory=CartSettings)
     identity: IdentitySettings = Field(default_factory=IdentitySettings)
+    profile: ProfileSettings = Field(default_factory=ProfileSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     signals: SignalSettings = Field(default_factory=SignalSettings)
     touch: TouchSettings = Field(default_factory=TouchSettings)

@@ -23,6 +23,7 @@ __all__ = [
     "HeartbeatSettings",
     "IdentitySettings",
     "LogSettings",
+    "ProfileSettings",
     "RegistrySettings",
     "Section",
     "SignalSettings",
@@ -267,6 +268,16 @@ class IdentitySettings(Section):
         default=None,
         description="The key by which clients hash contact points, at least 32 characters; see "
         "docs/identity.md. Workers need none.",
+    )
+
+
+class ProfileSettings(Section):
+    """How the traits of a profile are decided."""
+
+    policies: Path | None = Field(
+        default=None,
+        description="A TOML file with a policy for each trait; docs/semantics.md explains it. "
+        "Without one the latest statement of every trait holds. The same for all workers.",
     )
 
 

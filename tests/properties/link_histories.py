@@ -21,7 +21,19 @@ from tests.properties import reference_links as plain
 
 __all__ = ["is_account", "run", "tell"]
 
-NAMES = ("customer:1", "customer:2", "customer:3", "email:a", "email:b", "loyalty:1", "loyalty:2")
+NAMES = (
+    *("customer:1", "customer:2", "customer:3", "customer:4"),
+    *("email:a", "email:b", "email:c"),
+    *("loyalty:1", "loyalty:2", "loyalty:3"),
+    *("phone:1", "phone:2"),
+)
+FACTS_MAX = 40
+TIMES = 9
+"""So many moments there are: some things are said at the same one."""
+
+FEW_NAMES, FEW_FACTS = 7, 11
+"""Of every second history: there, what happens to one is not made good by others."""
+
 STRENGTHS = ("verified", "asserted", "observed")
 
 
@@ -42,10 +54,12 @@ class _Erase(Struct, frozen=True):
 
 
 def facts_of(dice: random.Random) -> list[plain.Fact]:
+    few = dice.random() < 0.5
+    names = dice.sample(NAMES, dice.randint(2, FEW_NAMES if few else len(NAMES)))
     facts: list[plain.Fact] = []
-    for number in range(dice.randint(1, 11)):
-        one, other = dice.sample(NAMES, 2)
-        event_id, at = f"e{number}", dice.randint(1, 9)
+    for number in range(dice.randint(1, FEW_FACTS if few else FACTS_MAX)):
+        one, other = dice.sample(names, 2)
+        event_id, at = f"e{number}", dice.randint(1, TIMES)
         kind = dice.random()
         if kind < 0.75:
             facts.append(plain.Link(event_id, at, one, other, dice.choice(STRENGTHS)))
@@ -60,7 +74,7 @@ def erasures_of(dice: random.Random) -> dict[str, int]:
     """Who is erased, and when; facts are of before and after that, and arrive as they like."""
     if dice.random() < 0.5:
         return {}
-    return {name: dice.randint(1, 9) for name in dice.sample(NAMES, dice.choice((1, 1, 2, 3)))}
+    return {name: dice.randint(1, TIMES) for name in dice.sample(NAMES, dice.choice((1, 1, 2, 3)))}
 
 
 def is_left(fact: plain.Fact, erased: dict[str, int]) -> bool:

@@ -29,6 +29,7 @@ from ccstream.client import (
     ChannelPublisher,
     IdentifiersLinked,
     InteractionLogged,
+    PersonalReader,
     ProfileUpdated,
     Trait,
 )
@@ -39,7 +40,7 @@ from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
 from ccstream.wire.catalogue import REJECTED_TOPIC, SYNC_TOPICS, changelog_topic, input_topic
 from ccstream.wire.rejected import decode_rejected
-from tests.integration.harness import Worker, codec, make_topics, settings_for
+from tests.integration.harness import Worker, codec, make_topics, read, settings_for
 from tests.integration.pipeline import Tail, decoded, new_subject, of_key
 from tests.support.brokers import why_no_local_kafka
 from tests.support.produce import Sent, produce
@@ -212,6 +213,26 @@ async def by_the_sdk(settings: Settings, outbox: Path) -> None:
         await till.publish(sale)
 
 
+def events_of(bootstrap: str, *subjects: str) -> list[Any]:
+    """The events about these that can be read, from all channels' topics."""
+    return [
+        codec.decode_event(message.value())
+        for channel in ("web", "store", "app", "chat", "call_centre")
+        for message in read(bootstrap, input_topic(channel))
+        if message.key().decode() in subjects and message.value() != MARK
+    ]
+
+
+def in_plain(settings: Settings, key: str, records: list[Any]) -> str:
+    """What the SDK's reader makes of them."""
+
+    async def opened() -> list[Any]:
+        async with PersonalReader(settings) as personal:
+            return [personal.open(key, record) for record in records]
+
+    return repr(asyncio.run(opened()))
+
+
 def test_no_byte_of_an_erased_person_is_left(
     city: City, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -288,9 +309,18 @@ def test_no_byte_of_an_erased_person_is_left(
     found = city.files_with(MARK)
     assert found and all(f"/{input_topic('web')}-" in path for path in found), found
     assert all(city.files_with(key) for key in wrapped)
+    said = events_of(bootstrap, ADA, VISITOR)
+    synced = [decoded(record) for record in profiles.records if of_key(ADA)(record)]
+    ways = {"visitor", "after", "late", "till", "posted", "line", "row", "intent", "outcome"}
+    for shown, by in (
+        (in_plain(settings, ADA, said) + in_plain(settings, VISITOR, said), ways),
+        (in_plain(settings, ADA, synced), ways - {"late", "intent", "outcome"}),
+    ):
+        assert {way for way in ways if marked(way) in shown} == by
     capsys.readouterr()
     assert main(["privacy", "access", ADA]) == 0
-    assert marked("till") in capsys.readouterr().out
+    access = capsys.readouterr().out
+    assert all(marked(way) in access for way in ways - {"late"}), access
 
     assert main(["privacy", "erase", ADA]) == 0
     assert "nothing was done" in capsys.readouterr().err
@@ -313,6 +343,11 @@ def test_no_byte_of_an_erased_person_is_left(
         return [*city.files_with(MARK), *kafka]
 
     assert eventually(left, lambda files: not files, 60) == []
+
+    # Who has kept the records can decrypt nothing of them, but for what never was encrypted.
+    for key in (ADA, VISITOR):
+        shown = in_plain(settings, key, [*said, *synced])
+        assert {way for way in (*ways, "plain") if marked(way) in shown} == {"plain"}
 
     # Nobody else has lost anything.
     capsys.readouterr()

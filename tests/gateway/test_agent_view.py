@@ -20,6 +20,9 @@ def trait(name: str, value: str) -> ProfileTrait:
     return ProfileTrait(name, (TraitValue(value, "web", "shop-1", NOW, "e-1", True),))
 
 
+TRAITS = (trait("given_name", "Camille"), trait("country", "FR"), trait("email", "c@shop.fr"))
+
+
 def consent(status: str, **more: Any) -> dict[str, Any]:
     word = Consent(
         contact_point=POINT,
@@ -36,8 +39,13 @@ def consent(status: str, **more: Any) -> dict[str, Any]:
     return {"consents": (word,), "channels": (), "objects_to_marketing": None, **nothing, **more}
 
 
-def view(*, masked: bool = True, key: str = "customer:42", said: Any = None) -> dict[str, Any]:
-    traits = (trait("given_name", "Camille"), trait("country", "FR"), trait("email", "c@shop.fr"))
+def view(
+    *,
+    masked: bool = True,
+    key: str = "customer:42",
+    said: Any = None,
+    traits: tuple[ProfileTrait, ...] = TRAITS,
+) -> dict[str, Any]:
     return agent_view(
         key=key,
         subject="customer:42",
@@ -122,6 +130,25 @@ def test_each_channel_says_whether_they_may_be_contacted_why_and_by_which_word()
     flag = StatedFlag(value=True, stated_at=NOW, event_id="no-1")
     objects = view(said=consent("granted", objects_to_marketing=flag))
     assert decision(objects, "email", "marketing")["evidence"] == "no-1"
+
+
+SEALED = f"ccx1.{'k' * 22}.{'s' * 40}"
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_ciphertext_is_never_shown_and_where_it_hides_the_country_that_is_said(
+    masked: bool,
+) -> None:
+    shown = view(traits=(trait("given_name", SEALED), trait("country", SEALED)), masked=masked)
+    for one in shown["traits"]:
+        (value,) = one["values"]
+        assert value["value"] is None
+        assert not value["readable"]
+    assert "ccx1" not in str(shown)
+    marketing = decision(shown, "email", "marketing")
+    assert (marketing["allowed"], marketing["reason"]) == (False, "unreadable")
+    assert marketing["detail"].startswith("country: stored encrypted")
+    assert decision(shown, "email", "service")["allowed"]
 
 
 def test_who_never_said_anything_may_not_be_written_to_for_marketing() -> None:

@@ -25,6 +25,8 @@ from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import REJECTED_TOPIC, SYNC_TOPICS, changelog_topic, input_topic
 from ccstream.wire.personal import is_ciphertext
 from ccstream.wire.rejected import decode_rejected
+from tests.gateway.calls import call
+from tests.gateway.serving import serving
 from tests.integration.harness import codec
 from tests.integration.pipeline import Pipeline, decoded, new_subject, of_event, of_key
 from tests.support.produce import Sent
@@ -205,6 +207,40 @@ def test_access_shows_values_in_plain_to_who_has_the_master_key(
         code, out, err = ask("privacy", "access", ada, master=master)
         assert code == 0 and "Lovelace" not in out
         assert "2 personal values are ciphertext" in err
+
+
+def test_a_contact_is_decided_by_where_somebody_lives_though_that_is_stored_encrypted(
+    pipeline: Pipeline, ask: Callable[..., tuple[int, str, str]]
+) -> None:
+    ada = new_subject()
+    publish(settings_of(pipeline), ada, "FR", name="country")
+    pipeline.tail(changelog_topic("app", "profiles")).until(of_key(ada))
+    check = ("consent", "check", ada, "--channel", "email", "--purpose", "news")
+    assert ask(*check)[1].startswith("deny: no_consent")
+    for master, why in ((None, "privacy.master_key is not set"), (NEXT_MASTER, "not set here")):
+        code, out, err = ask(*check, master=master)
+        assert (code, out.split()[:2]) == (1, ["deny:", "unreadable"])
+        assert "the traits country are ciphertext" in err and why in err
+        assert "ccx1" not in out + err
+        code, out, err = ask(*check, "--country", "FR", master=master)
+        assert out.startswith("deny: no_consent") and "ciphertext" not in err
+
+
+async def test_the_service_desk_reads_what_is_stored_encrypted(pipeline: Pipeline) -> None:
+    settings, ada = settings_of(pipeline), new_subject()
+    await asyncio.to_thread(publish, settings, ada, "FR", name="country")
+    await asyncio.to_thread(pipeline.tail(changelog_topic("app", "profiles")).until, of_key(ada))
+    async with serving(settings) as desk, asyncio.timeout(60):
+        while True:
+            answer = await call(desk.app, "GET", f"/v1/agents/profiles/{ada}")
+            if answer.status == 200 and answer.json["traits"][0]["values"][0]["readable"]:
+                break
+            await asyncio.sleep(0.1)
+    assert answer.json["traits"][0]["values"][0]["value"] == "FR"
+    reasons_by_mail = {
+        one["reason"] for one in answer.json["may_contact"] if one["channel"] == "email"
+    }
+    assert reasons_by_mail == {"service", "no_consent"}
 
 
 def test_a_missing_or_another_master_key_refuses_to_publish(pipeline: Pipeline) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -22,7 +22,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Ask whether a person may be contacted.")
 
-READ: Final = ("consents", "profiles")
+READ: Final = ("consents", "keys", "profiles")
 PLACE: Final = ("country", "region", "time_zone")
 """Traits of the profile that say where somebody lives, if no option does."""
 
@@ -108,6 +108,7 @@ def check(
     from ccstream.cli.console import data, say
     from ccstream.domain.consent import CONTACT_CHANNELS
     from ccstream.ops.entity import entity
+    from ccstream.ops.keyring import KeyRing
     from ccstream.ops.settings import Settings
     from ccstream.rules import Context, load_packs, may_contact
     from ccstream.wire.validate import is_entity_key
@@ -132,7 +133,10 @@ def check(
     )
     settings = Settings.load(kafka__bootstrap=bootstrap, app_id=app_id)
     found = entity(settings, key, say, READ)
-    context = _placed(known, found, (country, region, time_zone))
+    ring = KeyRing.of(settings, found)
+    context = _placed(known, ring.open(_traits(found)), (country, region, time_zone))
+    if context.unreadable:
+        say(f"the traits {', '.join(context.unreadable)} are ciphertext: {ring.why}")
     decision = may_contact(_consents(found), channel, purpose, now, context, packs)
     if json:
         data(decision)
@@ -153,20 +157,30 @@ def _maybe(text: str | None) -> int | None:
     return None if text is None else _instant(text)
 
 
-def _placed(known: Context, found: Entity, given: Sequence[str | None]) -> Context:
-    """The context with where the person lives: as given, else as the profile has it."""
-    from msgspec.structs import replace
-
-    traits = {
+def _traits(found: Entity) -> dict[str, str | None]:
+    """The latest word on each that says where somebody lives."""
+    return {
         trait["name"]: trait["statements"][-1]["value"]
         for row in found.rows.get("profiles", ())
         for trait in row.value["traits"]
+        if trait["name"] in PLACE
     }
+
+
+def _placed(
+    known: Context, traits: Mapping[str, str | None], given: Sequence[str | None]
+) -> Context:
+    """The context with where the person lives: as given, else as the profile has it."""
+    from msgspec.structs import replace
+
+    from ccstream.wire.personal import is_ciphertext
+
     places = {
         name: traits.get(name) if value is None else value
         for name, value in zip(PLACE, given, strict=True)
     }
-    return replace(known, **places)
+    sealed = tuple(name for name, value in places.items() if value and is_ciphertext(value))
+    return replace(known, **{**places, **dict.fromkeys(sealed)}, unreadable=sealed)
 
 
 def _consents(found: Entity) -> Consents | None:

@@ -16,6 +16,7 @@ from ccstream.client.known_keys import KnownKeys
 from ccstream.domain.events import Event
 from ccstream.domain.personal_keys import PersonalKey
 from ccstream.errors import PersonalKeyError
+from ccstream.ops.keyring import KeyRing
 from ccstream.ops.settings import Settings
 from ccstream.ops.vault import DataKey, Vault
 from ccstream.wire.personal import is_ciphertext, personal_fields, with_personal
@@ -69,6 +70,10 @@ class Sealer:
         if settings.privacy.personal_fields == "plain":
             return None
         return cls(Vault.required(settings), KnownKeys(settings))
+
+    def ring(self, entity: str) -> KeyRing:
+        """What reads an entity's personal fields again."""
+        return KeyRing(self._vault, self.known.of(entity))
 
     def seal(self, event: E) -> tuple[E, NewKey | None]:
         """The event with ciphertext in its personal fields, and a key to publish before it.

@@ -1,7 +1,8 @@
 """A customer as the service staff sees them: who, what they do, whether they may be contacted.
 
 Personal values are masked unless the reader may read profiles anyway: enough is left to compare
-with what the caller says. Pure: records go in.
+with what the caller says. Pure: records go in, with personal fields in plain as far as they can be
+read. Of the others nothing is shown but that they are there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ccstream.domain.consent import CONTACT_CHANNELS, Consents
 from ccstream.domain.identifiers import IdentifierRules
 from ccstream.gateway.aliases import Link
 from ccstream.rules import SERVICE, Context, may_contact
+from ccstream.wire.personal import is_ciphertext
 
 __all__ = ["OPEN_TRAITS", "agent_view", "masked_key", "masked_text"]
 
@@ -104,7 +106,8 @@ def _trait(trait: ProfileTrait, *, masked: bool) -> dict[str, Any]:
         "name": trait.name,
         "values": [
             {
-                "value": masked_text(said.value) if hidden else said.value,
+                "value": _shown(said.value, hidden=hidden),
+                "readable": not is_ciphertext(said.value),
                 "channel": said.channel,
                 "occurred_at": said.occurred_at,
                 "verified": said.verified,
@@ -113,6 +116,12 @@ def _trait(trait: ProfileTrait, *, masked: bool) -> dict[str, Any]:
             for said in trait.values
         ],
     }
+
+
+def _shown(value: str, *, hidden: bool) -> str | None:
+    if is_ciphertext(value):
+        return None
+    return masked_text(value) if hidden else value
 
 
 def _consent(consent: Any, *, masked: bool) -> dict[str, Any]:
@@ -138,8 +147,9 @@ def _contacts(
         else Consents(**{name: consent[name] for name in Consents.__struct_fields__})
     )
     known = {trait.name: trait.values[-1].value for trait in traits if trait.values}
-    where = {name: known.get(name) for name in PLACE}
-    context = structs.replace(Context(), **where)
+    where = {name: known[name] for name in PLACE if name in known}
+    sealed = tuple(name for name, value in where.items() if is_ciphertext(value))
+    context = structs.replace(Context(), **{**where, **dict.fromkeys(sealed)}, unreadable=sealed)
     purposes = {one.purpose for one in said.consents} - {SERVICE, MARKETING}
     shown = [SERVICE, MARKETING, *sorted(purposes)][:PURPOSES_MAX]
     decided = []

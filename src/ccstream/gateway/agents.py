@@ -7,6 +7,7 @@ without saying what it was. Whoever looks is noted (`ccstream.gateway.audit`).
 from __future__ import annotations
 
 import time
+from asyncio import to_thread
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -135,10 +136,13 @@ class Agents:
         masked = not identity.may("read", key=key)
         known = await self._queries.known(key, tuple(AGGREGATES), live=True)
         await self._audit.note(identity.id, known.subject, masked=masked)
+        ring = self._services.intake.key_ring(known.subject)
+        # A key management system may have to be asked.
+        records = known.records if ring is None else await to_thread(ring.open, known.records)
         view = agent_view(
             key=key,
             subject=known.subject,
-            records=known.records,
+            records=records,
             links=self._streams.hub.links(known.subject),
             rules=self._rules,
             now_ms=time.time_ns() // 1_000_000,

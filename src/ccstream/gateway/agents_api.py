@@ -25,7 +25,13 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "version": {"type": "integer"},
     "as_of": AS_OF,
     "masked": {"type": "boolean", "description": "Whether personal values are hidden."},
-    "traits": {**_OBJECTS, "description": "Name, and values with channel, time and evidence."},
+    "traits": {
+        **_OBJECTS,
+        "description": (
+            "Name, and values with channel, time and evidence; a value is null where it is stored "
+            "encrypted and not `readable` here."
+        ),
+    },
     "identifiers": {**_OBJECTS, "description": "Key, class, since when, by which event."},
     "cart": {"type": ["object", "null"]},
     "orders": _OBJECTS,

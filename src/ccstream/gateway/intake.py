@@ -20,6 +20,7 @@ from ccstream.client.sealer import Sealer
 from ccstream.errors import BrokerUnavailableError, TopicMismatchError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.kafka_config import producer_config
+from ccstream.ops.keyring import KeyRing
 from ccstream.ops.logs import logger
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import CHANNELS, input_topic, topic_numbers
@@ -103,6 +104,10 @@ class Intake:
         self._producer.close()
         if self._sealer is not None:
             await asyncio.to_thread(self._sealer.known.stop)
+
+    def key_ring(self, entity: str) -> KeyRing | None:
+        """What reads the personal fields of somebody; None where none are encrypted."""
+        return None if self._sealer is None else self._sealer.ring(entity)
 
     def writer(self, channel: str) -> EventWriter:
         """What writes the channel's events; raises KeyError if there is no such channel."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
+
+from msgspec import convert
 
 from ccstream.domain.personal_keys import PersonalKey
 from ccstream.errors import PersonalKeyError
+from ccstream.ops.entity import Entity
+from ccstream.ops.settings import Settings
 from ccstream.ops.vault import Vault
 from ccstream.wire.personal import key_id_of, opened
 
@@ -28,6 +32,21 @@ class KeyRing:
         """Ciphertexts so far that could not be read."""
         self.trouble: PersonalKeyError | None = None
         """Why, of the last one whose key was there."""
+
+    @classmethod
+    def of(cls, settings: Settings, found: Entity) -> Self:
+        """The keys in the rows of an entity, which have to have been read with the others."""
+        keys = [key for row in found.rows["keys"] for key in row.value["keys"]]
+        return cls(Vault.of(settings), convert(keys, list[PersonalKey]))
+
+    @property
+    def why(self) -> str:
+        """Why ciphertexts could not be read, as far as that is known."""
+        if self.trouble is not None:
+            return str(self.trouble)
+        if self._vault is None:
+            return "privacy.master_key is not set"
+        return "their keys are gone, or not there yet"
 
     def open(self, data: Any) -> Any:
         """Plain data or records with the values in place of ciphertext that can be read."""

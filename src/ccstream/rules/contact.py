@@ -11,6 +11,7 @@ meet no law of marketing; an opt-out of the channel, a withdrawal and quiet hour
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -35,9 +36,11 @@ DENIALS: Final = (
     *("objected", "channel_opted_out", "refused", "withdrawn", "quiet_hours"),  # their own word
     *("no_consent", "pending", "not_yet", "expired", "not_consent", "on_register"),
     *("last_contact_unknown", "data_too_old", "resting", "too_often", "holiday", "day", "hour"),
-    *("no_rules", "region_unknown", "time_zone_unknown"),
+    *("no_rules", "region_unknown", "time_zone_unknown", "unreadable"),
 )
 """All reasons of a no."""
+
+COUNTRY: Final = re.compile("[A-Z]{2}")
 
 _UNDISTURBED: Final = ("email", "sms", "phone", "push", "chat", "social")
 """What may ring or light up; a letter keeps no hours."""
@@ -51,6 +54,7 @@ class Context(Struct, frozen=True, kw_only=True):
         region: their region, as the country's pack lists it; None if not known, then a
             holiday of any region is one.
         time_zone: theirs; None for that of the region or country.
+        unreadable: which of these three is known, but as ciphertext that cannot be read here.
         contact_point: which one is to be used, as its keyed hash; None for any.
         own_customer: whether they bought similar products from the same company.
         contract: whether a contract is in progress, and the contact is about it.
@@ -64,6 +68,7 @@ class Context(Struct, frozen=True, kw_only=True):
     country: str | None = None
     region: str | None = None
     time_zone: str | None = None
+    unreadable: tuple[str, ...] = ()
     contact_point: str | None = None
     own_customer: bool = False
     contract: bool = False
@@ -130,10 +135,11 @@ def may_contact(
             detail="service needs no consent",
             contact_point=context.contact_point,
         )
+    if context.unreadable:
+        what = " and ".join(context.unreadable).replace("_", " ")
+        return _deny("unreadable", f"{what}: stored encrypted, and cannot be read here")
     if pack is None:
-        return _deny(
-            "no_rules", f"there are no rules for the country {context.country or '(none)'}"
-        )
+        return _deny("no_rules", _no_country(context.country))
     if context.region is not None and context.region not in pack.regions:
         return _deny("region_unknown", f"{pack.country} has no such region")
     if where is None:
@@ -197,7 +203,18 @@ def _own_no(said: Consents, word: Consent | None, channel: str, purpose: str) ->
     return None
 
 
+def _no_country(country: str | None) -> str:
+    # What is no code may be anything, and is not repeated.
+    if not country:
+        return "nobody knows the country where the person lives"
+    if COUNTRY.fullmatch(country) is None:
+        return "the country is not in two capital letters, as FR is"
+    return f"there are no rules for the country {country}"
+
+
 def _where(pack: Pack | None, context: Context) -> ZoneInfo | None:
+    if context.unreadable:
+        return None
     if context.time_zone is not None:
         return zone(context.time_zone)
     if pack is None:

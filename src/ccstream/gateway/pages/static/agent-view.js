@@ -112,7 +112,7 @@ function traits(found) {
   list.replaceChildren(...found.map((trait) => {
     const said = lastOf(trait);
     const pair = make("div");
-    const value = make("dd", "", trait.values.map((one) => one.value).join(", "));
+    const value = make("dd", "", trait.values.map((one) => one.readable ? one.value : "cannot be read here").join(", "));
     value.append(make("span", "", `${said.verified ? "verified, " : ""}${inChannel(said.channel)}, ${day(said.occurred_at)}`));
     pair.append(make("dt", "", capital(trait.name.replaceAll("_", " "))), value);
     return pair;

@@ -16,6 +16,7 @@ from tests.support.produce import Sent, produce
 
 CODEC = Codec()
 KEY = "customer:42"
+CALL = ("--channel", "phone", "--purpose", "offers", "--country", "FR", "--own-customer")
 POINT = "5f" * 32
 BY_EMAIL = ("--channel", "email", "--purpose", "newsletter", "--at", "2026-05-06T11:00+02:00")
 
@@ -130,14 +131,19 @@ def test_nobody_is_known_and_nothing_is_allowed(app: Fill, ask: Ask) -> None:
 
 def test_what_is_known_of_past_calls_counts(app: Fill, ask: Ask) -> None:
     app()
-    call = ("--channel", "phone", "--purpose", "offers", "--country", "FR", "--own-customer")
+    call = (*CALL, "--not-on", "bloctel")
     now = ("--at", "2026-05-06T11:00+02:00")
     calls = [f"2026-05-0{day}T11:00" for day in (1, 2, 3, 4)]
     past = [word for at in calls for word in ("--past-contact", at)]
     assert ask(*call, *now, *past).out.startswith("deny: too_often")
     assert ask(*call, *now, *past[2:]).code == 0
     assert ask(*call, *now, "--last-refusal", "2026-04-30").out.startswith("deny: resting")
-    assert ask(*call, *now, "--register", "bloctel").out.startswith("deny: on_register")
+    for name in ("bloctel", "Bloctel"):
+        assert ask(*call, *now, "--register", name).out.startswith("deny: on_register")
+    assert ask(*CALL, *now).out.startswith("deny: register_unknown")
+    misspelt = ask(*call, *now, "--register", "blocktel")
+    assert (misspelt.code, misspelt.out) == (2, "")
+    assert "no rule knows a register blocktel; there are: bloctel, tps" in misspelt.err
     late = ("--at", "2026-05-06T21:00+02:00")
     assert ask(*call, *late).out.startswith("deny: hour")
     assert ask(*call, *late, "--appointment", "2026-05-06T21:00+02:00").code == 0

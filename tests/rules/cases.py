@@ -20,6 +20,7 @@ __all__ = ["POINT", "answer", "at", "decide", "person", "word"]
 
 POINT = "ab" * 32
 LONG_AGO = "2026-01-02 12:00"
+LOOKED_UP = frozenset({"bloctel", "tps"})
 
 
 def at(text: str, where: str = "Europe/Paris", fold: int = 0) -> int:
@@ -63,6 +64,13 @@ def person(
     )
 
 
+KNOWN: dict[str, Any] = {
+    "country": "FR",
+    "last_own_contact_at": at(LONG_AGO),
+    "not_on_registers": LOOKED_UP,
+}
+
+
 def decide(
     who: Consents | None = None,
     channel: str = "email",
@@ -70,7 +78,7 @@ def decide(
     purpose: str = "marketing",
     **known: Any,
 ) -> Decision:
-    context = Context(**{"country": "FR", "last_own_contact_at": at(LONG_AGO), **known})
+    context = Context(**{**KNOWN, **known})
     now = at(when) if isinstance(when, str) else when
     return may_contact(who, channel, purpose, now, context)
 

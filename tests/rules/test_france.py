@@ -7,6 +7,7 @@ import pytest
 from tests.rules.cases import answer, at, decide, person, word
 
 CALLED = person(word(channel="phone"))
+NOT_LOOKED_UP: dict[str, object] = {"not_on_registers": frozenset()}
 DAY = 24 * 3_600_000
 
 
@@ -56,8 +57,12 @@ def test_each_message_to_an_own_customer_must_offer_an_opt_out() -> None:
             "allow:not_objected",
         ),
         ("2026-08-10", {"registers": frozenset({"tps"})}, False, "allow:not_objected"),
+        ("2026-08-10", NOT_LOOKED_UP, False, "deny:register_unknown"),
+        ("2026-08-10", NOT_LOOKED_UP, True, "deny:register_unknown"),
+        ("2026-08-10", {**NOT_LOOKED_UP, "contract": True}, False, "allow:not_objected"),
         # from 11 August 2026: consent, or a contract in progress
         ("2026-08-11", {}, False, "deny:no_consent"),
+        ("2026-08-11", NOT_LOOKED_UP, True, "allow:consent"),
         ("2026-08-11", {"own_customer": True}, False, "deny:no_consent"),
         ("2026-08-11", {"contract": True}, False, "allow:contract"),
         ("2026-08-11", {}, True, "allow:consent"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ccstream.errors import RulesError
 from tests.rules.cases import answer, person, word
 
 NIGHT = "2026-05-03 03:00"
@@ -25,6 +26,11 @@ NIGHT = "2026-05-03 03:00"
         ("GB", "phone", {}, "allow:not_objected"),
         ("GB", "phone", {"registers": frozenset({"tps"})}, "deny:on_register"),
         ("GB", "phone", {"registers": frozenset({"tps"}), "contract": True}, "deny:on_register"),
+        ("GB", "phone", {"registers": frozenset({"TPS"})}, "deny:on_register"),
+        ("GB", "phone", {"not_on_registers": frozenset({"Tps"})}, "allow:not_objected"),
+        ("GB", "phone", {"not_on_registers": frozenset()}, "deny:register_unknown"),
+        ("GB", "phone", {"not_on_registers": frozenset({"bloctel"})}, "deny:register_unknown"),
+        ("GB", "post", {"not_on_registers": frozenset()}, "allow:not_objected"),
         ("GB", "post", {}, "allow:not_objected"),
     ],
 )
@@ -47,3 +53,9 @@ def test_a_consent_makes_up_for_the_british_register_and_not_for_the_french_one(
     on_both = frozenset({"tps", "bloctel"})
     assert answer(who, "phone", country="GB", registers=on_both) == "allow:consent"
     assert answer(who, "phone", country="FR", registers=on_both) == "deny:on_register"
+
+
+@pytest.mark.parametrize("known", ["registers", "not_on_registers"])
+def test_a_register_that_no_rule_knows_is_refused_and_the_others_are_named(known: str) -> None:
+    with pytest.raises(RulesError, match="register tpss; there are: bloctel, tps"):
+        answer(None, "phone", country="GB", **{known: frozenset({"tps", "TPSS"})})

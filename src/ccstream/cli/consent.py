@@ -72,6 +72,12 @@ def check(
         list[str] | None,
         typer.Option(metavar="NAME", help="A list they are on, as bloctel; may be repeated."),
     ] = None,
+    not_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A list that was looked up, and they are not on; may be repeated."
+        ),
+    ] = None,
     past_contact: Annotated[
         list[str] | None,
         typer.Option(metavar="TIME", help="When you tried it before; may be repeated."),
@@ -126,6 +132,7 @@ def check(
         own_customer=own_customer,
         contract=contract,
         registers=frozenset(register or ()),
+        not_on_registers=frozenset(not_on or ()),
         past_contacts=tuple(map(_instant, past_contact or ())),
         last_refusal_at=_maybe(last_refusal),
         appointment_at=_maybe(appointment),

@@ -3,7 +3,8 @@
 What the person said comes first: an objection, an opt-out or a withdrawal is a no whatever the
 law would allow. Then the law of the country where they live, on that day. Whatever is not known
 is decided as if it spoke against the contact: no country, no rule of that day, a region or time
-zone that does not exist, a prospect of whom nobody knows when they last got in touch.
+zone that does not exist, a register that nobody looked into, a prospect of whom nobody knows when
+they last got in touch.
 
 Messages of the purpose `SERVICE` (an order is ready, a delivery is late) need no consent and
 meet no law of marketing; an opt-out of the channel, a withdrawal and quiet hours hold for them.
@@ -12,6 +13,7 @@ meet no law of marketing; an opt-out of the channel, a withdrawal and quiet hour
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -34,7 +36,8 @@ APPOINTMENT_MS: Final = 15 * 60 * 1000
 
 DENIALS: Final = (
     *("objected", "channel_opted_out", "refused", "withdrawn", "quiet_hours"),  # their own word
-    *("no_consent", "pending", "not_yet", "expired", "not_consent", "on_register"),
+    *("no_consent", "pending", "not_yet", "expired", "not_consent"),
+    *("on_register", "register_unknown"),
     *("last_contact_unknown", "data_too_old", "resting", "too_often", "holiday", "day", "hour"),
     *("no_rules", "region_unknown", "time_zone_unknown", "unreadable"),
 )
@@ -58,7 +61,9 @@ class Context(Struct, frozen=True, kw_only=True):
         contact_point: which one is to be used, as its keyed hash; None for any.
         own_customer: whether they bought similar products from the same company.
         contract: whether a contract is in progress, and the contact is about it.
-        registers: the lists of people not to be contacted that they are on: bloctel.
+        registers: the lists of people not to be contacted that they are on, as the packs name
+            them, in capitals or not: bloctel.
+        not_on_registers: those that were looked up, and they are not on.
         past_contacts: when they were contacted on this channel, in vain among them.
         last_refusal_at: when they last refused during such a contact.
         appointment_at: for when they agreed to exactly this contact.
@@ -73,6 +78,7 @@ class Context(Struct, frozen=True, kw_only=True):
     own_customer: bool = False
     contract: bool = False
     registers: frozenset[str] = frozenset()
+    not_on_registers: frozenset[str] = frozenset()
     past_contacts: tuple[int, ...] = ()
     last_refusal_at: int | None = None
     appointment_at: int | None = None
@@ -117,16 +123,18 @@ def may_contact(
         packs: the rules; those in the wheel if None.
 
     Raises:
-        RulesError: there is no such channel.
+        RulesError: there is no such channel, or a register that no rule knows.
     """
     if channel not in CONTACT_CHANNELS:
         raise RulesError(f"there is no channel {channel}; there are {', '.join(CONTACT_CHANNELS)}")
+    known = shipped_packs() if packs is None else packs
+    _check_registers(known, context)
     said = consents or Consents()
     word = _word(said, channel, purpose, now, context.contact_point)
     decided = _own_no(said, word, channel, purpose)
     if decided is not None:
         return decided
-    pack = (shipped_packs() if packs is None else packs).get(context.country or "")
+    pack = known.get(context.country or "")
     where = _where(pack, context)
     if purpose == SERVICE:
         return _undisturbed(said, channel, now, where) or Decision(
@@ -158,6 +166,24 @@ def may_contact(
         or _undisturbed(said, channel, now, where)
         or found
     )
+
+
+def _check_registers(packs: Packs, context: Context) -> None:
+    """One that is misspelt would be one that nobody is on."""
+    given = {*context.registers, *context.not_on_registers}
+    if not given:
+        return
+    names = {rule.register for pack in packs.values() for rule in pack.permission if rule.register}
+    unknown = _folded(given) - _folded(names)
+    if unknown:
+        raise RulesError(
+            f"no rule knows a register {', '.join(sorted(unknown))}; "
+            f"there are: {', '.join(sorted(names)) or 'none'}"
+        )
+
+
+def _folded(names: Iterable[str]) -> set[str]:
+    return {name.casefold() for name in names}
 
 
 def _deny(
@@ -237,8 +263,9 @@ def _permitted(rule: Permission, word: Consent | None, now: int, context: Contex
         if holds
     }
     evidence = word.event_id if word is not None else None
-    if rule.register in context.registers and not relations.intersection(rule.register_lifted_by):
-        return _deny("on_register", f"the person is on {rule.register}", source=rule.source)
+    register = None if relations.intersection(rule.register_lifted_by) else rule.register
+    if register is not None and register.casefold() in _folded(context.registers):
+        return _deny("on_register", f"the person is on {register}", source=rule.source)
     lifting = [name for name in rule.lifted_by if name in relations]
     if consented:
         reason, detail = "consent", "the person has consented"
@@ -248,6 +275,9 @@ def _permitted(rule: Permission, word: Consent | None, now: int, context: Contex
         reason, detail = lifting[0], f"no consent is needed: {lifting[0]}"
     else:
         return _deny(*_lacking(word, now), evidence, rule.source)
+    if register is not None and register.casefold() not in _folded(context.not_on_registers):
+        asked = f"nobody has looked up whether the person is on {register}"
+        return _deny("register_unknown", asked, source=rule.source)
     point = context.contact_point if in_force is None else in_force.contact_point
     return Decision(
         verdict="allow",

@@ -133,11 +133,13 @@ def test_what_is_known_of_past_calls_counts(app: Fill, ask: Ask) -> None:
     app()
     call = (*CALL, "--not-on", "bloctel")
     now = ("--at", "2026-05-06T11:00+02:00")
-    calls = [f"2026-05-0{day}T11:00" for day in (1, 2, 3, 4)]
+    calls = [f"2026-05-0{day}T11:00+02:00" for day in (1, 2, 3, 4)]
     past = [word for at in calls for word in ("--past-contact", at)]
     assert ask(*call, *now, *past).out.startswith("deny: too_often")
     assert ask(*call, *now, *past[2:]).code == 0
-    assert ask(*call, *now, "--last-refusal", "2026-04-30").out.startswith("deny: resting")
+    assert ask(*call, *now, "--last-refusal", "2026-04-30T09:00+02:00").out.startswith(
+        "deny: resting"
+    )
     for name in ("bloctel", "Bloctel"):
         assert ask(*call, *now, "--register", name).out.startswith("deny: on_register")
     assert ask(*CALL, *now).out.startswith("deny: register_unknown")
@@ -170,6 +172,15 @@ def test_a_pack_of_ones_own_is_used_and_a_malformed_one_is_one_sentence(
     [
         (("--channel", "fax", "--purpose", "x"), "no channel fax"),
         (("--channel", "sms", "--purpose", "x", "--at", "soon"), "is no time"),
+        (
+            ("--channel", "sms", "--purpose", "x", "--at", "2026-12-24T09:30"),
+            "'2026-12-24T09:30' names no zone: add Z for UTC, or how far it is from there, as "
+            "2026-12-24T09:30+01:00",
+        ),
+        (
+            ("--channel", "sms", "--purpose", "x", "--last-refusal", "2026-12-24"),
+            "names no zone: add Z for UTC, or how far it is from there, as 2026-12-24T00:00+01:00",
+        ),
         (("--channel", "sms"), "--purpose"),
     ],
 )

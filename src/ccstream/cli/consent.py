@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,6 +11,7 @@ import typer
 
 from ccstream.cli.exits import ExitCode
 from ccstream.cli.options import AppId, Bootstrap, Json
+from ccstream.cli.when import instant_ms
 
 if TYPE_CHECKING:
     from ccstream.domain.consent import Consents
@@ -47,7 +47,10 @@ def check(
         typer.Option(help="As in the consents; any but service is marketing.", show_default=False),
     ],
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When, as 2026-11-26T20:00Z; else now.")
+        str | None,
+        typer.Option(
+            metavar="TIME", help="When, with its zone, as 2026-11-26T20:00+01:00; else now."
+        ),
     ] = None,
     country: Annotated[
         str | None, typer.Option(help="Where they live, as FR; else the trait country.")
@@ -126,14 +129,14 @@ def check(
             f"there is no channel {channel}; there are {', '.join(CONTACT_CHANNELS)}"
         )
     packs = None if rules is None else load_packs(rules)
-    now = int(time.time() * 1000) if at is None else _instant(at)
+    now = int(time.time() * 1000) if at is None else instant_ms(at)
     known = Context(
         contact_point=contact_point,
         own_customer=own_customer,
         contract=contract,
         registers=frozenset(register or ()),
         not_on_registers=frozenset(not_on or ()),
-        past_contacts=tuple(map(_instant, past_contact or ())),
+        past_contacts=tuple(map(instant_ms, past_contact or ())),
         last_refusal_at=_maybe(last_refusal),
         appointment_at=_maybe(appointment),
         last_own_contact_at=_maybe(last_own_contact),
@@ -152,16 +155,8 @@ def check(
     return ExitCode.OK if decision.allowed else ExitCode.NEGATIVE
 
 
-def _instant(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time as 2026-11-26T20:00Z") from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
 def _maybe(text: str | None) -> int | None:
-    return None if text is None else _instant(text)
+    return None if text is None else instant_ms(text)
 
 
 def _traits(found: Entity) -> dict[str, str | None]:

@@ -122,6 +122,12 @@ def test_two_files_for_one_country_are_refused(tmp_path: Path) -> None:
         load_packs(tmp_path)
 
 
+def test_a_folder_without_a_pack_is_no_reason_to_go_by_the_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "fr.tom").write_text(GOOD)
+    with pytest.raises(RulesError, match="has no rule pack in it"):
+        load_packs(tmp_path)
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="is no folder"):
         load_packs(tmp_path / "nowhere")

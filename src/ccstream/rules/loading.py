@@ -39,11 +39,14 @@ def load_packs(folder: Path) -> Packs:
     """The packs in the wheel, and those of a folder in their place or beside them.
 
     Raises:
-        RulesError: there is no such folder, or a pack in it is malformed.
+        RulesError: there is no such folder or no pack in it, or one is malformed.
     """
     if not folder.is_dir():
         raise RulesError(f"{folder} is no folder: give one with a rule pack as fr.toml in it")
-    return MappingProxyType({**shipped_packs(), **_packs_in(folder)})
+    packs = _packs_in(folder)
+    if not packs:
+        raise RulesError(f"{folder} has no rule pack in it: give a folder with one as fr.toml")
+    return MappingProxyType({**shipped_packs(), **packs})
 
 
 def _packs_in(folder: Traversable) -> dict[str, Pack]:

@@ -44,10 +44,17 @@ def test_rules_of_ones_own_take_the_place_of_ours(tmp_path: Path) -> None:
         ('format = 1\n[classes]\npersonal = ["a"]', "classes.account: names no namespace"),
         ('format = 1\n[classes]\naccount = ["A"]', "is no namespace"),
         ('format = 1\n[classes]\naccount = ["a"]\ndevice = ["a"]', "of another class as well"),
-        ('format = 1\n[classes]\naccount = ["a"]\nrobot = ["b"]', "robot|classes"),
+        (
+            'format = 1\n[classes]\naccount = ["a"]\nrobot = ["b"]',
+            "rules.toml: classes.robot: Invalid enum value 'robot'",
+        ),
+        (
+            'format = 1\n[classes]\naccount = ["a"]\ndevice = ["b", 7]',
+            r"rules.toml: classes.device\[1\]: Expected `str`, got `int`",
+        ),
         (GOOD + "[limits]\nx = 1", "limits"),
-        (GOOD + "[accounts_max]\ndevice = 0", "accounts_max"),
-        (GOOD + f"[accounts_max]\ndevice = {TENURES_MAX + 1}", "accounts_max"),
+        (GOOD + "[accounts_max]\npersonal = 1\ndevice = 0", "accounts_max.device: "),
+        (GOOD + f"[accounts_max]\ndevice = {TENURES_MAX + 1}", "accounts_max.device: "),
         (GOOD + "[accounts_max]\nshared = 1", "accounts_max"),
     ],
 )

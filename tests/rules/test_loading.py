@@ -67,6 +67,16 @@ def test_a_good_pack_is_read() -> None:
         ('= "Europe/Brussels"\nreg', '= "Europe/Ghent"\nreg', "be.toml: time_zone: there is no"),
         ('{ time_zone = "Europe/Brussels" }', '{ holidays = "XYZ" }', "region.WAL.holidays: "),
         ('{ time_zone = "Europe/Brussels" }', '{ time_zone = "X" }', "region.WAL.time_zone: "),
+        (
+            "region.WAL",
+            'region.BRU = {}\nregion.VLG = { holidayz = "X" }\nregion.WAL',
+            "be.toml: region.VLG: Object contains unknown field `holidayz`",
+        ),
+        (
+            "region.WAL = {",
+            "region.WAL = { holidays = 5,",
+            "be.toml: region.WAL.holidays: Expected",
+        ),
         ('country = "BE"', 'country = "XX"', "be.toml: times: the package holidays knows none"),
         ("[[times]]", "[[times", "be.toml: is not TOML: "),
         (

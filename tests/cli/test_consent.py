@@ -167,6 +167,18 @@ def test_a_pack_of_ones_own_is_used_and_a_malformed_one_is_one_sentence(
     assert "be.toml: " in ended.err and len(ended.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("point", ["ada@example.org", "+33612345678", POINT.upper(), POINT[:31]])
+def test_a_contact_point_is_given_as_its_keyed_hash_and_an_address_is_not_repeated(
+    app: Fill, ask: Ask, point: str
+) -> None:
+    app(consents=consents())
+    ended = ask(*BY_EMAIL, "--country", "FR", "--contact-point", point)
+    assert (ended.code, ended.out) == (2, "")
+    assert "is the keyed hash of an address or number" in ended.err
+    assert point not in ended.err
+    assert ask(*BY_EMAIL, "--country", "FR", "--contact-point", POINT).code == 0
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

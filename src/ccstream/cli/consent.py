@@ -63,7 +63,8 @@ def check(
         typer.Option(help="Theirs; else the trait time_zone, else that of region or country."),
     ] = None,
     contact_point: Annotated[
-        str | None, typer.Option(metavar="HASH", help="Which one is to be used; else any.")
+        str | None,
+        typer.Option(metavar="HASH", help="The keyed hash of the one to be used; else any."),
     ] = None,
     own_customer: Annotated[
         bool, typer.Option("--own-customer", help="They bought similar products from you.")
@@ -115,7 +116,7 @@ def check(
 --region 67 --at 2026-12-26T10:30+01:00
     """
     from ccstream.cli.console import data, say
-    from ccstream.domain.consent import CONTACT_CHANNELS
+    from ccstream.domain.consent import CONTACT_CHANNELS, CONTACT_POINT
     from ccstream.ops.entity import entity
     from ccstream.ops.keyring import KeyRing
     from ccstream.ops.settings import Settings
@@ -127,6 +128,12 @@ def check(
     if channel not in CONTACT_CHANNELS:
         raise typer.BadParameter(
             f"there is no channel {channel}; there are {', '.join(CONTACT_CHANNELS)}"
+        )
+    if contact_point is not None and CONTACT_POINT.fullmatch(contact_point) is None:
+        # What was given may be an address, which is not repeated.
+        raise typer.BadParameter(
+            "--contact-point is the keyed hash of an address or number, as the consents have it: "
+            "32 to 128 lower-case hexadecimal digits"
         )
     packs = None if rules is None else load_packs(rules)
     now = int(time.time() * 1000) if at is None else instant_ms(at)

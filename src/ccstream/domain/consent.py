@@ -23,6 +23,7 @@ beyond, up to `NOES_MAX`: to forget a no would be worse than to forget a yes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
@@ -41,6 +42,7 @@ from ccstream.domain.moment import Moment
 
 __all__ = [
     "CONTACT_CHANNELS",
+    "CONTACT_POINT",
     "LEGAL_BASES",
     "STATUSES",
     "Consent",
@@ -61,6 +63,9 @@ STATUSES: Final = ("granted", "pending", "refused", "withdrawn")
 """The more restrictive the later in this list."""
 
 LEGAL_BASES: Final = ("consent", "legitimate_interest", "contract", "legal_obligation")
+
+CONTACT_POINT: Final = re.compile(r"[0-9a-f]{32,128}")
+"""A contact point, as its keyed hash."""
 
 _FOREVER: Final = 1 << 63
 _DAY_MINUTES: Final = 24 * 60

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ccstream.domain import reasons
-from ccstream.domain.consent import CONTACT_CHANNELS, LEGAL_BASES, STATUSES
+from ccstream.domain.consent import CONTACT_CHANNELS, CONTACT_POINT, LEGAL_BASES, STATUSES
 from ccstream.domain.effects import Reject
 from ccstream.domain.events import (
     Campaign,
@@ -85,7 +85,6 @@ LANGUAGE_CHARS_MAX: Final = 35
 
 _DAY_MINUTES: Final = 24 * 60
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
-_POINT: Final = re.compile(r"[0-9a-f]{32,128}")
 _PURPOSE: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _KEY: Final = re.compile(
     r"(?!(?:email|phone):(?![0-9a-f]{64}$))[a-z][a-z0-9_]*:(?!\+)[^\s#@]{1,200}"
@@ -321,7 +320,7 @@ def _invalid_consent(sentence: str) -> Reject:
 
 
 def _consented(event: ConsentChanged) -> Reject | None:
-    if _POINT.fullmatch(event.contact_point) is None:
+    if CONTACT_POINT.fullmatch(event.contact_point) is None:
         return _invalid_consent(
             "contact_point is not a keyed hash in 32 to 128 lower-case hexadecimal digits"
         )

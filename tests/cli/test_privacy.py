@@ -1,4 +1,7 @@
-"""Erasing by the command line says first whom, and somebody unknown only if that is meant."""
+"""Erasing by the command line says first whom, and somebody unknown only if that is meant.
+
+A legal hold that is in the way is told of, by both commands.
+"""
 
 from __future__ import annotations
 
@@ -47,3 +50,73 @@ def test_without_a_yes_nothing_is_done(
     assert main(["privacy", "erase", NOBODY, "--unknown"]) == ExitCode.OK
     assert published == []
     assert "nothing was done" in capsys.readouterr().err
+
+
+HELD = "customer:42"
+
+
+class Desk:
+    """Commands about somebody of whom there are rows; what they ask workers for."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.held: bool | None = False
+        self.asked: list[str] = []
+        self._capsys = capsys
+        patch.setattr(erasures, "find_person", lambda _, __, ___: Asked(HELD, (), 3))
+        patch.setattr(erasures, "is_held", lambda _, key, __: self.held if key == HELD else None)
+        patch.setattr(erasures, "ask_to_erase", lambda *_: self._ask("erase"))
+        patch.setattr(
+            erasures, "ask_to_hold", lambda *_, held: self._ask("hold" if held else "release")
+        )
+
+    def _ask(self, what: str) -> str:
+        self.asked.append(what)
+        return f"id of {what}"
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        self._capsys.readouterr()
+        code = main(["privacy", *arguments])
+        return code, *self._capsys.readouterr()
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(monkeypatch, capsys)
+
+
+def test_an_erasure_is_not_asked_for_against_a_legal_hold_unless_that_is_meant(desk: Desk) -> None:
+    desk.held = True
+    code, _, err = desk.run("erase", "loyalty:7")
+    assert code == ExitCode.OK
+    assert "a legal hold is in place" in err and f"privacy hold {HELD} --release" in err
+    code, out, err = desk.run("erase", "loyalty:7", "--yes")
+    assert (code, out, desk.asked) == (ExitCode.NEGATIVE, "", [])
+    assert "--despite-hold" in err
+    code, out, err = desk.run("erase", "loyalty:7", "--yes", "--despite-hold")
+    assert (code, out, desk.asked) == (ExitCode.OK, "id of erase\n", ["erase"])
+    assert "it waits for the end of the hold" in err
+
+
+@pytest.mark.parametrize("held", [False, None])
+def test_an_erasure_says_how_to_see_what_has_come_of_it(desk: Desk, held: bool | None) -> None:
+    desk.held = held
+    code, out, err = desk.run("erase", HELD, "--yes")
+    assert (code, out) == (ExitCode.OK, "id of erase\n")
+    assert f"ccstream privacy receipts {HELD}" in err
+    assert "legal hold is in place:" not in err
+
+
+def test_a_hold_that_there_is_not_cannot_be_released(desk: Desk) -> None:
+    code, out, err = desk.run("hold", HELD, "--release")
+    assert (code, out, desk.asked) == (ExitCode.NEGATIVE, "", [])
+    assert f"there is no legal hold on {HELD}" in err
+
+
+def test_a_hold_is_asked_for_once_and_released_where_it_is_or_may_be(desk: Desk) -> None:
+    assert desk.run("hold", HELD)[0] == ExitCode.OK
+    desk.held = True
+    assert "already" in desk.run("hold", HELD)[2]
+    assert desk.run("hold", HELD, "--release")[0] == ExitCode.OK
+    desk.held = None
+    assert desk.run("hold", HELD, "--release")[0] == ExitCode.OK
+    assert desk.asked == ["hold", "release", "release"]

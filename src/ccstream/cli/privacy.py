@@ -152,17 +152,22 @@ def erase(
     unknown: Annotated[
         bool, typer.Option("--unknown", help="Ask also if nothing is held on the key yet.")
     ] = False,
+    despite_hold: Annotated[
+        bool,
+        typer.Option("--despite-hold", help="Ask though a legal hold stands; done at its end."),
+    ] = False,
     reason: Annotated[str, typer.Option("--reason", help="Kept in the request.")] = "request",
     channel: Channel = "web",
     bootstrap: Bootstrap = None,
     app_id: AppId = None,
 ) -> int:
-    """Erase a person; exit code 1 if nothing is held on the key.
+    """Erase a person; exit code 1 if nothing is held on the key, or a legal hold is in place.
 
     Publishes a request that names all identifiers that are linked to the person's account. Workers
     delete rows and keys at once, keep orders under a fingerprint, reject what is late from then on,
     and sign a receipt when the logs have had their time. It cannot be undone. With --unknown,
-    events of somebody nothing is known of yet are guarded against.
+    events of somebody nothing is known of yet are guarded against. What is printed is the request's
+    id; what has come of it is shown by `ccstream privacy receipts KEY`.
 
     For example:
 
@@ -170,7 +175,7 @@ def erase(
         ccstream privacy erase customer:42 --yes
     """
     from ccstream.cli.console import line, say
-    from ccstream.evidence.erasures import ask_to_erase, find_person
+    from ccstream.evidence.erasures import ask_to_erase, find_person, is_held
 
     settings = _settings(key, bootstrap, app_id)
     asked = find_person(settings, key, say)
@@ -178,10 +183,21 @@ def erase(
         say("nothing is held on this key; --unknown guards against what may still come")
         return ExitCode.NEGATIVE
     say(f"{asked.key} has {asked.rows} rows and {len(asked.identifiers)} other identifiers")
+    held = is_held(settings, asked.key, say)
+    if held:
+        say(
+            "a legal hold is in place: nothing is erased before "
+            f"`ccstream privacy hold {asked.key} --release`"
+        )
     if not yes:
         say("nothing was done; --yes does it")
         return ExitCode.OK
+    if held and not despite_hold:
+        say("nothing was asked for; --despite-hold does, and it is done when the hold ends")
+        return ExitCode.NEGATIVE
     line(ask_to_erase(settings, asked, channel, reason))
+    done = "it waits for the end of the hold" if held else "workers do it as soon as they read it"
+    say(f"asked: {done}; `ccstream privacy receipts {asked.key}` shows what has come of it")
     return ExitCode.OK
 
 
@@ -198,16 +214,34 @@ def hold(
 ) -> int:
     """Keep what is held on a person from being erased, for a legal reason, or end that.
 
+    A hold on an identifier is one on its account. With --release, the exit code is 1 if there is
+    none. What is printed is the id of what was asked; whether it is in place is shown by
+    `ccstream privacy receipts KEY`.
+
     For example:
 
         ccstream privacy hold customer:42 --reason "file 7"
         ccstream privacy hold customer:42 --release
     """
-    from ccstream.cli.console import line
-    from ccstream.evidence.erasures import ask_to_hold
+    from ccstream.cli.console import line, say
+    from ccstream.evidence.erasures import ask_to_hold, find_person, is_held
 
     settings = _settings(key, bootstrap, app_id)
+    asked = find_person(settings, key, say)
+    held = is_held(settings, asked.key, say)
+    if release and held is False:
+        say(f"there is no legal hold on {asked.key}; nothing was asked for")
+        return ExitCode.NEGATIVE
+    if not release and held:
+        say(f"there is a legal hold on {asked.key} already; nothing was asked for")
+        return ExitCode.OK
+    if not (release or asked.rows):
+        say(f"nothing is held on {asked.key} yet; what comes is kept")
     line(ask_to_hold(settings, key, channel, reason, held=not release))
+    what = "the hold ends" if release else "it holds"
+    say(
+        f"asked: {what} once workers have read it; `ccstream privacy receipts {asked.key}` shows it"
+    )
     return ExitCode.OK
 
 

@@ -21,7 +21,15 @@ from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import changelog_topic
 from ccstream.wire.rows import ROW_CODECS
 
-__all__ = ["Asked", "Receipt", "ask_to_erase", "ask_to_hold", "find_person", "receipts"]
+__all__ = [
+    "Asked",
+    "Receipt",
+    "ask_to_erase",
+    "ask_to_hold",
+    "find_person",
+    "is_held",
+    "receipts",
+]
 
 SOURCE: Final = "privacy"
 """The source of events that are published here."""
@@ -66,6 +74,31 @@ def find_person(settings: Settings, key: str, progress: Callable[[str], None]) -
         if alias.root == found.key
     )
     return Asked(found.key, identifiers, sum(map(len, found.rows.values())))
+
+
+def is_held(settings: Settings, key: str, progress: Callable[[str], None]) -> bool | None:
+    """Whether a legal hold is in place; None where that cannot be found out.
+
+    Args:
+        settings: with ``privacy.erasure_key``, by which alone somebody is found.
+        key: the account, or who is none's.
+        progress: called with a line before the changelog is read, and where the key is another.
+
+    Raises:
+        TopicMismatchError: the application's changelogs are not there.
+    """
+    erasure_key = ErasureKey.of(settings)
+    if erasure_key is None:
+        progress("whether a legal hold is in place cannot be told without privacy.erasure_key")
+        return None
+    rows = _rows(settings, "erasures", progress)
+    if any(row.key_id != erasure_key.id for row in rows.values()):
+        progress(
+            "whether a legal hold is in place cannot be told: workers have another erasure_key"
+        )
+        return None
+    row = rows.get(erasure_key.fingerprint(key))
+    return row is not None and row.held
 
 
 def ask_to_erase(settings: Settings, asked: Asked, channel: str, reason: str) -> str:

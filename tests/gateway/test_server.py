@@ -169,6 +169,19 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(
     assert "is taken; give another with --port" in capsys.readouterr().err
 
 
+def test_what_is_wrong_at_the_start_is_told_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("no certificate")
+    monkeypatch.setenv("CCSTREAM_KAFKA__SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("CCSTREAM_KAFKA__SSL_CA_FILE", str(garbage))
+    assert main(["gateway", "--port", "0", "--bootstrap", "127.0.0.1:1"]) == 4
+    said = capsys.readouterr()
+    assert f"kafka.ssl_ca_file, {garbage}, cannot be used" in said.err
+    assert "Traceback" not in said.out + said.err
+
+
 def test_it_speaks_tls(embedded_kafka: str, tmp_path: Path) -> None:
     certificate, key = certificate_files(tmp_path, password=b"secret")
     with gateway(

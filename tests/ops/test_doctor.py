@@ -52,6 +52,50 @@ def test_a_broker_that_is_away_is_a_failure_and_the_rest_is_looked_at() -> None:
     assert not of(found, "topics")
 
 
+def test_a_file_that_is_no_certificate_is_a_line_and_the_rest_is_looked_at(tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("no certificate")
+    found = findings(
+        kafka__bootstrap="127.0.0.1:1",
+        kafka__security_protocol="SSL",
+        kafka__ssl_ca_file=str(garbage),
+    )
+    said_of_it = said(found, "brokers", "fail")
+    assert f"kafka.ssl_ca_file, {garbage}, cannot be used" in said_of_it
+    assert "start Kafka" not in said_of_it
+    assert of(found, "schemas")[0].state == "ok"
+
+
+def test_what_it_advises_fits_why_the_cluster_cannot_be_asked(embedded_kafka: str) -> None:
+    login = {"kafka__sasl_username": "ann", "kafka__sasl_password": "hunter2"}
+    for bootstrap, protocol, words in (
+        ("127.0.0.1:1", "SASL_SSL", "start Kafka"),
+        (embedded_kafka, "SASL_SSL", "does that listener speak SASL_SSL"),
+        (embedded_kafka, "SASL_PLAINTEXT", "correct the login"),  # it knows no logins
+    ):
+        found = findings(
+            kafka__bootstrap=bootstrap,
+            kafka__security_protocol=protocol,
+            kafka__sasl_mechanism="PLAIN",
+            kafka__connect_timeout_ms=500,
+            **login,
+        )
+        said_of_it = said(found, "brokers", "fail")
+        assert words in said_of_it
+        assert ("start Kafka" in said_of_it) == (words == "start Kafka")
+
+
+def test_a_registry_that_does_not_answer_is_not_told_as_one_without_schemas() -> None:
+    found = findings(
+        registry__url="http://127.0.0.1:1",
+        kafka__bootstrap="127.0.0.1:1",
+        kafka__connect_timeout_ms=100,
+    )
+    said_of_it = said(found, "schemas", "fail")
+    assert "start the registry, or correct registry.url" in said_of_it
+    assert "schemas register" not in said_of_it
+
+
 def test_the_embedded_broker_is_told_for_what_it_is(embedded_kafka: str) -> None:
     found = findings(kafka__bootstrap=embedded_kafka, kafka__partitions=4)
     assert "demos and quick tests" in said(found, "brokers", "warn")

@@ -158,6 +158,7 @@ def _cluster(bootstrap: str | None, embedded: bool) -> Iterator[Settings]:
     from confluent_kafka.admin import AdminClient
 
     from ccstream.devkit.embedded import EMBEDDED_PARTITIONS, EmbeddedKafka
+    from ccstream.ops.kafka_clients import make_client
     from ccstream.ops.kafka_config import admin_config
     from ccstream.wire.catalogue import REJECTED_TOPIC, SYNC_TOPICS
 
@@ -165,7 +166,7 @@ def _cluster(bootstrap: str | None, embedded: bool) -> Iterator[Settings]:
         settings = Settings.load(
             kafka__bootstrap=broker.bootstrap, kafka__partitions=EMBEDDED_PARTITIONS
         )
-        client = AdminClient(admin_config(settings))
+        client = make_client(AdminClient, admin_config(settings))
         for topic in (*SYNC_TOPICS.values(), REJECTED_TOPIC):
             # It makes a topic when somebody asks for it.
             client.list_topics(topic, timeout=settings.kafka.connect_timeout_ms / 1000)

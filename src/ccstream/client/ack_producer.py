@@ -15,8 +15,8 @@ from typing import Any, Final, final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from ccstream.client.surroundings import refused
 from ccstream.errors import BrokerUnavailableError, DeliveryError, TopicMismatchError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.refusals import denied, told
 
 __all__ = ["AckProducer", "Acknowledge", "Headers", "NoRoomError"]
@@ -85,10 +85,7 @@ class AckProducer:
         Raises ``SettingsError`` if librdkafka refuses a setting.
         """
         self._loop = asyncio.get_running_loop()
-        try:
-            self._producer = self._producer_class(self._config)
-        except KafkaException as error:
-            raise refused(error) from error
+        self._producer = make_client(self._producer_class, self._config)
         self._schedule(TICK_S_IDLE)
 
     async def reach(self, topic: str, timeout_s: float) -> int:
@@ -201,7 +198,7 @@ class AckProducer:
         served = producer.poll(0)
         if self._broken and not self._in_flight:
             log.warning("librdkafka gave its producer up (%s); a new one goes on", self.trouble)
-            self._producer = self._producer_class(self._config)
+            self._producer = make_client(self._producer_class, self._config)
             self._broken = False
         elif not served:
             return False

@@ -27,8 +27,8 @@ from msgspec import Struct
 
 from ccstream.client.reader_rule import ReaderRule
 from ccstream.client.records import Gap
-from ccstream.client.surroundings import refused
 from ccstream.errors import AccessDeniedError, BrokerUnavailableError, TopicMismatchError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import Isolation, admin_config, consumer_config
 from ccstream.ops.refusals import denied, told
 from ccstream.ops.settings import Settings
@@ -149,10 +149,7 @@ class LogReader:
         there by then, ``SettingsError`` if librdkafka refuses a setting.
         """
         deadline = time.monotonic() + self._start_timeout_s
-        try:
-            self._consumer = Consumer(self._config)
-        except KafkaException as error:
-            raise refused(error) from error
+        self._consumer = make_client(Consumer, self._config)
         partitions = self._partitions(self._consumer, deadline)
         if self._start == "end":
             found = self._offsets(partitions, OffsetSpec.latest(), self._isolation)
@@ -253,7 +250,7 @@ class LogReader:
 
     def _hidden(self, topic: str, deadline: float) -> AccessDeniedError | None:
         """A cluster does not list what this user may not see, but says so if asked for it."""
-        admin = AdminClient(admin_config(self._settings))
+        admin = make_client(AdminClient, admin_config(self._settings))
         timeout = min(HIDDEN_S_MAX, max(0.1, deadline - time.monotonic()))
         asked = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout)
         try:
@@ -272,7 +269,7 @@ class LogReader:
         if not asked:
             return {}
         level = IsolationLevel[isolation.upper()]
-        admin = AdminClient(admin_config(self._settings))
+        admin = make_client(AdminClient, admin_config(self._settings))
         futures = admin.list_offsets(asked, isolation_level=level, request_timeout=QUESTION_S_MAX)
         try:
             return {

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaException
-
 from ccstream.errors import SettingsError
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import input_topic, input_topics
 
-__all__ = ["refused", "settings_for", "topic_of"]
-
-
-def refused(error: KafkaException) -> SettingsError:
-    """The error for settings that librdkafka does not take: a file missing, for one."""
-    return SettingsError(f"Kafka's client refuses its settings: {error.args[0].str()}")
+__all__ = ["settings_for", "topic_of"]
 
 
 def settings_for(bootstrap: str | None, settings: Settings | None) -> Settings:

@@ -22,6 +22,7 @@ from ccstream.devkit.dataset_check import complete
 from ccstream.devkit.dataset_facts import Facts, FactsReader
 from ccstream.errors import BrokerUnavailableError, DeliveryError
 from ccstream.ops.codecs import codec_of
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import producer_config
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import input_topic
@@ -165,9 +166,10 @@ class _Publisher:
         self._topic = input_topic(CHANNEL)
         self._encode = codec_of(settings).encode_event
         self._failure: Any = None
-        self._producer = Producer(
+        self._producer = make_client(
+            Producer,
             producer_config(settings, role="play", linger_ms=LINGER_MS)
-            | {"queue.buffering.max.messages": QUEUE_MAX}
+            | {"queue.buffering.max.messages": QUEUE_MAX},
         )
 
     def publish(self, event: Any) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ccstream.errors import BrokerUnavailableError, SchemaError, TopicMismatchError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import consumer_config
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import REJECTED_TOPIC, SYNC_TOPICS
@@ -146,8 +147,8 @@ class FactsReader:
         self.facts = facts
         self.last_record_at = time.monotonic()
         """When a record last came, by the monotonic clock."""
-        self._consumer = Consumer(
-            consumer_config(settings, isolation="read_committed", role="play")
+        self._consumer = make_client(
+            Consumer, consumer_config(settings, isolation="read_committed", role="play")
         )
         self._stopping = threading.Event()
         self._failure: BaseException | None = None

@@ -29,6 +29,7 @@ from ccstream.errors import (
     CcstreamError,
     StateError,
 )
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_log import Complaints
 from ccstream.ops.refusals import denied
 
@@ -67,7 +68,7 @@ class Cluster:
         group: str,
     ) -> None:
         self._complaints = Complaints("takeover")
-        self._admin = AdminClient(dict(admin_config) | {"error_cb": self._complaints})
+        self._admin = make_client(AdminClient, dict(admin_config) | {"error_cb": self._complaints})
         self._producer_config = dict(producer_config)
         self._consumer_config = {**consumer_config, "group.id": group, "enable.auto.commit": False}
         self._committed = self._consumer("read_committed")
@@ -226,7 +227,9 @@ class Cluster:
 
     def fence(self, transactional_id: str) -> None:
         """End what the producer of this id has open; it can commit nothing more."""
-        producer = Producer({**self._producer_config, "transactional.id": transactional_id})
+        producer = make_client(
+            Producer, {**self._producer_config, "transactional.id": transactional_id}
+        )
         try:
             producer.init_transactions(_FENCE_TIMEOUT)
         except KafkaException as error:
@@ -318,13 +321,14 @@ class Cluster:
         return told
 
     def _consumer(self, isolation: str, more: Mapping[str, Any] | None = None) -> Consumer:
-        return Consumer(
+        return make_client(
+            Consumer,
             {
                 **self._consumer_config,
                 "isolation.level": isolation,
                 "auto.offset.reset": "error",
                 **(more or {}),
-            }
+            },
         )
 
     def _offsets(

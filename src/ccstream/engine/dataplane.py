@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from ccstream.engine.delivery import SourceOffset
 from ccstream.errors import DeliveryError, StateError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.refusals import denied
 
 __all__ = ["DataPlane"]
@@ -40,14 +41,15 @@ class DataPlane:
 
     def __init__(self, config: Mapping[str, Any], records_max: int) -> None:
         self._records_max = records_max
-        self._consumer = Consumer(
+        self._consumer = make_client(
+            Consumer,
             {
                 **config,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
                 "enable.partition.eof": False,
-            }
+            },
         )
         self._assigned: list[TopicPartition] = []
         self._trouble: str | None = None

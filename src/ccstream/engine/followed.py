@@ -16,6 +16,7 @@ from ccstream.engine.clock import Clock
 from ccstream.engine.cluster import TopicPartitionKey, committed_offsets
 from ccstream.engine.watchdog import Logs
 from ccstream.errors import BrokerUnavailableError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import consumer_config
 from ccstream.ops.settings import Settings
 
@@ -37,8 +38,8 @@ class Followed:
     """
 
     def __init__(self, config: Mapping[str, Any], clock: Clock) -> None:
-        self._consumer = Consumer(
-            {**config, "isolation.level": "read_uncommitted", "enable.auto.commit": False}
+        self._consumer = make_client(
+            Consumer, {**config, "isolation.level": "read_uncommitted", "enable.auto.commit": False}
         )
         self._clock = clock
         self._looked_at = float("-inf")

@@ -24,6 +24,7 @@ from ccstream.engine.committer import Committer
 from ccstream.engine.delivery import Appended, Headers, Snapshot
 from ccstream.engine.transactional_producer import as_delivery_error, last_rows, noted_in
 from ccstream.errors import DeliveryError, RebalancingError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.logs import logger
 
 __all__ = ["PlainDelivery"]
@@ -52,7 +53,7 @@ class PlainDelivery:
     ) -> None:
         self._failure: KafkaError | None = None
         self._commit_offsets = commit_offsets
-        self._producer = Producer({**config, "on_delivery": self._on_delivery})
+        self._producer = make_client(Producer, {**config, "on_delivery": self._on_delivery})
         self._committer = Committer("ccstream-commit", _COMMIT_DEADLINE)
         self._taken: Assignment | None = None
 

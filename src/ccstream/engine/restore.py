@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from ccstream.engine.changelog import Place, place_of, take_rows
 from ccstream.engine.store import Table
 from ccstream.errors import BrokerUnavailableError, StateError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.refusals import denied
 
 __all__ = ["ChangelogRange", "RestoreProgress", "restore"]
@@ -83,7 +84,8 @@ def restore(
     )
     if not ends:
         return state
-    consumer = Consumer(
+    consumer = make_client(
+        Consumer,
         {
             **config,
             "enable.auto.commit": False,
@@ -92,7 +94,7 @@ def restore(
             "fetch.message.max.bytes": _FETCH_BYTES_MAX,
             "fetch.max.bytes": _FETCH_BYTES_MAX,
             "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
-        }
+        },
     )
     try:
         consumer.assign([TopicPartition(t, p, o) for (t, p), o in positions.items()])

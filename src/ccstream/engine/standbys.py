@@ -29,6 +29,7 @@ from ccstream.engine.store import Table
 from ccstream.engine.store_fit import wipe_if_unfit
 from ccstream.engine.stores import PartitionStore, Stores
 from ccstream.errors import BrokerUnavailableError, CcstreamError, StateError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.refusals import told
 from ccstream.wire.catalogue import OWNERS_TOPIC
 
@@ -233,13 +234,14 @@ class Standbys:
         stores: Stores | None,
         lags: Lags,
     ) -> None:
-        self._consumer = Consumer(
+        self._consumer = make_client(
+            Consumer,
             {
                 **config,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
-            }
+            },
         )
         self._follower = Follower(self._consumer, layout, cluster, clock, stores, lags)
         self._stopping = threading.Event()

@@ -39,6 +39,7 @@ from ccstream.engine.acknowledgements import Told
 from ccstream.engine.committer import Committer
 from ccstream.engine.delivery import Appended, ChangelogRecord, Headers, Snapshot
 from ccstream.engine.transactional_producer import COMMIT_DEADLINE, TransactionalProducer
+from ccstream.ops.kafka_clients import make_client
 
 __all__ = ["TransactionalDelivery"]
 
@@ -69,8 +70,8 @@ class TransactionalDelivery:
         if producers is None:
             first, second = transactional_ids
             producers = (
-                Producer({**config, "transactional.id": first}),
-                Producer({**config, "transactional.id": second}),
+                make_client(Producer, {**config, "transactional.id": first}),
+                make_client(Producer, {**config, "transactional.id": second}),
             )
         self._ids = transactional_ids
         self._open, self._other = (TransactionalProducer(producer) for producer in producers)

@@ -25,6 +25,7 @@ from ccstream.engine.cluster import TopicPartitionKey, committed_offsets
 from ccstream.errors import StateError, TopicMismatchError, UndecodableError
 from ccstream.evidence.same_rows import differing_fields, same_row
 from ccstream.ops.broker import Broker
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import consumer_config
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
@@ -310,8 +311,11 @@ class _Groups:
     ) -> None:
         self._inputs = inputs
         self._consumers = {
-            group: Consumer(
-                consumer_config(settings, isolation="read_uncommitted", role="diff", group_id=group)
+            group: make_client(
+                Consumer,
+                consumer_config(
+                    settings, isolation="read_uncommitted", role="diff", group_id=group
+                ),
             )
             for group in groups
         }

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import uvicorn
+from starlette.applications import Starlette
 
 from ccstream.errors import SettingsError
 from ccstream.gateway.app import make_app
@@ -45,6 +46,7 @@ def run(settings: Settings) -> int:
 
     Raises:
         SettingsError: a setting is wrong, or the address cannot be listened on.
+        CcstreamError: another reason why a part of it cannot begin.
     """
     app = make_app(settings)
     services: Services = app.state.services
@@ -52,14 +54,17 @@ def run(settings: Settings) -> int:
     _make_room(gateway.connections_max)
     with _listening(gateway) as listener:
         collector = Collector()
-        server = _Server(_config(app, gateway, collector), services, collector)
+        server = _Server(_config(app, gateway, collector), app, services, collector)
         asyncio.run(server.serve(sockets=[listener]))
     return 0 if server.started else 1
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, services: Services, collector: Collector) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: Starlette, services: Services, collector: Collector
+    ) -> None:
         super().__init__(config)
+        self._app = app
         self._services = services
         self._collector = collector
         self._collecting: asyncio.Task[None] | None = None
@@ -76,6 +81,13 @@ class _Server(uvicorn.Server):
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        # The lifespan is not left to uvicorn, which would log a traceback of whatever is wrong at
+        # the start, and end the process with an exit code of its own.
+        with self.capture_signals():
+            async with self._app.router.lifespan_context(self._app):
+                await self._serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -101,7 +113,7 @@ def _config(app: Any, gateway: GatewaySettings, collector: Collector) -> uvicorn
         app,
         headers_timeout_s=gateway.body_timeout_ms / 1000,
         lost=collector.lost,
-        lifespan="on",
+        lifespan="off",
         loop="asyncio",
         ws="none",
         log_config=None,

@@ -30,6 +30,7 @@ from msgspec import Struct
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from ccstream.errors import AccessDeniedError, BrokerRefusedError, BrokerUnavailableError
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import admin_config
 from ccstream.ops.refusals import denied
 from ccstream.ops.settings import Settings
@@ -112,7 +113,9 @@ class Broker:
         self._connect_seconds = settings.kafka.connect_timeout_ms / 1000
         self._complaint = ""
         self._denied: AccessDeniedError | None = None
-        self._admin = AdminClient(admin_config(settings) | {"error_cb": self._complain})
+        self._admin = make_client(
+            AdminClient, admin_config(settings) | {"error_cb": self._complain}
+        )
 
     def cluster(self) -> Cluster:
         """Brokers and topics.

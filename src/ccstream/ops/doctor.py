@@ -22,10 +22,12 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, libve
 from ccstream import __version__
 from ccstream.errors import CcstreamError, DeliveryError, TopicMismatchError
 from ccstream.ops.broker import Broker, Cluster
+from ccstream.ops.doctor_advice import CONNECT_SECONDS_MAX, for_brokers, for_registry
 from ccstream.ops.doctor_keys import keys
 from ccstream.ops.doctor_producers import producers
 from ccstream.ops.doctor_rights import worker_rights
 from ccstream.ops.finding import Finding, State
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import TRANSACTION_TIMEOUT_MS, producer_config
 from ccstream.ops.local_store import FREE_BYTES_SAFE, free_bytes
 from ccstream.ops.settings import Settings
@@ -79,11 +81,11 @@ def examine(load: Callable[[], Settings], more: Iterable[Check] = ()) -> Iterato
     for check in (keys, *more):
         yield from check(settings)
     yield from _schemas(settings)
-    broker = Broker(settings)
     try:
+        broker = Broker(settings)
         cluster = broker.cluster()
     except CcstreamError as problem:
-        yield Finding("brokers", "fail", str(problem), "start Kafka, or set kafka.bootstrap")
+        yield Finding("brokers", "fail", str(problem), for_brokers(problem, settings.kafka))
         return
     yield from _brokers(cluster)
     if cluster.embedded:
@@ -196,7 +198,7 @@ def _registry(settings: Settings) -> Iterator[Finding]:
         with registry:
             known = [registry.schema_id(info) for info in published_schemas(default_schemas())]
     except CcstreamError as problem:
-        yield Finding("schemas", "fail", str(problem), "run `ccstream schemas register`")
+        yield Finding("schemas", "fail", str(problem), for_registry(problem))
         return
     yield Finding("schemas", "ok", f"the registry has all {len(known)} published schemas")
 
@@ -211,7 +213,7 @@ def _brokers(cluster: Cluster) -> Iterator[Finding]:
     for number, address in cluster.brokers.items():
         host, _, port = address.rpartition(":")
         try:
-            with socket.create_connection((host, int(port)), timeout=3):
+            with socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS_MAX):
                 pass
         except OSError as problem:
             yield Finding(
@@ -368,7 +370,7 @@ def _skew(settings: Settings, topic: str) -> tuple[float, float]:
         if error is None:
             appended.append(message.timestamp()[1])
 
-    producer = Producer(producer_config(settings, role="doctor", linger_ms=0))
+    producer = make_client(Producer, producer_config(settings, role="doctor", linger_ms=0))
     for _ in range(2):
         before = time.time() * 1000
         try:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from ccstream.errors import BrokerUnavailableError
 from ccstream.ops.broker import Broker, Cluster, broker_error
 from ccstream.ops.finding import Finding
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import consumer_config
 from ccstream.ops.refusals import denied
 from ccstream.ops.settings import Settings
@@ -112,7 +113,7 @@ def _read(
 ) -> Iterator[Message]:
     """What is between the starts and the ends, transactions that are open included."""
     config = consumer_config(settings, isolation="read_uncommitted", role="doctor")
-    consumer = Consumer(config | {"max.partition.fetch.bytes": FETCH_BYTES_MAX})
+    consumer = make_client(Consumer, config | {"max.partition.fetch.bytes": FETCH_BYTES_MAX})
     unread = set(starts)
     deadline = time.monotonic() + SECONDS_MAX
     try:

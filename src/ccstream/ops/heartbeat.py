@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from ccstream.errors import BrokerUnavailableError, CcstreamError
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.heartbeat_events import SOURCE, beat, comes_back, subject_in
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import consumer_config, producer_config
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.metrics_heartbeat import HEARTBEAT_METRICS
@@ -59,12 +60,13 @@ class Prober:
         self._partitions = settings.kafka.partitions
         self._timeout_s = settings.heartbeat.timeout_ms / 1000
         self._refused: KafkaError | None = None
-        self._producer = Producer(
+        self._producer = make_client(
+            Producer,
             producer_config(settings, role="heartbeat", linger_ms=0)
-            | {"message.timeout.ms": settings.heartbeat.timeout_ms}
+            | {"message.timeout.ms": settings.heartbeat.timeout_ms},
         )
-        self._consumer = Consumer(
-            consumer_config(settings, isolation="read_uncommitted", role="heartbeat")
+        self._consumer = make_client(
+            Consumer, consumer_config(settings, isolation="read_uncommitted", role="heartbeat")
         )
         self.missing: set[tuple[str, str]] = comes_back(self._channels)
         """Of the last beat, what did not come back."""

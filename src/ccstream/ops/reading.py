@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from ccstream.errors import BrokerRefusedError, BrokerUnavailableError
 from ccstream.ops.broker import broker_error
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import Isolation, consumer_config
 from ccstream.ops.kafka_log import QUIET_SECONDS
 from ccstream.ops.refusals import denied
@@ -76,10 +77,11 @@ class TopicReader:
         self._complaint = ""
         self.unfinished: set[int] = set()
         """Partitions of the last `read` whose end was not reached yet."""
-        self._consumer = Consumer(
+        self._consumer = make_client(
+            Consumer,
             consumer_config(settings, isolation=isolation, role="look")
             | {"error_cb": self._complain}
-            | ({"max.partition.fetch.bytes": SPARSE_BYTES} if sparse else {})
+            | ({"max.partition.fetch.bytes": SPARSE_BYTES} if sparse else {}),
         )
 
     def __enter__(self) -> Self:

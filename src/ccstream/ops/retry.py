@@ -25,6 +25,7 @@ from ccstream.errors import CcstreamError, DeliveryError, UndecodableError
 from ccstream.ops.broker import Broker
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.dead_letters import DeadLetter, Place
+from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import producer_config
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.refusals import told
@@ -120,7 +121,7 @@ def send(settings: Settings, retries: Sequence[Retry], producer: Producer | None
         DeliveryError: neither, for a long time; those acknowledged until then are sent.
     """
     if producer is None:
-        producer = Producer(producer_config(settings, role="retry"))
+        producer = make_client(Producer, producer_config(settings, role="retry"))
     outcome = Outcome()
     for retry in retries:
         _produce(producer, retry, partial(_done, outcome, retry))

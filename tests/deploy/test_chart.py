@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -317,6 +318,26 @@ def test_what_is_made_can_be_built_on(rendered: str) -> None:
         hooks = [key for key in one["metadata"].get("annotations", {}) if "helm.sh/hook" in key]
         assert not hooks or one["kind"] == "Job"
     assert "&" not in rendered.replace("&&", "")
+
+
+@needs_helm
+def test_the_command_that_the_page_has_for_it_works_as_it_is_written() -> None:
+    root = CHART.parents[2]
+    page = root.joinpath("docs", "deployment.md").read_text("utf-8")
+    (line,) = (one for one in page.splitlines() if one.startswith("helm template "))
+    command, to, file = line.partition(" > ")
+    assert to and file
+    assert HELM is not None
+    done = subprocess.run(
+        [HELM, *shlex.split(command)[1:]],
+        capture_output=True,
+        text=True,
+        timeout=TOOL_S_MAX,
+        check=False,
+        cwd=root,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {one["kind"] for one in read(done.stdout)} >= {"StatefulSet", "Service"}
 
 
 Refused = Callable[..., str]

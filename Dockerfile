@@ -11,14 +11,14 @@ WORKDIR /build
 
 # The packages first: they change rarely, and this layer is then taken from the cache.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --locked --no-dev --extra registry --no-install-project
+RUN uv sync --locked --no-dev --extra registry --extra tracing --no-install-project
 
 # The hot path is compiled, which takes a C compiler here and none where it runs.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 COPY README.md LICENSE ./
 COPY schemas schemas
 COPY src src
-RUN HATCH_BUILD_HOOKS_ENABLE=1 uv sync --locked --no-dev --extra registry --no-editable
+RUN HATCH_BUILD_HOOKS_ENABLE=1 uv sync --locked --no-dev --extra registry --extra tracing --no-editable
 
 FROM python:3.13-slim
 

@@ -76,6 +76,13 @@ def test_every_image_is_pinned(services: dict[str, Any], dockerfile: str) -> Non
         assert re.search(r":(local|v?\d+\.\d+[\w.-]*)$", image), image
 
 
+def test_the_image_has_the_extras_that_settings_alone_switch_on(dockerfile: str) -> None:
+    synced = re.findall(r"^RUN .*\buv sync (.*)$", dockerfile, re.MULTILINE)
+    assert len(synced) == 2  # without the project and with it: the second must not take any away
+    for options in synced:
+        assert set(re.findall(r"--extra (\S+)", options)) == {"registry", "tracing"}
+
+
 def test_the_broker_is_told_what_the_one_in_tests_is_told(services: dict[str, Any]) -> None:
     given = services["kafka"]["environment"]
     tested = container_environment(port=9092)

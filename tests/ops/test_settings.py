@@ -146,9 +146,13 @@ def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
 def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCSTREAM_KAFKA__SASL_PASSWORD", "hunter2")
     monkeypatch.setenv("CCSTREAM_REGISTRY__PASSWORD", "hunter2")
+    assert "hunter2" not in refusal()  # as the protocol would ignore it
+    monkeypatch.setenv("CCSTREAM_KAFKA__SASL_USERNAME", "ann")
+    monkeypatch.setenv("CCSTREAM_KAFKA__SECURITY_PROTOCOL", "SASL_SSL")
     assert "hunter2" not in repr(Settings.load())
     assert "hunter2" not in refusal(kafka__partitions=0)
-    assert "hunter2" not in refusal(kafka__security_protocol="SASL_SSL")
+    monkeypatch.delenv("CCSTREAM_KAFKA__SASL_USERNAME")
+    assert "hunter2" not in refusal()
 
 
 @pytest.mark.parametrize(
@@ -157,6 +161,10 @@ def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"kafka__security_protocol": "SASL_SSL"}, "sasl_username"),
         ({"kafka__ssl_key_file": __file__}, "ssl_certificate_file"),
         ({"kafka__ssl_ca_file": "nowhere.pem"}, "nowhere.pem is no file"),
+        ({"kafka__sasl_mechanism": "PLAIN"}, "kafka.security_protocol is PLAINTEXT"),
+        ({"kafka__sasl_username": "ann"}, "sasl_username would be ignored: set it to SASL_SSL"),
+        ({"kafka__oauth_token_file": __file__}, "oauth_token_file would be ignored"),
+        ({"kafka__ssl_ca_file": __file__}, "ssl_ca_file would be ignored: set it to SSL"),
         ({"commit__urgent_interval_ms": 201}, "interval_ms"),
         ({"group__heartbeat_interval_ms": 5000}, "session_timeout_ms"),
         ({"wire__framing": "confluent"}, "registry.url"),

@@ -151,7 +151,24 @@ class KafkaSettings(Section):
             _check_login(self)
         if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
             raise ValueError("ssl_certificate_file and ssl_key_file are given together or not")
+        _check_protocol(self)
         return self
+
+
+def _check_protocol(kafka: KafkaSettings) -> None:
+    """Refuse what the protocol leaves unused: it was given so that clients log in, or encrypt."""
+    given = [name for name in kafka.model_fields_set if getattr(kafka, name) is not None]
+    for used, prefixes, protocols in (
+        (kafka.sasl, ("sasl_", "oauth_"), "SASL_SSL or SASL_PLAINTEXT"),
+        (kafka.tls, ("ssl_",), "SSL or SASL_SSL"),
+    ):
+        unused = sorted(name for name in given if name.startswith(prefixes))
+        if unused and not used:
+            raise ValueError(
+                f"kafka.security_protocol is {kafka.security_protocol}, with which "
+                f"{', '.join(unused)} would be ignored: set it to {protocols}, or take "
+                f"{'it' if len(unused) == 1 else 'them'} out"
+            )
 
 
 def _check_login(kafka: KafkaSettings) -> None:

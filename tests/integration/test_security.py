@@ -17,6 +17,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from ccstream.cli import main
 from ccstream.client import ChannelPublisher, SyncSubscriber
 from ccstream.domain.events import CartItemAdded
 from ccstream.errors import AccessDeniedError, DeliveryError
@@ -286,6 +287,20 @@ def test_a_client_with_a_certificate_of_another_authority_is_not_let_in(
 ) -> None:
     given = secured.with_certificate("app", Authority(tmp_path, "other"))
     assert "one that the brokers trust" in denial(secured, given)
+
+
+def test_a_topic_that_a_user_may_not_see_is_not_told_as_one_that_is_missing(
+    users: dict[str, Settings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment(users["web"], tmp_path / "password").items():
+        monkeypatch.setenv(f"CCSTREAM_{name}", value)
+    command = ["tail", "--bootstrap", users["web"].kafka.bootstrap]
+    assert main([*command, CARTS]) == 10
+    assert "or this user may not see it" in capsys.readouterr().err
+    assert main([*command, WEB_TOPIC, "--from", "0x"]) == 2  # it is there, and may be seen
 
 
 def test_a_certificate_that_has_ended_is_not_let_in(secured: SecuredKafka) -> None:

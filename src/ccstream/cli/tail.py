@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ccstream.cli.options import Bootstrap, Json
+from ccstream.errors import AccessDeniedError
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -95,9 +96,17 @@ def tail(
 def _partitions(settings: Settings, topic: str, only: int | None) -> Iterable[int]:
     from ccstream.ops.broker import Broker
 
-    topics = Broker(settings).cluster().topics
+    broker = Broker(settings)
+    topics = broker.cluster().topics
     found = topics.get(topic)
     if found is None:
+        # Where users have rights, a cluster does not list what this one may not see, but tells a
+        # topic that it hides from one that is not there.
+        if settings.kafka.security_protocol != "PLAINTEXT" and topic in broker.operations([topic]):
+            raise AccessDeniedError(
+                f"there is no topic {topic} at {settings.kafka.bootstrap}, or this user may not "
+                "see it: `ccstream topics acls --role …` lists what each role needs"
+            )
         near = get_close_matches(topic, topics, n=1)
         hint = f"did you mean {near[0]}?" if near else "`ccstream topics apply` makes the topics"
         raise typer.BadParameter(f"there is no topic {topic} at {settings.kafka.bootstrap}; {hint}")

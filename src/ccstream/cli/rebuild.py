@@ -71,8 +71,9 @@ def rebuild(
         ccstream diff ccstream what-if
     """
     from ccstream.cli.console import say
-    from ccstream.engine.lineage import Rebuild
+    from ccstream.engine.lineage import Rebuild, check_rebuild
     from ccstream.ops import logs
+    from ccstream.ops.health import check_free
     from ccstream.ops.other_rules import read_other_rules
     from ccstream.ops.rebuilds import make_topics, rebuilt_settings, tell_beginning
     from ccstream.ops.settings import Settings
@@ -83,7 +84,8 @@ def rebuild(
     logs.configure(settings.log)
 
     if parent is None:
-        make_topics(settings, say)
+        check_free(settings.web.host, settings.web.port)
+        make_topics(settings, say, lambda: check_rebuild(settings, old.app_id, say))
         tell_beginning(settings, say)
     if restart:
         from ccstream.engine.supervisor import Child, supervise

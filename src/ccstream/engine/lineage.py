@@ -11,7 +11,7 @@ both. Of the applications of one state id
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import structlog
@@ -19,10 +19,19 @@ from msgspec import Struct
 
 from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.layout import Layout
-from ccstream.engine.owners import Owner, check_partitions, new_state_id
+from ccstream.engine.owners import (
+    OWNERS_PARTITION,
+    Owner,
+    all_owners,
+    check_partitions,
+    new_state_id,
+)
 from ccstream.errors import AccessDeniedError, StateError
+from ccstream.ops.reading import TopicReader
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import OWNERS_TOPIC
 
-__all__ = ["Lineage", "Rebuild", "epoch_before"]
+__all__ = ["Lineage", "Rebuild", "check_rebuild", "epoch_before"]
 
 log = structlog.get_logger(__name__)
 
@@ -61,22 +70,12 @@ class Lineage:
         Raises:
             StateError: the application to rebuild has none, or this one has another.
         """
-        own = owners.get(self._layout.app_id, {}).get(number)
         if self._rebuilds is None:
+            own = owners.get(self._layout.app_id, {}).get(number)
             return new_state_id() if own is None else own.state_id
-        rebuilt = owners.get(self._rebuilds, {}).get(number)
-        if rebuilt is None:
-            raise StateError(
-                f"application {self._rebuilds!r} has never owned partition {number}: there is "
-                "nothing to rebuild; name the right one with --of"
-            )
-        check_partitions(rebuilt, self._layout.partitions)
-        if own is not None and own.state_id != rebuilt.state_id:
-            raise StateError(
-                f"application {self._layout.app_id!r} has a state of its own in partition "
-                f"{number}: rebuild {self._rebuilds!r} as an id that was never used"
-            )
-        return rebuilt.state_id
+        return _rebuilt_state_id(
+            number, owners, self._layout.app_id, self._rebuilds, self._layout.partitions
+        )
 
     def check(
         self,
@@ -135,6 +134,39 @@ class Lineage:
                 f"its workers, and catch up with `ccstream rebuild --as {self._layout.app_id} "
                 f"--of {other}` first"
             )
+
+
+def check_rebuild(settings: Settings, of: str, report: Callable[[str], None]) -> None:
+    """Whether the application of these settings can rebuild application ``of``: of any partition.
+
+    Raises:
+        StateError: that one has no state, or this one has one of its own.
+        BrokerUnavailableError: the owners of both were not told in time.
+    """
+    with TopicReader(settings, OWNERS_TOPIC, "read_uncommitted", report) as reader:
+        first = reader.bounds(OWNERS_PARTITION).first
+        owners = all_owners(
+            one for batch in reader.read({OWNERS_PARTITION: first}) for one in batch
+        )
+    for number in range(settings.kafka.partitions):
+        _rebuilt_state_id(number, owners, settings.app_id, of, settings.kafka.partitions)
+
+
+def _rebuilt_state_id(number: int, owners: Owners, app_id: str, of: str, partitions: int) -> bytes:
+    rebuilt = owners.get(of, {}).get(number)
+    if rebuilt is None:
+        raise StateError(
+            f"application {of!r} has never owned partition {number}: there is nothing to rebuild; "
+            "name the right one with --of"
+        )
+    check_partitions(rebuilt, partitions)
+    own = owners.get(app_id, {}).get(number)
+    if own is not None and own.state_id != rebuilt.state_id:
+        raise StateError(
+            f"application {app_id!r} has a state of its own in partition {number}: rebuild {of!r} "
+            "as an id that was never used"
+        )
+    return rebuilt.state_id
 
 
 def epoch_before(number: int, state_id: bytes, owners: Owners) -> int:

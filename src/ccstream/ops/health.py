@@ -26,7 +26,7 @@ from ccstream.errors import SettingsError
 from ccstream.ops.exposition import CONTENT_TYPE, Source, exposition
 from ccstream.ops.logs import logger
 
-__all__ = ["QUESTION", "SIGNATURE", "Ask", "Check", "Health"]
+__all__ = ["QUESTION", "SIGNATURE", "Ask", "Check", "Health", "check_free"]
 
 Check = Callable[[], tuple[bool, Mapping[str, Any]]]
 """Whether all is well, and the details; called from the server's threads."""
@@ -175,6 +175,19 @@ class Health:
         status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
         body = {"ok": good, "version": __version__, **details}
         return status, "application/json", orjson.dumps(body, default=str)
+
+
+def check_free(host: str, port: int) -> None:
+    """Whether this address can be listened on just now; port 0 always can.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as problem:
+        raise SettingsError(_why(problem, host, port)) from None
 
 
 class _Server(ThreadingHTTPServer):

@@ -44,8 +44,13 @@ def rebuilt_settings(settings: Settings, app_id: str) -> Settings:
     )
 
 
-def make_topics(settings: Settings, report: Callable[[str], None]) -> None:
+def make_topics(
+    settings: Settings, report: Callable[[str], None], check: Callable[[], None]
+) -> None:
     """Make the topics that only this application has, where they are not there yet.
+
+    ``check`` is called before the first is made, when those are there that both share; what it
+    raises leaves the cluster as it was.
 
     Raises:
         StateError: those that it shares with the one to rebuild are missing.
@@ -60,6 +65,7 @@ def make_topics(settings: Settings, report: Callable[[str], None]) -> None:
             f"{len(missing)} topics to read are not there, {missing[0]} for one: is "
             f"{settings.kafka.bootstrap} the right cluster?"
         )
+    check()
     apply(Plan(steps=planned.of("create")), broker, report=report)
 
 

@@ -191,6 +191,7 @@ def test_the_identifiers_of_a_profile_are_listed_with_what_is_known_of_them(
         ("e2", "loyalty:8", "email:ab", "asserted"),
         ("e3", "email:ab", "customer:7", "observed"),
         ("e4", "loyalty:8", "loyalty:9", ""),
+        ("e5", "loyalty:9", "email:ab", "observed"),
     )
     app(
         ("aliases", "loyalty:8", alias("customer:42")),
@@ -204,12 +205,27 @@ def test_the_identifiers_of_a_profile_are_listed_with_what_is_known_of_them(
         {"key": "email:ab", "class": "personal", "strength": "asserted"},
         {"key": "loyalty:8", "class": "personal", "strength": "verified"},
     ]
-    (passed_over,) = found["passed_over"]
-    assert passed_over["event_id"] == "e3"
-    assert {passed_over["one"], passed_over["other"]} == {"customer:42", "customer:7"}
+    two_accounts, apart = found["passed_over"]
+    assert two_accounts == {
+        "event_id": "e3",
+        "one": "email:ab",
+        "other": "customer:7",
+        "strength": "observed",
+        "one_root": "customer:42",
+        "other_root": "customer:7",
+        "kept_apart_by": None,
+    }
+    assert (apart["one"], apart["other"], apart["kept_apart_by"]) == ("loyalty:9", "email:ab", "e4")
     text = inspect("loyalty:8").out
     assert "identifier  email:ab  personal, asserted" in text
-    assert "passed over  the link e3 of " in text
+    assert (
+        "passed over  the link e3 of email:ab and customer:7, observed: "
+        "it would join two accounts, customer:42 and customer:7"
+    ) in text
+    assert (
+        "passed over  the link e5 of loyalty:9 and email:ab, observed: "
+        "it would join loyalty:9 and customer:42, of which some are kept apart by e4"
+    ) in text
     assert found["kept_apart"] == [{"event_id": "e4", "one": "loyalty:8", "other": "loyalty:9"}]
     assert "kept apart  loyalty:8 and loyalty:9, by e4" in text
 

@@ -10,6 +10,7 @@ from ccstream.cli.options import AppId, Bootstrap, Json
 
 if TYPE_CHECKING:
     from ccstream.ops.entity import Entity
+    from ccstream.ops.profile_links import PassedOver
 
 __all__ = ["app"]
 
@@ -27,8 +28,8 @@ def inspect(
 
     They are read from the changelogs of the key's partition, as far as they are committed.
     An alias is followed to the key that it stands for. Of a profile with several identifiers these
-    are listed, each with its class and its surest link, and so are links that were passed over and
-    what is kept apart for good.
+    are listed, each with its class and its surest link, and so are links that were passed over,
+    with their ends, how sure they are and why, and what is kept apart for good.
 
     For example:
 
@@ -64,8 +65,16 @@ def _as_record(found: Entity) -> dict[str, object]:
             for one in found.identifiers
         ],
         "passed_over": [
-            {"event_id": one.event_id, "one": one.one, "other": one.other}
-            for one in found.passed_over
+            {
+                "event_id": link.event_id,
+                "one": link.one,
+                "other": link.other,
+                "strength": link.strength,
+                "one_root": link.one_root,
+                "other_root": link.other_root,
+                "kept_apart_by": link.kept_apart_by,
+            }
+            for link in found.passed_over
         ],
         "kept_apart": [
             {"event_id": one.event_id, "one": one.one, "other": one.other}
@@ -79,6 +88,14 @@ def _as_record(found: Entity) -> dict[str, object]:
     }
 
 
+def _why(link: PassedOver) -> str:
+    """Why a link does not count."""
+    roots = f"{link.one_root} and {link.other_root}"
+    if link.kept_apart_by is None:
+        return f"it would join two accounts, {roots}"
+    return f"it would join {roots}, of which some are kept apart by {link.kept_apart_by}"
+
+
 def _as_lines(found: Entity) -> list[str]:
     from ccstream.cli.console import as_json
 
@@ -88,7 +105,8 @@ def _as_lines(found: Entity) -> list[str]:
         for one in found.identifiers
     ]
     lines += [
-        f"passed over  the link {link.event_id} of {link.one} and {link.other}"
+        f"passed over  the link {link.event_id} of {link.one} and {link.other}, {link.strength}: "
+        f"{_why(link)}"
         for link in found.passed_over
     ]
     lines += [

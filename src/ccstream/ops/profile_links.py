@@ -15,6 +15,7 @@ from ccstream.domain.forest import (
     undone_by,
 )
 from ccstream.domain.identifiers import IdentifierClass, IdentifierRules
+from ccstream.domain.identity_events import conflict
 
 __all__ = [
     "Identifier",
@@ -35,11 +36,17 @@ class Identifier(Struct, frozen=True):
 
 
 class PassedOver(Struct, frozen=True):
-    """A link that would join two accounts, or what is to stay apart; the roots of its two sides."""
+    """A link of ``one`` and ``other`` that does not count, since of the roots of its two sides both
+    are accounts, or since something is kept apart by the event ``kept_apart_by``.
+    """
 
     event_id: str
     one: str
     other: str
+    strength: Strength
+    one_root: str
+    other_root: str
+    kept_apart_by: str | None
 
 
 class KeptApart(Struct, frozen=True):
@@ -78,11 +85,20 @@ def passed_over_by(
 ) -> tuple[PassedOver, ...]:
     """The links of this profile that do not count, by their events."""
     return tuple(
-        PassedOver(one.link.event_id, one.one, one.other)
-        for one in sorted(
-            forest(facts, rules.is_account).conflicts, key=lambda one: (one.link.event_id, one.one)
+        PassedOver(
+            found.link.event_id,
+            found.link.one,
+            found.link.other,
+            found.link.strength,
+            found.one,
+            found.other,
+            conflict(found, facts, rules.is_account).kept_apart_by,
         )
-        if root in (one.one, one.other)
+        for found in sorted(
+            forest(facts, rules.is_account).conflicts,
+            key=lambda found: (found.link.event_id, found.link.one, found.link.other),
+        )
+        if root in (found.one, found.other)
     )
 
 

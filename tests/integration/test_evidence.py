@@ -20,6 +20,10 @@ from ccstream.domain.events import (
     ConsentProof,
     Event,
     IdentifiersLinked,
+    IdentifierUnlinked,
+    Money,
+    OrderLine,
+    OrderPlaced,
     ProfileUpdated,
     Trait,
 )
@@ -75,7 +79,8 @@ def put(pipeline: Pipeline, table: str, *events: Event) -> list[Place]:
     for event in events:
         value = codec.encode_event(event)
         places += pipeline.put(Sent(input_topic(event.channel), event.subject, value))
-        topic = SYNC_TOPICS["aliases" if isinstance(event, IdentifiersLinked) else table]
+        of_links = isinstance(event, IdentifiersLinked | IdentifierUnlinked)
+        topic = SYNC_TOPICS["aliases" if of_links else table]
         pipeline.tail(topic).until(of_event(event.event_id))
     return places
 
@@ -173,6 +178,111 @@ def test_which_links_made_one_customer_is_explained_with_the_letters_that_told_o
     held = json.loads(out)
     assert set(held["identifiers"]) == {card, other}
     assert [e["event_id"] for e in held["events"]].count(scanned.event_id) == 1
+
+
+def order(subject: str, order_id: str) -> OrderPlaced:
+    total = Money(1_200, "EUR")
+    line = OrderLine(sku="tea", quantity=1, amount=total)
+    return word(OrderPlaced, subject, "store", order_id=order_id, lines=(line,), total=total)
+
+
+def test_what_came_by_a_card_goes_with_it_and_nobody_is_given_what_is_anothers(
+    pipeline: Pipeline, ask: Ask
+) -> None:
+    wrong, right = new_subject(0), new_subject(1)
+    card = new_subject(2, "loyalty")
+    number = f"T-{uuid.uuid4().hex[:8]}"
+    at = int(time.time() * 1000)
+    scanned = word(IdentifiersLinked, card, identifiers=(wrong,), occurred_at=at)
+    before = word(CartItemAdded, card, sku="hat", quantity=1)
+    placed = order(card, number)
+    stated = word(ProfileUpdated, wrong, traits=(Trait("city", "Lyon"),))
+    late = word(CartItemAdded, card, sku="cap", quantity=1, occurred_at=1_000)
+    split = word(IdentifierUnlinked, card, identifiers=(wrong,), occurred_at=at + 10)
+    linked = word(IdentifiersLinked, card, identifiers=(right,), occurred_at=at + 20)
+    own = word(CartItemAdded, right, sku="cup", quantity=1)
+    put(pipeline, "carts", scanned, before)
+    put(pipeline, "orders", placed)
+    put(pipeline, "profiles", stated)
+    put(pipeline, "carts", own)
+    for event in (late, split):
+        value = codec.encode_event(event)
+        pipeline.put(Sent(input_topic(event.channel), event.subject, value))
+    on_its_own = explained(
+        ask,
+        *(card, "--order", number, "--show-values"),
+        wanted=lambda f: f["key"] == card and f["shown"],
+    )
+    assert on_its_own["unfound"] == [] and on_its_own["replayed_otherwise"] == []
+    told = [(e["event_id"], e["via"], e["entity"]) for e in on_its_own["events"]]
+    assert told == [(placed.event_id, "forwarded", wrong), (split.event_id, "parted", card)]
+    assert all(c["rule"] for e in on_its_own["events"] for c in e["changes"])
+    assert "12.00 EUR" in ask("explain", card, "--order", number)[1]
+
+    put(pipeline, "aliases", linked)
+
+    def held(key: str) -> tuple[dict[str, Any], str]:
+        code, out, err = ask("privacy", "access", key)
+        assert code in {0, 1}, err
+        return (json.loads(out) if out else {"rows": {}}), out
+
+    def has_order(found: tuple[dict[str, Any], str]) -> bool:
+        return any(number in row["key"] for row in found[0]["rows"].get("orders", ()))
+
+    theirs, text = eventually(lambda: held(right), has_order)
+    assert theirs["identifiers"] == [card]
+    assert wrong not in text and stated.event_id not in text
+    ids = [one["event_id"] for one in theirs["events"]]
+    assert len(set(ids)) == len(ids)
+    assert {before.event_id, placed.event_id, own.event_id, linked.event_id} <= set(ids)
+    (reason,) = [one["reason"] for one in theirs["rejected"]]
+    assert reason == "too_late"
+
+    others, text = held(wrong)
+    assert others["identifiers"] == [] and others["rejected"] == []
+    assert [one["event_id"] for one in others["events"]] == [stated.event_id]
+    for part in (card, right, number, "hat", before.event_id, linked.event_id):
+        assert part not in text
+
+    code, out, _ = ask("explain", wrong, "--show-values")
+    assert code == 0
+    assert f"{card} was part of it, and is not any more" in out
+    assert "takes the orders along" in out
+
+
+def test_of_a_device_that_others_use_too_a_person_is_given_what_it_did_for_them(
+    pipeline: Pipeline, ask: Ask
+) -> None:
+    first, second = new_subject(0), new_subject(1)
+    tablet = new_subject(3, "visitor")
+    at = int(time.time() * 1000) - 60_000
+
+    def did(sku: str, after: int) -> CartItemAdded:
+        return word(CartItemAdded, tablet, sku=sku, quantity=1, occurred_at=at + after)
+
+    guest, during = did("guest", 0), did("during", 20)
+    log_in = word(IdentifiersLinked, tablet, identifiers=(first,), occurred_at=at + 10)
+    log_out = word(IdentifierUnlinked, tablet, occurred_at=at + 30)
+    nobody, later = did("nobody", 40), did("later", 60)
+    other = word(IdentifiersLinked, tablet, identifiers=(second,), occurred_at=at + 50)
+    put(pipeline, "carts", guest, log_in, during)
+    put(pipeline, "aliases", log_out)
+    put(pipeline, "carts", nobody, other, later)
+
+    def ids(key: str) -> tuple[list[str], set[str], str]:
+        code, out, err = ask("privacy", "access", key)
+        assert code in {0, 1}, err
+        found = json.loads(out)
+        return found["identifiers"], {one["event_id"] for one in found["events"]}, out
+
+    of_first = {one.event_id for one in (guest, log_in, during, log_out)}
+    of_second = {one.event_id for one in (nobody, other, later)}
+    held, events, text = eventually(lambda: ids(second), lambda f: len(f[1]) == len(of_second))
+    assert (held, events) == ([tablet], of_second) and first not in text
+    held, events, text = eventually(lambda: ids(first), lambda f: len(f[1]) == len(of_first))
+    assert (held, events) == ([], of_first) and second not in text
+    _, events, text = ids(tablet)  # whoever has it: the account that is logged in
+    assert events == of_second
 
 
 def test_what_was_sent_on_and_what_was_rejected_or_repeated_is_told_with_its_place(

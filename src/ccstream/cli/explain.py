@@ -22,6 +22,7 @@ VIA: Final = {
     "forwarded": ", sent on",
     "handed_over": ", handed over",
     "linked": ", by letter",
+    "parted": ", gone back",
 }
 
 
@@ -123,6 +124,8 @@ def _tell(found: Explanation) -> None:
         line("  it is an alias; told is what the account has")
     for identifier in found.identifiers:
         line(f"  with what came from {_clean(identifier)}")
+    for identifier in found.parted:
+        line(f"  {_clean(identifier)} was part of it, and is not any more")
     for name, value in found.shown.items():
         line(f"{_clean(name)}: {_clean(_value(value))}")
     for event in found.events:

@@ -1,12 +1,14 @@
 """Everything that is held on a person, for the person: as JSON, and as a page to read.
 
 It is what the tables have, what the log still has of events, and which rejected records name them.
-What other systems have copied from the sync topics is not in it.
+What other systems have copied from the sync topics is not in it. Nor is what is another
+person's: what came by a card that was linked by mistake and has left, what a device did before and
+after they were logged in, and whom links name who is not they.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from html import escape
 from typing import Any, Final
 
@@ -14,10 +16,11 @@ from msgspec import Struct, convert, to_builtins
 
 from ccstream.domain.events import Event
 from ccstream.domain.personal_keys import PersonalKey
-from ccstream.evidence.replay import replay, state_ids
-from ccstream.evidence.trail import find_trail
-from ccstream.ops.dead_letters import Wanted, dead_letters
-from ccstream.ops.entity import entity
+from ccstream.errors import CcstreamError
+from ccstream.evidence.trace import Trace, trace
+from ccstream.ops.codecs import codec_of
+from ccstream.ops.dead_letters import DeadLetter, Wanted, dead_letters
+from ccstream.ops.entity import Entity, Row, entity
 from ccstream.ops.keyring import KeyRing
 from ccstream.ops.records import type_of
 from ccstream.ops.settings import Settings
@@ -75,22 +78,21 @@ def everything_held(
         StateError: a row cannot be read, or the key is no one person's.
     """
     found = entity(settings, key, progress)
-    linked = [one.key for one in found.identifiers]
-    trail = find_trail(settings, found.key, None, progress, linked)
-    told = replay(settings, trail, state_ids(settings, progress))
-    identifiers = tuple(dict.fromkeys((*found.redirects, *trail.handed_over)))
-    theirs = {one.encode() for one in (found.key, *identifiers)}
-    codec = Codec()
+    traced = trace(settings, found, None, progress)
+    identifiers = tuple(dict.fromkeys((*found.redirects, *traced.now)))
+    names = frozenset({found.key, *identifiers, *(one.key for one in found.identifiers)})
+    others = _others(found, traced) - names
+    codec = codec_of(settings)
     progress("reading the dead letters")
     rejected = tuple(
         {
             "place": str(letter.place),
             "rejected_at": time_text(letter.time_ms),
             "reason": letter.rejected.reason,
-            "event": type_of(letter.rejected.value, codec),
+            "event": type_of(letter.rejected.value, Codec()),
         }
         for letter in dead_letters(settings, Wanted(), progress)
-        if letter.rejected.key in theirs
+        if _is_theirs(letter, traced, codec)
     )
     ring = KeyRing(
         Vault.of(settings),
@@ -99,14 +101,14 @@ def everything_held(
         ),
     )
     rows = {
-        table: [{"key": row.key, **ring.open(_theirs(table, row.value))} for row in rows]
+        table: kept
         for table, rows in found.rows.items()
-        if rows
+        if (kept := [ring.open(row) for row in _rows(table, rows, others)])
     }
     events = tuple(
-        ring.open(_event(step.event, step.appended_at))
-        for step in told.steps
-        if step.via not in ("handed_over", "linked")
+        ring.open(_event(step.event, step.appended_at, names, traced))
+        for step in traced.told.steps
+        if step.via in ("direct", "forwarded") and traced.is_theirs(step)
     )
     return Held(
         key=found.key,
@@ -115,23 +117,76 @@ def everything_held(
         rows=rows,
         events=events,
         rejected=rejected,
-        complete=not trail.gone,
-        known=found.known or bool(told.steps) or bool(rejected),
+        complete=not traced.trail.gone,
+        known=found.known or bool(traced.told.steps) or bool(rejected),
         unreadable=ring.unreadable,
         trouble=None if ring.trouble is None else str(ring.trouble),
     )
 
 
-def _theirs(table: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A row without whom its links are gathered at, which may be somebody else."""
-    return {
-        name: field for name, field in value.items() if (table, name) != ("links", "coordinator")
-    }
+def _others(found: Entity, traced: Trace) -> set[str]:
+    """Who is named in the rows and may be somebody else; a device is nobody."""
+    linked = traced.belonging.is_linked
+    names = {*filter(linked, traced.trail.handed_over), *traced.trail.former}
+    for row in found.rows.get("links", ()):
+        names |= {row.value["root"], row.value["coordinator"], *row.value["carried"]}
+        names |= {room["key"] for room in row.value["waiting"]}
+        names |= {fact[side] for fact in row.value["facts"] for side in ("one", "other")}
+    for row in found.rows.get("aliases", ()):
+        names |= {tenure["root"] for tenure in row.value["earlier"]}
+    return names - {""}
 
 
-def _event(event: Event, appended_at: int) -> dict[str, Any]:
+def _rows(table: str, rows: Iterable[Row], others: Set[str]) -> list[dict[str, Any]]:
+    """Rows without whom they name who is somebody else, and what came by such a key."""
+    return [
+        {"key": row.key, **_without(row.value, others)}
+        for row in rows
+        # An order is one thing; what names somebody else in another row is a part of it.
+        if table != "orders" or not _names(row.value, others)
+    ]
+
+
+def _without(value: Any, others: Set[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: _without(field, others)
+            for name, field in value.items()
+            if name != "coordinator" and not (isinstance(field, str) and field in others)
+        }
+    if isinstance(value, list | tuple):
+        return [_without(one, others) for one in value if not _names(one, others)]
+    return value
+
+
+def _names(value: Any, others: Set[str]) -> bool:
+    fields = value.values() if isinstance(value, Mapping) else (value,)
+    return any(isinstance(field, str) and field in others for field in fields)
+
+
+def _is_theirs(letter: DeadLetter, traced: Trace, codec: Codec) -> bool:
+    """Whether a rejected record is the person's: by its event, or else by its key and time."""
+    rejected = letter.rejected
+    key, me = (rejected.key or b"").decode(errors="replace"), traced.trail.key
+    try:
+        event = codec.decode_event(rejected.value)
+    except CcstreamError:
+        return traced.belonging.had(key, letter.time_ms)
+    return traced.belonging.has(me if me in (key, rejected.to) else event.subject, event)
+
+
+def _event(event: Event, appended_at: int, names: Set[str], traced: Trace) -> dict[str, Any]:
+    """An event, without the identifiers of others that it names; of these, how many."""
     fields = {name: value for name, value in to_builtins(event).items() if value is not None}
     fields["occurred_at"] = time_text(event.occurred_at)
+    named = fields.get("identifiers", ())
+    theirs = [
+        one
+        for one in named
+        if one in names or (one in traced.trail.handed_over and not traced.belonging.is_linked(one))
+    ]
+    if len(theirs) < len(named):
+        fields |= {"identifiers": theirs, "identifiers_of_others": len(named) - len(theirs)}
     return {"type": type(event).__name__, "stored_at": time_text(appended_at), **fields}
 
 

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from ccstream.engine.aggregates import ORDERS
 from ccstream.evidence.masking import Mask
-from ccstream.evidence.replay import Change, Step, replay, state_ids
-from ccstream.evidence.trail import find_trail
+from ccstream.evidence.replay import Change, Step
+from ccstream.evidence.trace import trace
 from ccstream.evidence.views import Origin, origins, view
 from ccstream.ops.entity import Entity, entity
 from ccstream.ops.settings import Settings
@@ -57,6 +57,12 @@ HANDED_OVER: Final[Mapping[str, str]] = {
     "touch": "at a log-in or link the touches of both make one path",
 }
 
+PARTED: Final[Mapping[str, str]] = {
+    "line": "an identifier that leaves a profile takes the lines along that came by its key",
+    "order": "an identifier that leaves a profile takes the orders along that came by its key",
+    "touch": "an identifier that leaves a profile takes its touches along",
+}
+
 TOUCH: Final = "every event is a touch; first and last go by occurred_at"
 
 
@@ -78,6 +84,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
 class Explanation(Struct, frozen=True, kw_only=True):
     """What is known about a key. All of it is plain data, ready to be printed.
 
+    ``identifiers`` are those that are its today, ``parted`` those that once were: a device after a
+    log-out, a card after a split.
     ``shown`` is what the committed rows show. ``events`` are those that led to it, by append time,
     ``unfound`` those that only the rows still name. ``replayed_otherwise`` are names of which the
     log alone would show something else. ``notes`` are sentences for whoever reads it.
@@ -88,6 +96,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     partition: int
     redirects: tuple[str, ...]
     identifiers: tuple[str, ...]
+    parted: tuple[str, ...]
     shown: dict[str, Any]
     events: tuple[dict[str, Any], ...]
     unfound: tuple[dict[str, Any], ...]
@@ -121,11 +130,10 @@ def explain(
     """
     found = entity(settings, key, progress)
     states = states_of(found)
-    linked = (one.key for one in found.identifiers)
-    trail = find_trail(settings, found.key, since_ms, progress, linked)
-    told = replay(settings, trail, state_ids(settings, progress))
+    traced = trace(settings, found, since_ms, progress)
+    trail, told = traced.trail, traced.told
     stored = view(states)
-    mask.know((key, *found.redirects, found.key, *trail.handed_over))
+    mask.know((key, *found.redirects, found.key, *trail.handed_over, *trail.former))
     events = [_event(step, wanted, settings, mask) for step in told.steps]
     seen = {step.event.event_id for step in told.steps}
     differing = sorted(
@@ -138,7 +146,8 @@ def explain(
         asked=key,
         partition=found.partition,
         redirects=tuple(map(mask.key, found.redirects)),
-        identifiers=tuple(map(mask.key, trail.handed_over)),
+        identifiers=tuple(map(mask.key, traced.now)),
+        parted=tuple(mask.key(one) for one in trail.handed_over if one not in traced.now),
         shown={name: mask.value(name, value) for name, value in stored.items() if wanted.has(name)},
         events=tuple(event for event in events if event is not None),
         unfound=tuple(_unfound(origins(states), seen, wanted, mask)),
@@ -192,6 +201,8 @@ def _event(step: Step, wanted: Wanted, settings: Settings, mask: Mask) -> dict[s
 
 
 def _rule(change: Change, step: Step, settings: Settings) -> str:
+    if step.via == "parted":
+        return PARTED.get(change.kind, "")
     if change.kind == "touch" and step.via != "handed_over":
         return TOUCH
     if change.kind == "account" and step.by_facts:

@@ -9,8 +9,8 @@ from msgspec import Struct, to_builtins
 
 from ccstream.domain.events import ConsentChanged, ContactPreferencesChanged
 from ccstream.evidence.explanation import states_of
-from ccstream.evidence.replay import Step, replay, state_ids
-from ccstream.evidence.trail import find_trail
+from ccstream.evidence.replay import Step
+from ccstream.evidence.trace import trace
 from ccstream.ops.entity import entity
 from ccstream.ops.settings import Settings
 from ccstream.wire.headers import time_text
@@ -43,18 +43,19 @@ def consent_history(
         StateError: a row cannot be read, or the key is no one person's.
     """
     found = entity(settings, key, progress, ("consents",))
-    trail = find_trail(settings, found.key, None, progress)
-    told = replay(settings, trail, state_ids(settings, progress))
+    traced = trace(settings, found, None, progress)
     words = tuple(
         _word(step)
-        for step in told.steps
+        for step in traced.told.steps
         if isinstance(step.event, ConsentChanged | ContactPreferencesChanged)
+        # What was folded for it stays at a split; what another said elsewhere is not its.
+        and (step.entity == found.key or traced.is_theirs(step))
     )
     row = states_of(found).get("consents")
     return ConsentHistory(
         key=found.key,
-        known=found.known or bool(told.steps),
-        complete=not trail.gone,
+        known=found.known or bool(traced.told.steps),
+        complete=not traced.trail.gone,
         words=words,
         holding={} if row is None else to_builtins(row),
     )

@@ -94,13 +94,15 @@ class Step(Struct, frozen=True, kw_only=True):
 class Replay(Struct, frozen=True):
     """What the records came to: each step by append time, and what is shown in the end.
 
-    ``origins`` are the events that the rows name themselves.
+    ``origins`` are the events that the rows name themselves. ``sent_on`` is of which subjects an
+    event was sent on, and to whom.
     """
 
     steps: tuple[Step, ...]
     shown: dict[str, Any]
     origins: dict[str, list[Origin]]
     unreadable: int
+    sent_on: frozenset[tuple[str, str]]
 
 
 class _Recorder:
@@ -146,12 +148,18 @@ def state_ids(settings: Settings, progress: Callable[[str], None]) -> Mapping[in
 
 
 def replay(settings: Settings, trail: Trail, ids: Mapping[int, bytes]) -> Replay:
-    """Fold the trail: each entity by itself, the letters between them as they are in the log."""
+    """Fold the trail: each entity by itself, the letters between them as they are in the log.
+
+    Of what a former root of an identifier did, only that is told which was sent on to it from
+    an entity of the trail.
+    """
     steps: list[Step] = []
     shown: dict[str, Any] = {}
     named: dict[str, list[Origin]] = {}
     unreadable = 0
-    for entity in (*trail.handed_over, trail.key):
+    sent_on: set[tuple[str, str]] = set()
+    keys = {*trail.handed_over, trail.key}
+    for entity in (*trail.former, *trail.handed_over, trail.key):
         scope = Scope(
             ids.get(trail.home(entity), _NO_STATE_ID), trail.home(entity), trail.partitions
         )
@@ -159,13 +167,17 @@ def replay(settings: Settings, trail: Trail, ids: Mapping[int, bytes]) -> Replay
         for record in trail.records.get(entity, ()):
             step = one.fold(record)
             if step is None:
-                unreadable += 1
+                unreadable += entity in keys
+            elif entity not in keys and (step.via != "forwarded" or step.event.subject not in keys):
+                continue  # somebody else's
             elif step.outcome != "forwarded" and step.via != "acknowledged":
                 steps.append(step)  # what was sent on is told where it arrives
+            if step is not None:
+                sent_on.update((step.event.subject, to) for to in one.sent_to())
         if entity == trail.key:
             shown, named = view(one.states()), origins(one.states())
     steps.sort(key=lambda step: step.appended_at)
-    return Replay(tuple(steps), shown, named, unreadable)
+    return Replay(tuple(steps), shown, named, unreadable, frozenset(sent_on))
 
 
 class _Entity:
@@ -240,6 +252,13 @@ class _Entity:
             reason=reason,
             changes=changes,
         )
+
+    def sent_to(self) -> list[str]:
+        """Whom the event of the last record was sent on to."""
+        letters = (
+            decode_mail(value) for topic, value in self._recorder.sent if topic == MAIL_TOPIC
+        )
+        return [letter.to for letter in letters if letter.kind == FORWARD]
 
     def _outcome(self) -> tuple[str, str | None]:
         """The fold's word for what came of the record."""

@@ -4,7 +4,8 @@ An entity's events lie in one partition of each input topic, and letters to it i
 the mail topic. So of each topic one partition is read, from a given time on, by the broker's index
 of times. What a log-in or a link has brought is with the identifier that it was of: the letters
 that handed its rows over name it, and its own partition is read too, and so on. Letters about links
-are found beside them, for it is by them that an identifier learns to whom it belongs.
+are found beside them, for it is by them that an identifier learns to whom it belongs. What a root
+folded that an identifier had before is with that root (`follow`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from confluent_kafka import Message
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ccstream.errors import StateError, TopicMismatchError, UndecodableError
 from ccstream.ops.broker import Broker
@@ -24,7 +26,7 @@ from ccstream.wire.catalogue import MAIL_TOPIC, topic_numbers
 from ccstream.wire.mail import HAND_OVER, HOPS_MAX, Mail, decode_mail
 from ccstream.wire.partition import partition_for
 
-__all__ = ["KEYS_MAX", "RECORDS_MAX", "Logged", "Trail", "find_trail"]
+__all__ = ["KEYS_MAX", "RECORDS_MAX", "Logged", "Trail", "find_trail", "follow"]
 
 KEYS_MAX: Final = 1_000
 """Identifiers that are followed: a person has tens; more is a key that everybody shares."""
@@ -50,9 +52,10 @@ class Trail(Struct, frozen=True):
     """What was found.
 
     ``handed_over`` are the identifiers whose rows came to the entity, or that are linked to it, in
-    the order in which they were found. ``gone`` are the topics of which the beginning has been
-    deleted by retention, ``since_ms`` is the time before which nothing was looked at, None if
-    everything was.
+    the order in which they were found; some of them may be others' by now. ``former`` are roots
+    that one of them had before, with all of their records. ``gone`` are the topics of which the
+    beginning has been deleted by retention, ``since_ms`` is the time before which nothing was
+    looked at, None if everything was.
     """
 
     key: str
@@ -61,6 +64,7 @@ class Trail(Struct, frozen=True):
     handed_over: tuple[str, ...]
     gone: tuple[str, ...]
     since_ms: int | None
+    former: tuple[str, ...] = ()
 
     def home(self, key: str) -> int:
         """The partition where an entity lives."""
@@ -111,13 +115,30 @@ def find_trail(
             )
         if not fresh:
             break
-    for topic, number in numbers.items():
-        if topic != MAIL_TOPIC:
-            search.events(topic, number, keys)
-    for found in search.records.values():
-        found.sort(key=lambda one: one.order)
+    search.all_events(numbers, keys)
     return Trail(
-        key, search.partitions, search.records, tuple(keys[1:]), tuple(search.gone), since_ms
+        key, search.partitions, search.sorted(), tuple(keys[1:]), tuple(search.gone), since_ms
+    )
+
+
+def follow(
+    settings: Settings, trail: Trail, roots: Iterable[str], progress: Callable[[str], None]
+) -> Trail:
+    """The trail with the records of roots that its identifiers had before.
+
+    Raises:
+        StateError: so many records that it cannot be one person's.
+    """
+    roots = tuple(roots)
+    numbers = topic_numbers(settings.channels_extra)
+    search = _Search(settings, trail.partitions, trail.since_ms, progress)
+    search.letters(numbers[MAIL_TOPIC], roots)
+    search.all_events(numbers, roots)
+    return replace(
+        trail,
+        records={**trail.records, **search.sorted()},
+        former=(*trail.former, *roots),
+        gone=tuple(dict.fromkeys((*trail.gone, *search.gone))),
     )
 
 
@@ -161,6 +182,18 @@ class _Search:
             return self._codec.decode_event(value).subject
         except UndecodableError:
             return None
+
+    def all_events(self, numbers: Mapping[str, int], keys: Iterable[str]) -> None:
+        """Take the events of these entities on all channels."""
+        for topic, number in numbers.items():
+            if topic != MAIL_TOPIC:
+                self.events(topic, number, keys)
+
+    def sorted(self) -> dict[str, list[Logged]]:
+        """What was found, of each entity in the order in which it is to be folded."""
+        for found in self.records.values():
+            found.sort(key=lambda one: one.order)
+        return self.records
 
     def events(self, topic: str, number: int, keys: Iterable[str]) -> None:
         """Take the events of these entities on one channel."""

@@ -1,0 +1,127 @@
+"""Whose the identifiers are that have had to do with an entity, and so what is that person's.
+
+A card that was linked by mistake has handed its rows over and taken them back; what came by its key
+is of whoever it belongs to now. A device is held for a time: an event of it is of the account that
+held it when it occurred, as the worker has it (`ccstream.domain.identity.holder_at`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ccstream.domain.events import Event, IdentifierUnlinked
+from ccstream.domain.identifiers import IdentifierRules
+from ccstream.domain.identity import Alias, holder_at
+from ccstream.domain.linking import is_linkable
+from ccstream.errors import StateError, UndecodableError
+from ccstream.evidence.trail import Trail
+from ccstream.ops.identity_rules import load_identifier_rules
+from ccstream.ops.reading import TopicReader
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import changelog_topic
+from ccstream.wire.rows import ROW_CODECS
+
+__all__ = ["Belonging", "belonging_of"]
+
+ALIASES: Final = "aliases"
+
+
+class Belonging(Struct, frozen=True):
+    """Whose each of some identifiers is, as far as it is committed.
+
+    ``aliases`` are the rows of those that are somebody's, or were.
+    """
+
+    key: str
+    rules: IdentifierRules
+    aliases: Mapping[str, Alias]
+
+    def is_theirs(self, identifier: str) -> bool:
+        """Whether it is the entity's today."""
+        alias = self.aliases.get(identifier)
+        return identifier == self.key or (alias is not None and alias.root == self.key)
+
+    def is_linked(self, identifier: str) -> bool:
+        """Whether links decide whose it is, not log-ins."""
+        return is_linkable(identifier, self.rules)
+
+    def had(self, identifier: str, when: int) -> bool:
+        """Whether something that came by an identifier then, no event, is the person's."""
+        if identifier == self.key or self.is_linked(identifier):
+            return self.is_theirs(identifier)
+        return self.held_at(identifier, when)
+
+    def held_at(self, device: str, when: int) -> bool:
+        """Whether the entity held a device then."""
+        alias = self.aliases.get(device)
+        return alias is not None and holder_at(alias, when) == self.key
+
+    def has(self, entity: str, event: Event) -> bool:
+        """Whether an event that was folded for ``entity`` is the person's."""
+        for name in {entity, event.subject}:
+            if self.is_linked(name):
+                if not self.is_theirs(name):
+                    return False
+            elif name == entity and not self._kept(name, event):
+                return False
+        return True
+
+    def _kept(self, device: str, event: Event) -> bool:
+        """Whether an event that was folded for a device is whose the entity is: it came to the
+        account by a log-in, or is the log-out that ended that; of a device itself, it is nobody's.
+        """
+        if device == self.key:
+            alias = self.aliases.get(device)
+            return alias is None or not holder_at(alias, event.occurred_at)
+        return self.held_at(device, event.occurred_at - isinstance(event, IdentifierUnlinked))
+
+
+def belonging_of(settings: Settings, trail: Trail, progress: Callable[[str], None]) -> Belonging:
+    """Look up whose the identifiers of a trail are today.
+
+    Raises:
+        StateError: a row cannot be read.
+    """
+    return Belonging(
+        trail.key,
+        load_identifier_rules(settings.identity.rules),
+        _aliases(settings, (trail.key, *trail.handed_over), trail, progress),
+    )
+
+
+def _aliases(
+    settings: Settings, keys: Iterable[str], trail: Trail, progress: Callable[[str], None]
+) -> dict[str, Alias]:
+    topic = changelog_topic(settings.app_id, ALIASES)
+    wanted = {key.encode(): key for key in keys}
+    found: dict[str, Alias] = {}
+    if not wanted:
+        return found
+    with TopicReader(settings, topic, "read_committed", progress) as reader:
+        starts = {}
+        for home in sorted({trail.home(key) for key in wanted.values()}):
+            bounds = reader.bounds(home)
+            if bounds.first < bounds.end:
+                starts[home] = bounds.first
+                progress(f"reading {topic}, partition {home}: {bounds.end - bounds.first} records")
+        for batch in reader.read(starts) if starts else ():
+            for message in batch:
+                name: Any = message.key() or b""
+                if name not in wanted:
+                    continue
+                value: Any = message.value()
+                found.pop(wanted[name], None)
+                if value is not None:
+                    found[wanted[name]] = _alias(topic, value)
+    return found
+
+
+def _alias(topic: str, value: bytes) -> Alias:
+    try:
+        state: Alias = ROW_CODECS[ALIASES].decode_row(value).state
+    except UndecodableError as problem:
+        raise StateError(f"a row in {topic} cannot be read: {problem}") from None
+    return state

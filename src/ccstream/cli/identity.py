@@ -19,6 +19,14 @@ __all__ = ["app"]
 app = typer.Typer(help="Correct who is who.")
 
 REASON: Final = "wrong_link"
+NOT_LINKED: Final = {
+    "device": "is a device, and goes with whoever logged in last: a log-out takes it away from "
+    "them (IdentifierUnlinked, published by its channel)",
+    "shared": "is shared, and never linked, so that it has joined nobody: `ccstream inspect` of "
+    "those who were joined lists by which identifier they were; split that one",
+}
+"""By class, why there is nothing to undo, and what to do."""
+
 SOURCE: Final = "ccstream-identity"
 
 
@@ -115,10 +123,15 @@ def _event(
             raise typer.BadParameter(f"{one!r} is no namespace:value, as loyalty:77 is")
     if never_again and not others:
         raise typer.BadParameter("--never-again needs --from: name what it is kept apart from")
-    if not is_linkable(key, rules):
+    for one in (key, *others):
+        if not is_linkable(one, rules):
+            raise typer.BadParameter(f"{one} {NOT_LINKED[rules.class_of(one)]}")
+    if key in others:
+        raise typer.BadParameter(f"{key} cannot be split from itself: name another one by --from")
+    if rules.is_account(key) and not others:
         raise typer.BadParameter(
-            f"an identifier of the class {rules.class_of(key)} is not linked: a device is whose "
-            "log-in was the last, until a log-out"
+            f"{key} is an account, which is what others are linked to: name by --from which one is "
+            f"to leave it, or split that one (`ccstream inspect {key}` lists them)"
         )
     event_id, now_ms = Stamps().next()
     return IdentifierUnlinked(

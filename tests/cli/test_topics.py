@@ -77,3 +77,18 @@ def test_plan_shows_what_apply_does_and_says_by_its_code_whether_there_is_any(
     again = run("apply", "--json")
     assert (again.code, action(again)) == (0, "keep")
     assert "created" not in again.err
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("acls", "--role", "worker", "--user", ""),
+        ("acls", "--role", "worker", "--user", "User:shop"),
+        ("acls", "--role", "worker", "--format", "strimzi", "--cluster", "Blue Moon"),
+        ("strimzi", "--cluster", "Blue Moon"),
+    ],
+)
+def test_what_cannot_be_a_name_is_refused(ccstream: Run, given: tuple[str, ...]) -> None:
+    ended = ccstream("topics", *given)
+    assert (ended.code, ended.out) == (2, "")
+    assert "is no name" in ended.err

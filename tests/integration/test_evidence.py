@@ -341,6 +341,10 @@ def test_an_event_whose_record_is_not_read_is_named_by_the_row(
     assert [one["event_id"] for one in found["unfound"]] == [event.event_id]
     assert "trait city" in found["replayed_otherwise"]
     assert any("--since" in note for note in found["notes"])
+    for about in (("--line", "nix"), ("--trait", "nix"), ("--consent", "email/nix")):
+        code, _, err = ask("explain", account, *about)
+        assert (code, "nothing is known of" in err) == (1, True), about
+    assert ask("explain", account, "--consent", "fax")[0] == 2
 
 
 def test_of_a_key_that_nobody_has_nothing_is_known(pipeline: Pipeline, ask: Ask) -> None:

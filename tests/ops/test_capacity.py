@@ -55,7 +55,7 @@ def test_it_is_the_sum_that_one_would_do_by_hand(figures: Figures) -> None:
     )
     found = plan(load, figures)
     assert found["events of a worker"] == 20_000
-    assert (found.workers, found["workers"]) == (1, 2)
+    assert (found.workers_busy, found["workers"]) == (1, 2)
     assert found.partitions == 8
     assert found["memory of a worker"] == pytest.approx((100_000 * 4_000 + 2**29) / 2**30)
     assert found["restore"] == 3
@@ -91,7 +91,7 @@ def test_sizes_between_those_that_were_weighed_lie_between(figures: Figures) -> 
 def test_more_of_anything_never_takes_less(name: str, values: tuple[float, ...]) -> None:
     plans = [planned(**{name: value}) for value in values]
     for less, more in pairwise(plans):
-        assert more.workers >= less.workers
+        assert more.workers_busy >= less.workers_busy
         assert more.partitions >= less.partitions
         assert more.brokers >= less.brokers
         for line in ("received by brokers", "sent by brokers", "disk of brokers"):
@@ -108,17 +108,33 @@ def test_what_limits_is_named() -> None:
         for line in planned(events_per_second=1_000_000, broker_mb_per_second=50).lines
         if line.name == "brokers"
     )
+    narrow = planned(events_per_second=10_000, broker_mb_per_second=1)
+    assert narrow.limit == "processor of the workers, and the network of the brokers"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"events_per_second": float("inf")}, "has to be a number"),
+        ({"customers": 0}, "above 0"),
+        ({"readers": -1}, "at least 0"),
+        ({"events_per_second": 10, "average_per_second": 11}, "above the peak of 10"),
+    ],
+)
+def test_a_load_that_cannot_be_is_refused(given: dict[str, float], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        planned(**given)
 
 
 def test_a_rate_of_ones_own_goes_before_the_measured_one() -> None:
-    assert planned(worker_rate=1_000).workers == 17
-    assert planned(worker_rate=100_000).workers == 1
+    assert planned(worker_rate=1_000).workers_busy == 17
+    assert planned(worker_rate=100_000).workers_busy == 1
 
 
 @pytest.mark.parametrize("rate", [1, 5_000, 50_000, 3_000_000])
 def test_partitions_are_enough_for_all_workers_that_there_may_be(rate: float) -> None:
     found = planned(events_per_second=rate)
-    assert found.partitions >= 8 * found.workers
+    assert found.partitions >= 8 * found.workers_busy
     assert found.partitions in PARTITION_COUNTS or not found.partitions % PARTITION_COUNTS[-1]
 
 

@@ -64,7 +64,7 @@ def explain(
     app_id: AppId = None,
     json: Json = False,
 ) -> int:
-    """Show which events led to what is stored about a key; exit code 1 if nothing is known of it.
+    """Show which events led to what is stored about a key; exit code 1 if nothing is known.
 
     Of each event: its id, topic, partition and offset, when it was appended and when it occurred,
     by which channel, and the rule by which it changed what it changed. The key's own partition of
@@ -78,6 +78,7 @@ def explain(
         ccstream explain customer:42 --consent email/newsletter --since 7d --json
     """
     from ccstream.cli.console import data, say
+    from ccstream.domain.consent import CONTACT_CHANNELS
     from ccstream.evidence.explanation import Wanted
     from ccstream.evidence.explanation import explain as find
     from ccstream.evidence.masking import Mask
@@ -86,6 +87,10 @@ def explain(
 
     if not is_entity_key(key):
         raise typer.BadParameter(f"{key!r} is no namespace:value, as customer:42 is")
+    for which in consent or ():
+        if which.partition("/")[0] not in CONTACT_CHANNELS:
+            known = ", ".join(CONTACT_CHANNELS)
+            raise typer.BadParameter(f"{which}: the channels are {known}", param_hint="--consent")
     prefixes = [
         *(f"line {sku}" for sku in line or ()),
         *(f"trait {name}" for name in trait or ()),
@@ -112,6 +117,9 @@ def explain(
     if not found.known:
         gone = " (events before what retention keeps would not show)" if found.notes else ""
         say(f"nothing is known about this key{gone}")
+        return ExitCode.NEGATIVE
+    if prefixes and not (found.shown or found.events or found.unfound):
+        say(f"nothing is known of {', '.join(prefixes)} of this key")
         return ExitCode.NEGATIVE
     return ExitCode.OK
 

@@ -77,8 +77,14 @@ def acls(
     from ccstream.ops.acls import as_commands, rights
     from ccstream.ops.broker import Broker
     from ccstream.ops.settings import Settings
-    from ccstream.ops.strimzi import as_strimzi_user
+    from ccstream.ops.strimzi import as_strimzi_user, is_kubernetes_name
 
+    if user is not None and (not user or user.startswith("User:")):
+        raise typer.BadParameter(
+            f"{user!r} is no name: as web-shop, without User:", param_hint="--user"
+        )
+    if form is Form.STRIMZI and not is_kubernetes_name(cluster):
+        raise typer.BadParameter(f"{cluster!r} is no name of Kubernetes'", param_hint="--cluster")
     settings = Settings.load(app_id=app_id, kafka__bootstrap=bootstrap)
     granted = rights(role, settings, channel or (), rebuilt_as)
     name = user or f"ccstream-{role}"

@@ -53,8 +53,15 @@ def strimzi(
     """
     from ccstream.cli.console import line
     from ccstream.ops.settings import Settings
-    from ccstream.ops.strimzi import documents, topic_resources, user_resources
+    from ccstream.ops.strimzi import (
+        documents,
+        is_kubernetes_name,
+        topic_resources,
+        user_resources,
+    )
 
+    if not is_kubernetes_name(cluster):
+        raise typer.BadParameter(f"{cluster!r} is no name of Kubernetes'", param_hint="--cluster")
     settings = Settings.load(
         app_id=app_id,
         kafka__partitions=partitions,

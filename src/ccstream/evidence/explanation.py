@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from ccstream.domain.profile import Policies
 from ccstream.engine.aggregates import ORDERS
 from ccstream.evidence.masking import Mask
 from ccstream.evidence.replay import Change, Step
@@ -20,6 +21,7 @@ from ccstream.evidence.trace import trace
 from ccstream.evidence.views import Origin, origins, view
 from ccstream.ops.entity import Entity, entity
 from ccstream.ops.settings import Settings
+from ccstream.ops.trait_policies import load_trait_policies
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import time_text
 from ccstream.wire.rows import ROW_CODECS
@@ -134,7 +136,8 @@ def explain(
     trail, told = traced.trail, traced.told
     stored = view(states)
     mask.know((key, *found.redirects, found.key, *trail.handed_over, *trail.former))
-    events = [_event(step, wanted, settings, mask) for step in told.steps]
+    policies = load_trait_policies(settings.profile.policies)
+    events = [_event(step, wanted, settings, policies, mask) for step in told.steps]
     seen = {step.event.event_id for step in told.steps}
     differing = sorted(
         name
@@ -168,7 +171,9 @@ def states_of(found: Entity) -> dict[str, Any]:
     return states
 
 
-def _event(step: Step, wanted: Wanted, settings: Settings, mask: Mask) -> dict[str, Any] | None:
+def _event(
+    step: Step, wanted: Wanted, settings: Settings, policies: Policies, mask: Mask
+) -> dict[str, Any] | None:
     changes = [change for change in step.changes if wanted.has(change.name)]
     if not changes and not (wanted.idle and (not wanted.prefixes or step.outcome == "rejected")):
         return None
@@ -193,14 +198,14 @@ def _event(step: Step, wanted: Wanted, settings: Settings, mask: Mask) -> dict[s
                 "what": change.name,
                 "before": mask.value(change.name, change.before),
                 "after": mask.value(change.name, change.after),
-                "rule": _rule(change, step, settings),
+                "rule": _rule(change, step, settings, policies),
             }
             for change in changes
         ],
     }
 
 
-def _rule(change: Change, step: Step, settings: Settings) -> str:
+def _rule(change: Change, step: Step, settings: Settings, policies: Policies) -> str:
     if step.via == "parted":
         return PARTED.get(change.kind, "")
     if change.kind == "touch" and step.via != "handed_over":
@@ -211,7 +216,8 @@ def _rule(change: Change, step: Step, settings: Settings) -> str:
         text = HANDED_OVER.get(change.kind, "")
     else:
         text = RULES.get((change.kind, type(step.event).__name__), "")
-    return text.format(policy="most_recent", cart_merge=settings.identity.cart_merge)
+    policy = policies.of(change.name.partition(" ")[2]).name
+    return text.format(policy=policy, cart_merge=settings.identity.cart_merge)
 
 
 def _unfound(

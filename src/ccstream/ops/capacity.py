@@ -43,6 +43,9 @@ PROCESS_BYTES: Final = 512 << 20
 """A worker without rows: interpreter and libraries, and what librdkafka may prefetch (64 MiB) and
 keep to send (256 MiB)."""
 
+REPLICATION: Final = "replication"
+"""What decides how many brokers there are where the load would take fewer than there are copies."""
+
 MEASURED_LINES: Final = 5
 """Of the carts whose memory was measured."""
 
@@ -93,9 +96,15 @@ class Load(Struct, frozen=True, kw_only=True):
             value = getattr(self, name)
             least = 0 if name in {"standbys", "readers"} else 1e-9
             if value is not None and not least <= value < math.inf:
-                raise SettingsError(f"{name} is {value}; it has to be above 0")
+                bound = "a number" if not value < least else "above 0" if least else "at least 0"
+                raise SettingsError(f"{name} is {value}; it has to be {bound}")
         if self.busy > 1:
             raise SettingsError(f"busy is {self.busy}; it is a share, at most 1")
+        if (self.average_per_second or 0) > self.events_per_second:
+            raise SettingsError(
+                f"average_per_second is {self.average_per_second:g}, above the peak of "
+                f"{self.events_per_second:g} events_per_second"
+            )
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -108,11 +117,15 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """The answer. ``limit`` is what decides how many workers there are."""
+    """The answer.
+
+    ``limit`` is what decides how many workers there are, and how many brokers if that is not the
+    number of copies. ``workers_busy`` is without the one to spare.
+    """
 
     lines: tuple[Line, ...]
     limit: str
-    workers: int
+    workers_busy: int
     partitions: int
     brokers: int
 
@@ -153,7 +166,7 @@ def plan(load: Load, figures: Figures | None = None) -> Plan:
     known = figures or Figures.packaged()
     workers, limit, worker_lines = _workers(load, known)
     partitions = _partitions(workers, load.growth)
-    brokers, broker_lines = _brokers(load, known, partitions)
+    brokers, brokers_limit, broker_lines = _brokers(load, known, partitions)
     specs = topics("ccstream")
     rows = ROWS_OF_CUSTOMER * load.customers / workers
     lines = [
@@ -180,8 +193,14 @@ def plan(load: Load, figures: Figures | None = None) -> Plan:
         ),
         *broker_lines,
     ]
+    if brokers_limit != REPLICATION:
+        limit = f"{limit}, and the {brokers_limit} of the brokers"
     return Plan(
-        lines=tuple(lines), limit=limit, workers=workers, partitions=partitions, brokers=brokers
+        lines=tuple(lines),
+        limit=limit,
+        workers_busy=workers,
+        partitions=partitions,
+        brokers=brokers,
     )
 
 
@@ -228,7 +247,7 @@ def _partitions(workers: int, growth: float) -> int:
     return next((count for count in PARTITION_COUNTS if count >= wanted), last * -(-wanted // last))
 
 
-def _brokers(load: Load, known: Figures, partitions: int) -> tuple[int, list[Line]]:
+def _brokers(load: Load, known: Figures, partitions: int) -> tuple[int, str, list[Line]]:
     event, sync, changelog = (
         known.bytes_of(kind, load.lines) for kind in ("event", "sync", "changelog")
     )
@@ -241,11 +260,11 @@ def _brokers(load: Load, known: Figures, partitions: int) -> tuple[int, list[Lin
     counts = {
         "processor": math.ceil(cores / (load.broker_cores * load.busy)),
         "network": math.ceil(mb / (load.broker_mb_per_second * load.busy)),
-        "replication": copies,
+        REPLICATION: copies,
     }
     limit = max(counts, key=lambda name: counts[name])
     brokers = counts[limit]
-    return brokers, [
+    lines = [
         Line(
             name="brokers",
             value=brokers,
@@ -280,6 +299,7 @@ def _brokers(load: Load, known: Figures, partitions: int) -> tuple[int, list[Lin
             "compacted yet",
         ),
     ]
+    return brokers, limit, lines
 
 
 def _disk(load: Load, event: float, rows: float, partitions: int) -> float:

@@ -29,6 +29,7 @@ __all__ = [
     "Authentication",
     "as_strimzi_user",
     "documents",
+    "is_kubernetes_name",
     "resource_name",
     "topic_resources",
     "user_resources",
@@ -55,6 +56,11 @@ HEAD: Final = """\
 # {what}
 # `ccstream topics strimzi` prints the same for other names, channels and numbers.
 """
+
+
+def is_kubernetes_name(name: str) -> bool:
+    """Whether a resource of Kubernetes may be called so."""
+    return _NAME.fullmatch(name) is not None
 
 
 def resource_name(name: str) -> str:

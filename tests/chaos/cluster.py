@@ -16,8 +16,8 @@ from confluent_kafka.admin import (
 from ccstream.devkit.kafka import LocalKafka
 from ccstream.ops.settings import Settings
 from tests.chaos.nursery import Nursery
-from tests.chaos.proxy import Proxy
 from tests.integration.harness import make_topics, settings_for
+from tests.support.proxy import Proxy
 
 __all__ = ["PARTITIONS", "Cluster"]
 

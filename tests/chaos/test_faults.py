@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.faults import FAULTS, available, plan_for
-from tests.chaos.proxy import Proxy
+from tests.support.proxy import Proxy
 
 
 def test_two_hundred_seeds_have_every_fault_a_dozen_times() -> None:

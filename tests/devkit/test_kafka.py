@@ -19,6 +19,7 @@ from ccstream.devkit.kafka import LocalKafka
 from ccstream.devkit.ports import LOOPBACK, free_port, is_free
 from ccstream.errors import DevkitError
 from tests.support.brokers import why_no_local_kafka
+from tests.support.proxy import Proxy
 from tests.support.topics import make_topic
 
 START_S_MAX = 120
@@ -275,13 +276,16 @@ def test_a_real_broker_has_transactions(kafka: str, unique: str) -> None:
 def test_clients_behind_a_proxy_are_told_to_stay_with_it(
     local_kafka: Callable[..., LocalKafka], unique: str
 ) -> None:
-    proxy_port = free_port()
-    node = local_kafka(proxy_port=proxy_port)
-    make_topic(node.bootstrap, unique)
-    for port, told in ((node.behind_proxy, proxy_port), (int(node.bootstrap.split(":")[1]),) * 2):
-        admin = AdminClient({"bootstrap.servers": f"{LOOPBACK}:{port}", "log_level": 0})
-        (broker,) = admin.list_topics(timeout=10).brokers.values()
-        assert broker.port == told
+    with Proxy() as proxy:
+        node = local_kafka(proxy_port=proxy.port)
+        proxy.target = node.behind_proxy
+        make_topic(node.bootstrap, unique)
+        # A client gives up the address it began with as soon as it is told others: only where
+        # something listens at both is there always an answer.
+        for bootstrap in (proxy.bootstrap, node.bootstrap):
+            admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+            (broker,) = admin.list_topics(timeout=20).brokers.values()
+            assert f"{LOOPBACK}:{broker.port}" == bootstrap
     before = node.behind_proxy
     node.kill()
     node.restart()

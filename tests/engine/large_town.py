@@ -3,9 +3,9 @@
 ``python -m tests.engine.large_town 20`` lets that many towns of 10,000 people live, from seed 0 or
 the second argument. Everybody has an account, cards, addresses and devices, up to eight in all, and
 puts things into baskets under all of them. A tenth of the devices is used by two people in turns,
-cards are scanned for somebody else, links are undone, events come twice. In the end every
-identifier has the root that Kruskal's algorithm gives it, and every basket what was put into it by
-the names that belong to it: nothing is lost, or there twice.
+cards are scanned for somebody else, links are undone, events come twice, and workers die at any
+step. In the end every identifier has the root that Kruskal's algorithm gives it, and every basket
+what was put into it by the names that belong to it: nothing is lost, or there twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from ccstream.domain.events import Event
-from tests.engine.test_linking import STRENGTHS, Town
+from tests.engine.crashing_town import CrashingTown
+from tests.engine.test_linking import STRENGTHS
 from tests.properties import reference_links as plain
 
 __all__ = ["live"]
@@ -25,6 +26,8 @@ PEOPLE = 10_000
 IDENTIFIERS_MAX = 8
 ACTIONS = 8
 """Of each person, in the mean."""
+CRASHES = 5
+"""Of each partition, while as many letters are read as there are people."""
 
 
 def is_account(key: str) -> bool:
@@ -46,7 +49,7 @@ class _People:
 
     def __init__(self, seed: int, people: int) -> None:
         self.dice = random.Random(seed)
-        self.town = Town(seed)
+        self.town = CrashingTown(seed, CRASHES / people)
         self.names = [names_of(person, self.dice) for person in range(people)]
         self.devices: list[list[str]] = [[] for _ in range(people)]
         for person in range(people):
@@ -177,7 +180,7 @@ def live(seed: int, people: int = PEOPLE) -> Counter[str]:
     town.town.deliver()
     town.check()
     town.met["letters"] = town.town.delivered["all"]
-    return town.met
+    return town.met + town.town.met
 
 
 def main() -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from ccstream.domain import forest
+from tests.engine.crashing_town import CrashingWorld
 from tests.engine.large_town import live
 
 SMALL, LARGE = 200, 10_000
-MEET = {"log-ins", "log-outs", "undone", "passed over", "links to somebody else", "came twice"}
+MEET = {
+    "log-ins",
+    "log-outs",
+    "undone",
+    "passed over",
+    "links to somebody else",
+    "came twice",
+    "folded again",
+}
 
 
 @pytest.mark.timeout(60)
@@ -30,5 +40,19 @@ def test_a_link_that_is_not_undone_is_noticed(monkeypatch: pytest.MonkeyPatch) -
         return False
 
     monkeypatch.setattr(forest, "is_undone", never)
+    with pytest.raises(AssertionError):
+        live(1, SMALL)
+
+
+@pytest.mark.timeout(60)
+def test_so_is_what_is_not_folded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    crash = CrashingWorld.crash
+
+    def lossy(self: CrashingWorld, dice: random.Random) -> int:
+        for records in self._since:
+            del records[:1]
+        return crash(self, dice)
+
+    monkeypatch.setattr(CrashingWorld, "crash", lossy)
     with pytest.raises(AssertionError):
         live(1, SMALL)

@@ -51,6 +51,7 @@ def key_at(partition: int, namespace: str) -> str:
 
 ACCOUNT, OTHER = key_at(0, "customer"), key_at(2, "customer")
 CARD, ADDRESS, PHONE = key_at(1, "loyalty"), key_at(2, "email"), f"phone:{7:064x}"
+ALL_LETTERS = 1_000_000
 STRENGTHS = {"log_in": "verified", "card_scanned": "asserted", "seen": "observed"}
 
 
@@ -58,12 +59,15 @@ class Town:
     """All partitions, and the mail between them: in order only from one to another."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.worlds = [World(identifiers=RULES, number=number) for number in range(PARTITIONS)]
+        self.worlds = [self._world(number) for number in range(PARTITIONS)]
         self._mail: dict[tuple[int, int], deque[Sent]] = {}
         self._read = [0] * PARTITIONS
         self._dice = random.Random(seed)
         self._numbers = count()
         self.delivered: Counter[str] = Counter()
+
+    def _world(self, number: int) -> World:
+        return World(identifiers=RULES, number=number)
 
     def home(self, key: str) -> World:
         return self.worlds[partition_for(key.encode(), PARTITIONS)]
@@ -72,7 +76,7 @@ class Town:
         for event in events:
             self.home(event.subject).fold(event)
 
-    def deliver(self, letters: int = 1_000_000) -> None:
+    def deliver(self, letters: int = ALL_LETTERS) -> None:
         """Fold letters, until there are none or so many have been."""
         for _ in range(letters):
             self._collect()

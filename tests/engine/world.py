@@ -180,8 +180,12 @@ class World:
         record = LogRecord(
             (INPUTS[topic], self.partition.number), offset, at, key, value, headers, None
         )
-        self.folder.fold(self.partition, topic, record)
+        self.take(topic, record)
         return self.delivery.sent[begun:]
+
+    def take(self, topic: int, record: LogRecord) -> None:
+        """Fold what its topic has appended."""
+        self.folder.fold(self.partition, topic, record)
 
     def state(self, table: str, key: str) -> Any:
         entry = self.partition.tables[table].get(key)

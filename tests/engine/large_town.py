@@ -61,6 +61,8 @@ class _People:
                 if self.dice.random() < 0.1:
                     self.devices[next_door].append(device)
         self.facts: list[plain.Fact] = []
+        self.undone: set[frozenset[str]] = set()
+        """Pairs whose unlink may be under way."""
         self.bought: Counter[str] = Counter()
         """Units by the key that they belong to; what a device brings belongs to the account."""
         self.holder: dict[str, str] = {}
@@ -94,6 +96,10 @@ class _People:
             self.met["links to somebody else"] += 1
         else:
             one, other = dice.sample(self.names[person], 2)
+        if frozenset((one, other)) in self.undone:
+            # An unlink that arrives after a later repetition of its link undoes both.
+            self.town.deliver()
+            self.undone.clear()
         reason = dice.choice(list(STRENGTHS))
         event = self.town.link(one, other, at=self._now, reason=reason)
         self.facts.append(
@@ -105,6 +111,7 @@ class _People:
         if not isinstance(fact, plain.Link):
             return
         event = self.town.unlink(fact.one, fact.other, at=self._now)
+        self.undone.add(frozenset((fact.one, fact.other)))
         self.facts.append(plain.Unlink(event.event_id, event.occurred_at, fact.one, fact.other))
         self.met["undone"] += 1
 

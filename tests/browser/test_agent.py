@@ -173,6 +173,8 @@ async def test_a_customer_is_found_by_a_card_and_followed_while_they_talk(
         await expect(page.locator("#basket .row-what")).to_have_text(["1 × Teapot", "1 × Cup"])
         await expect(page.locator("#story")).to_contain_text("Ordered F-20931")
         await expect(page.locator("#story")).to_contain_text("Talked to us: delivery")
+        await expect(page.locator("#interactions .row-what")).to_have_text("Delivery")
+        await expect(page.locator("#interactions")).to_contain_text("outcome: promised")
         await expect(page.locator("#identifiers")).to_contain_text(customer.card)
 
         await customer.adds("whisk", "Whisk", 2200, "/store/till-3")

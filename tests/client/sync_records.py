@@ -20,6 +20,8 @@ from ccstream.client.records import (
     Consent,
     ConsentProof,
     ConsentSynced,
+    Interaction,
+    InteractionsSynced,
     LastTouchSynced,
     Money,
     OrderLine,
@@ -119,6 +121,11 @@ def consents(subject: str, version: int) -> ConsentSynced:
         language=StatedLanguage("fr", AT, "e2"),
         calls_at_any_time=StatedFlag(True, AT, "e2"),
     )
+
+
+def interactions(subject: str, version: int) -> InteractionsSynced:
+    call = Interaction("e1", "c-1", "call", "call_centre", "desk-2", AT, "delivery", "when", None)
+    return InteractionsSynced(subject, version, 0, CAUSE, (call,))
 
 
 def alias(subject: str, version: int, root: str) -> AliasSynced:

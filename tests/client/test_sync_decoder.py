@@ -31,6 +31,7 @@ from tests.client.sync_records import (
     cart,
     consents,
     encoded,
+    interactions,
     order,
     profile,
     touches,
@@ -44,6 +45,7 @@ RECORDS = {
     "profiles": profile("customer:42", 1 << 40),
     "orders": order("customer:42", 3, "A-1"),
     "consents": consents("customer:42", 5),
+    "interactions": interactions("customer:42", 6),
     "signals": abandoned("customer:42", 9),
 }
 LINK = IdentityLink("e0", AT, "loyalty:7", "customer:42", "asserted")

@@ -12,6 +12,7 @@ from ccstream.domain.events import (
     ErasureRequested,
     Event,
     IdentifiersLinked,
+    InteractionLogged,
     LegalHoldChanged,
     Money,
     OrderLine,
@@ -138,6 +139,9 @@ def life(subject: str = ADA) -> list[Event]:
             **meta("order", subject=subject), order_id="O-1", lines=(line,), total=Money(1, "EUR")
         ),
         add("cart", subject=subject),
+        InteractionLogged(
+            **meta("talk", subject=subject), interaction_id="c-1", kind="call", topic="tea"
+        ),
     ]
 
 
@@ -152,13 +156,15 @@ def hold(held: bool, name: str = "hold", at: int = 5) -> LegalHoldChanged:
 def test_every_row_and_key_goes_in_one_fold_with_tombstones() -> None:
     town = Town()
     town.fold(*life())
-    assert {"carts", "profiles", "touches", "orders", "keys", "windows"} <= set(town.rows_of(ADA))
+    assert {"carts", "profiles", "touches", "orders", "interactions", "keys", "windows"} <= set(
+        town.rows_of(ADA)
+    )
     sent = town.fold(erase(), at=NOW + 10)
     assert town.rows_of(ADA) == []
     tombs = {one.topic for one in sent if one.key == ADA and one.value is None}
     assert tombs == set(SYNC_TOPICS.values()) - {SYNC_TOPICS["orders"]}
     assert town.erasure(ADA).state == "erased"
-    assert town.erasure(ADA).rows_deleted == 5
+    assert town.erasure(ADA).rows_deleted == 6
 
 
 def test_orders_stay_under_a_name_that_says_nothing() -> None:
@@ -249,7 +255,7 @@ def test_the_receipt_is_signed_when_the_logs_have_had_their_time() -> None:
     assert state.state == "completed" and state.completed_at == done
     receipt = json.loads(state.receipt)
     assert receipt["person"] == town.key.fingerprint(ADA) and ADA not in state.receipt
-    assert receipt["rows_deleted"] == 5 and receipt["orders_kept"] == 1
+    assert receipt["rows_deleted"] == 6 and receipt["orders_kept"] == 1
     assert {"app-keys-changelog", "sync.profiles.v1", "ccstream.rejected.v1"} <= {
         one["store"] for one in receipt["stores"]
     }

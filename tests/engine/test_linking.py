@@ -16,6 +16,7 @@ from ccstream.domain.events import (
     Event,
     IdentifiersLinked,
     IdentifierUnlinked,
+    InteractionLogged,
     Money,
     OrderLine,
     OrderPlaced,
@@ -126,6 +127,11 @@ class Town:
         table = self.home(key).partition.tables["orders"]
         return {one.partition("#")[2] for one in table.keys_of(key)}
 
+    def talks(self, key: str) -> list[str]:
+        """What was spoken of, in order."""
+        state = self.home(key).state("interactions", key)
+        return [] if state is None else [one.topic for one in state.interactions]
+
     @property
     def rejected(self) -> list[str]:
         return [one.reason for world in self.worlds for one in world.rejected]
@@ -176,6 +182,12 @@ class Town:
         lines = (OrderLine(sku="hat", quantity=1, amount=price),)
         meta = self.meta(subject, at)
         event = OrderPlaced(**meta, order_id=order_id, lines=lines, total=price)
+        self.fold(event)
+        return event
+
+    def talk(self, subject: str, about: str, at: int = 0) -> Event:
+        said = {"interaction_id": about, "kind": "call", "topic": about, "outcome": "promised"}
+        event = InteractionLogged(**self.meta(subject, at), **said)
         self.fold(event)
         return event
 
@@ -360,6 +372,28 @@ def test_the_orders_of_a_card_go_with_it_and_those_of_the_account_stay() -> None
         if one.topic == "sync.orders.v1"
     }
     assert (f"{ACCOUNT}#since", True) in said and (f"{CARD}#since", False) in said
+
+
+def test_calls_go_over_by_a_link_and_back_with_the_card_and_readers_are_told_of_both() -> None:
+    town = Town()
+    town.talk(CARD, "delivery", at=1)
+    town.talk(ACCOUNT, "refund", at=2)
+    town.link(CARD, ACCOUNT, at=3)
+    town.deliver()
+    town.talk(CARD, "tea", at=4)
+    town.deliver()
+    assert town.talks(ACCOUNT) == ["delivery", "refund", "tea"]
+    assert town.talks(CARD) == []
+    town.unlink(CARD, at=7)
+    town.deliver()
+    assert (town.talks(ACCOUNT), town.talks(CARD)) == (["refund"], ["delivery", "tea"])
+    assert {one.origin for one in town.home(CARD).state("interactions", CARD).interactions} == {""}
+    for key, topics in ((ACCOUNT, ["refund"]), (CARD, ["delivery", "tea"])):
+        sent = shown(town.home(key).delivery.sent, "sync.interactions.v1")
+        (last,) = [one for one in sent if one["subject"] == key][-1:]
+        assert [one["topic"] for one in last["interactions"]] == topics
+        assert last["interactions"][0]["outcome"] == "promised"
+        assert "origin" not in last["interactions"][0]
 
 
 def test_an_order_that_cannot_go_back_since_its_id_is_taken_stays_where_it_was() -> None:

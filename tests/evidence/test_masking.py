@@ -24,6 +24,9 @@ def test_values_of_traits_are_hidden_and_others_are_not() -> None:
     assert "Lyon" not in mask.value("trait city", "Lyon")
     assert mask.value("trait likes", ["tea", "cups"]) == ["•••", "•••"]
     assert mask.value("line tea", 3) == 3
+    said = ["call in app about tea", "intent refund", "outcome done"]
+    shown = ["call in app about tea", "intent •••", "outcome •••"]
+    assert mask.value("interaction c-9", said) == shown
     assert mask.value("trait city", None) is None
     assert mask.value("account", "customer:7") == "customer:•••1"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ccstream.client.records import ProfileTrait, TraitValue
+from ccstream.client.records import Interaction, ProfileTrait, TraitValue
 from ccstream.domain.consent import Consent, ConsentProof, StatedFlag
 from ccstream.gateway.agent_view import agent_view, masked_key, masked_text
 from ccstream.gateway.aliases import Link
@@ -45,11 +45,18 @@ def view(
     key: str = "customer:42",
     said: Any = None,
     traits: tuple[ProfileTrait, ...] = TRAITS,
+    talks: Any = None,
 ) -> dict[str, Any]:
     return agent_view(
         key=key,
         subject="customer:42",
-        records={"profile": {"traits": traits}, "cart": None, "order": [], "consent": said},
+        records={
+            "profile": {"traits": traits},
+            "cart": None,
+            "order": [],
+            "consent": said,
+            "interaction": talks,
+        },
         links=[Link("loyalty:770042", "customer:42", NOW - 100, "scan-1")],
         rules=load_identifier_rules(None),
         now_ms=NOW,
@@ -89,6 +96,22 @@ def test_who_may_read_sees_it_all_with_its_evidence() -> None:
         "evidence": "scan-1",
     }
     assert shown["consents"][0]["contact_point"] == POINT
+
+
+def talk(number: int, **said: str) -> Interaction:
+    return Interaction(
+        f"e-{number}", f"c-{number}", "call", "call_centre", "desk-2", NOW + number, "tea", **said
+    )
+
+
+def test_staff_see_what_was_spoken_of_the_latest_first_and_what_was_said_by_their_role() -> None:
+    sealed = "ccx1." + "a" * 22 + "." + "b" * 40
+    talks = {"interactions": (talk(1, intent="refund"), talk(2, outcome=sealed))}
+    latest, first = view(masked=False, talks=talks)["interactions"]
+    assert (latest["topic"], latest["outcome"], latest["evidence"]) == ("tea", None, "e-2")
+    assert (first["intent"], first["outcome"], first["kind"]) == ("refund", None, "call")
+    assert view(talks=talks)["interactions"][1]["intent"] == "r•••"
+    assert view()["interactions"] == []
 
 
 def test_an_identifier_that_was_asked_for_is_no_secret_and_the_others_are() -> None:

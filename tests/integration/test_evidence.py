@@ -21,6 +21,7 @@ from ccstream.domain.events import (
     Event,
     IdentifiersLinked,
     IdentifierUnlinked,
+    InteractionLogged,
     Money,
     OrderLine,
     OrderPlaced,
@@ -196,6 +197,8 @@ def test_what_came_by_a_card_goes_with_it_and_nobody_is_given_what_is_anothers(
     scanned = word(IdentifiersLinked, card, identifiers=(wrong,), occurred_at=at)
     before = word(CartItemAdded, card, sku="hat", quantity=1)
     placed = order(card, number)
+    said = {"kind": "call", "topic": "size", "intent": "a larger hat", "outcome": "ordered it"}
+    call = word(InteractionLogged, card, "call_centre", interaction_id=f"c-{number}", **said)
     stated = word(ProfileUpdated, wrong, traits=(Trait("city", "Lyon"),))
     late = word(CartItemAdded, card, sku="cap", quantity=1, occurred_at=1_000)
     split = word(IdentifierUnlinked, card, identifiers=(wrong,), occurred_at=at + 10)
@@ -203,6 +206,7 @@ def test_what_came_by_a_card_goes_with_it_and_nobody_is_given_what_is_anothers(
     own = word(CartItemAdded, right, sku="cup", quantity=1)
     put(pipeline, "carts", scanned, before)
     put(pipeline, "orders", placed)
+    put(pipeline, "interactions", call)
     put(pipeline, "profiles", stated)
     put(pipeline, "carts", own)
     for event in (late, split):
@@ -218,6 +222,13 @@ def test_what_came_by_a_card_goes_with_it_and_nobody_is_given_what_is_anothers(
     assert told == [(placed.event_id, "forwarded", wrong), (split.event_id, "parted", card)]
     assert all(c["rule"] for e in on_its_own["events"] for c in e["changes"])
     assert "12.00 EUR" in ask("explain", card, "--order", number)[1]
+
+    talked = ask("explain", card, "--interaction", f"c-{number}")[1]
+    assert "call in call_centre about size, intent •••, outcome •••" in talked
+    assert "takes the interactions along that came by its key" in talked
+    assert "larger hat" not in talked
+    rows = json.loads(ask("inspect", card, "--json")[1])["rows"]["interactions"]
+    assert [one["outcome"] for one in rows[0]["value"]["interactions"]] == ["ordered it"]
 
     put(pipeline, "aliases", linked)
 
@@ -235,13 +246,14 @@ def test_what_came_by_a_card_goes_with_it_and_nobody_is_given_what_is_anothers(
     ids = [one["event_id"] for one in theirs["events"]]
     assert len(set(ids)) == len(ids)
     assert {before.event_id, placed.event_id, own.event_id, linked.event_id} <= set(ids)
+    assert "a larger hat" in str(theirs["rows"]["interactions"])
     (reason,) = [one["reason"] for one in theirs["rejected"]]
     assert reason == "too_late"
 
     others, text = held(wrong)
     assert others["identifiers"] == [] and others["rejected"] == []
     assert [one["event_id"] for one in others["events"]] == [stated.event_id]
-    for part in (card, right, number, "hat", before.event_id, linked.event_id):
+    for part in (card, right, number, "hat", "ordered it", before.event_id, linked.event_id):
         assert part not in text
 
     code, out, _ = ask("explain", wrong, "--show-values")

@@ -126,6 +126,9 @@ class Author:
                     **common, order_id=order_id, lines=(line,), total=Money(100, "EUR"), **seen
                 )
             case "visit":
+                if len(self.published) % 2:
+                    said = {"topic": sku, "outcome": f"told {sku}"}
+                    return InteractionLogged(**common, interaction_id="i", kind="chat", **said)
                 return ChannelVisited(**common, page="start")
             case "profile":
                 trait = Trait(dice.choice(("name", "size")), dice.choice(("a", "b", None)))

@@ -31,7 +31,7 @@ __all__ = ["ABOUT_ALL", "Erased", "Erasures"]
 ABOUT_ALL = (ErasureRequested, LegalHoldChanged)
 """Events about all that there is of a person."""
 
-_PUBLISHED = ("carts", "touches", "profiles", "consents", "aliases")
+_PUBLISHED = ("carts", "touches", "profiles", "consents", "aliases", "interactions")
 """Tables with sync topics whose rows an entity has one of each."""
 
 

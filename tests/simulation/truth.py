@@ -16,6 +16,7 @@ from msgspec import structs
 from ccstream.domain import (
     handover,
     identity,
+    interactions,
     linking,
     links,
     order,
@@ -34,6 +35,7 @@ from ccstream.domain.events import (
     Event,
     IdentifiersLinked,
     IdentifierUnlinked,
+    InteractionLogged,
     OrderPlaced,
     ProfileUpdated,
 )
@@ -194,6 +196,7 @@ _STEPS: dict[str, Callable[..., Any]] = {
     "profiles": profile.step,
     "orders": order.step,
     "aliases": identity.step,
+    "interactions": interactions.step,
 }
 
 _MERGES: dict[str, Callable[..., Any]] = {
@@ -203,9 +206,12 @@ _MERGES: dict[str, Callable[..., Any]] = {
     "touches": lambda ours, theirs, _, __, by: handover.merge_touches(ours, theirs, _TOUCH, by),
     "profiles": lambda ours, theirs, *_: handover.merge_profiles(ours, theirs, profile.Policies()),
     "orders": lambda ours, theirs, _, __, by: handover.merge_orders(ours, theirs, by),
+    "interactions": lambda ours, theirs, _, __, by: interactions.merge(
+        ours, theirs, by.origin, by.into
+    ),
 }
 
-_PARTED = ("carts", "touches", "orders")
+_PARTED = ("carts", "touches", "orders", "interactions")
 """Whose rows are parted when an identifier leaves that brought something into them."""
 
 _LINKS = (IdentifiersLinked, IdentifierUnlinked)
@@ -221,6 +227,8 @@ def _origins(table: str, state: Any) -> set[str]:
         return {state.origin} - {""}
     if table == "touches":
         return set(state.shares) - {""}
+    if table == "interactions":
+        return {one.origin for one in state.interactions} - {""}
     return {dot.origin for line in state.lines.values() for dot in (*line.dots, *line.sets)} - {""}
 
 
@@ -230,6 +238,8 @@ def _release(table: str, state: Any, name: str) -> Any:
         return (state, None, ()) if part is None else (None, part, ())
     if table == "touches":
         return handover.release_touches(state, name) or (state, None, ())
+    if table == "interactions":
+        return interactions.release(state, name) or (state, None, ())
     return handover.release_cart(state, name)
 
 
@@ -238,6 +248,8 @@ def _rejoin(table: str, ours: Any, part: Any, origin: str, mark: Any) -> Any:
         return handover.rejoin_orders(ours, part, origin)
     if table == "touches":
         return handover.rejoin_touches(ours, part, _TOUCH, origin)
+    if table == "interactions":
+        return interactions.merge(ours, part, origin)
     return handover.rejoin_carts(ours, part, origin, mark)
 
 
@@ -254,6 +266,8 @@ def _addressed(entity: str, event: Event) -> list[tuple[str, str]]:
         rows[:0] = [("orders", f"{entity}#{event.order_id}"), ("carts", entity)]
     elif isinstance(event, ProfileUpdated):
         rows.insert(0, ("profiles", entity))
+    elif isinstance(event, InteractionLogged):
+        rows.insert(0, ("interactions", entity))
     return rows
 
 
@@ -501,7 +515,7 @@ class Truth:
 
     def publish_all(self, entity: str, event: Event, origin: Origin, outcome: str) -> None:
         """Every row of an entity, as it is."""
-        for table in ("carts", "touches", "profiles", "aliases", "orders"):
+        for table in ("carts", "touches", "profiles", "aliases", "interactions", "orders"):
             for key in sorted(self.rows[table]):
                 if key.partition("#")[0] == entity:
                     self._publish(table, entity, key, None, _cause(event, origin, outcome))

@@ -33,6 +33,7 @@ from ccstream.domain.erasure import Erasure
 from ccstream.domain.events import Campaign, ConsentProof, Money, OrderLine, QuietHours
 from ccstream.domain.forest import Apart, Fact, Link, Unlink
 from ccstream.domain.identity import Alias, Tenure
+from ccstream.domain.interactions import Interaction, Interactions
 from ccstream.domain.lines import assemble, stamp
 from ccstream.domain.links import Links, Waiting
 from ccstream.domain.merge import lines_view
@@ -325,7 +326,7 @@ def _profile_datum(state: Profile) -> dict[str, Any]:
     return {"traits": traits}
 
 
-def _order_synced(state: Order, delta: object, observed: bytes) -> dict[str, Any]:
+def _order_synced(state: Any, delta: object, observed: bytes) -> dict[str, Any]:
     """By whose key it came is nobody else's business."""
     return {name: value for name, value in plain(state).items() if name != "origin"}
 
@@ -406,6 +407,19 @@ key_rows = st.builds(
     PersonalKeys,
     few(st.builds(PersonalKey, texts, texts, texts, texts, longs, texts), max_size=3).map(tuple),
 )
+
+interactions = st.builds(
+    Interactions,
+    few(st.builds(Interaction, *[texts] * 5, longs, texts, names, names, texts), max_size=3).map(
+        tuple
+    ),
+)
+
+
+def _interactions_synced(state: Interactions, delta: object, observed: bytes) -> dict[str, Any]:
+    shown = [_order_synced(one, delta, observed) for one in state.interactions]
+    return {"interactions": shown}
+
 
 erasures = st.builds(
     Erasure,
@@ -495,6 +509,7 @@ STATES: dict[str, st.SearchStrategy[Any]] = {
     "links": links,
     "keys": key_rows,
     "erasures": erasures,
+    "interactions": interactions,
 }
 """Any state of each table."""
 
@@ -514,6 +529,7 @@ _SYNCED: dict[str, Any] = {
     "profiles": _profile_synced,
     "orders": _order_synced,
     "aliases": _alias_synced,
+    "interactions": _interactions_synced,
 }
 
 

@@ -43,6 +43,9 @@ def explain(
         ),
     ] = None,
     order: Annotated[list[str] | None, typer.Option(metavar="ID", help="What placed it.")] = None,
+    interaction: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="What logged a call, a chat, a visit.")
+    ] = None,
     touch: Annotated[bool, typer.Option("--touch", help="First and last touch.")] = False,
     merge: Annotated[
         bool,
@@ -96,6 +99,7 @@ def explain(
         *(f"trait {name}" for name in trait or ()),
         *(f"consent {which}" for which in consent or ()),
         *(f"order {which}" for which in order or ()),
+        *(f"interaction {which}" for which in interaction or ()),
         *(["touch"] if touch else []),
         *(["account"] if merge else []),
     ]

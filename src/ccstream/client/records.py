@@ -11,6 +11,17 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from ccstream.client.record_parts import (
+    CartConflict,
+    CartLine,
+    CartLineKey,
+    CartQuantitySetting,
+    IdentityLink,
+    Interaction,
+    ProfileTrait,
+    Touch,
+    TraitValue,
+)
 from ccstream.domain.consent import (
     Consent,
     StatedContactChoice,
@@ -37,6 +48,8 @@ __all__ = [
     "Gap",
     "IdentityConflictFound",
     "IdentityLink",
+    "Interaction",
+    "InteractionsSynced",
     "LastTouchSynced",
     "Money",
     "OrderLine",
@@ -74,53 +87,6 @@ class Cause(Struct, frozen=True, gc=False):
     outcome: str
 
 
-class CartLineKey(Struct, frozen=True, gc=False):
-    """What makes two items the same line."""
-
-    sku: str
-    options_hash: str
-    fulfilment: str
-    store: str
-
-
-class CartLine(Struct, frozen=True, gc=False):
-    """One line of a cart. ``channel`` is the one that touched it last."""
-
-    sku: str
-    options_hash: str
-    fulfilment: str
-    store: str
-    quantity: int
-    unit_price: Money | None
-    name: str | None
-    added_at: int
-    changed_at: int
-    channel: str
-
-    @property
-    def key(self) -> CartLineKey:
-        """The line's key, as ``CartSynced.removed`` names lines."""
-        return CartLineKey(self.sku, self.options_hash, self.fulfilment, self.store)
-
-
-class CartQuantitySetting(Struct, frozen=True, gc=False):
-    """A quantity that somebody set."""
-
-    event_id: str
-    channel: str
-    source: str
-    quantity: int
-    occurred_at: int
-
-
-class CartConflict(Struct, frozen=True, gc=False):
-    """Two quantities set for one line, neither author having seen the other's."""
-
-    line: CartLineKey
-    winner: CartQuantitySetting
-    loser: CartQuantitySetting
-
-
 class CartSynced(Struct, frozen=True, gc=False):
     """A cart as it is now (``lines``) and how it changed (``upserted``, ``removed``).
 
@@ -143,18 +109,6 @@ class CartSynced(Struct, frozen=True, gc=False):
     observed: bytes
 
 
-class Touch(Struct, frozen=True, gc=False):
-    """One contact of a customer with a channel."""
-
-    event_id: str
-    kind: str
-    channel: str
-    source: str
-    occurred_at: int
-    detail: str
-    campaign: Campaign | None = None
-
-
 class LastTouchSynced(Struct, frozen=True, gc=False):
     """A customer's first and last touch, and the last one of each channel."""
 
@@ -167,24 +121,6 @@ class LastTouchSynced(Struct, frozen=True, gc=False):
     by_channel: tuple[Touch, ...]
 
 
-class TraitValue(Struct, frozen=True, gc=False):
-    """A trait's value and where it comes from."""
-
-    value: str
-    channel: str
-    source: str
-    occurred_at: int
-    event_id: str
-    verified: bool
-
-
-class ProfileTrait(Struct, frozen=True, gc=False):
-    """A trait; it has several values where its policy is union."""
-
-    name: str
-    values: tuple[TraitValue, ...]
-
-
 class ProfileSynced(Struct, frozen=True, gc=False):
     """A customer's traits; ``changed`` names those that the cause changed."""
 
@@ -194,6 +130,16 @@ class ProfileSynced(Struct, frozen=True, gc=False):
     cause: Cause
     traits: tuple[ProfileTrait, ...]
     changed: tuple[str, ...]
+
+
+class InteractionsSynced(Struct, frozen=True, gc=False):
+    """The latest interactions of a customer, in order of time."""
+
+    subject: str
+    version: int
+    base_version: int
+    cause: Cause
+    interactions: tuple[Interaction, ...]
 
 
 class OrderSynced(Struct, frozen=True, gc=False):
@@ -291,16 +237,6 @@ class ProfileSplit(Struct, frozen=True, gc=False):
     rule: str
 
 
-class IdentityLink(Struct, frozen=True, gc=False):
-    """Two identifiers were seen to be of one person; ``strength`` is how sure that is."""
-
-    event_id: str
-    occurred_at: int
-    one: str
-    other: str
-    strength: str
-
-
 class IdentityConflictFound(Struct, frozen=True, gc=False):
     """``link`` is passed over: it would join two accounts, or what is never to go together.
 
@@ -339,6 +275,7 @@ SyncRecord = (
     | OrderSynced
     | ConsentSynced
     | AliasSynced
+    | InteractionsSynced
     | ProfileMerged
     | ProfileSplit
     | IdentityConflictFound
@@ -350,8 +287,8 @@ SyncRecord = (
 class Change(Struct, frozen=True, gc=False):
     """One record of a sync topic.
 
-    ``table`` is carts, touches, profiles, orders, consents or aliases, or signals or identity;
-    ``key`` that of the row (an order's is ``subject#order_id``), a fact's is its subject.
+    ``table`` is carts, touches, profiles, orders, consents, aliases or interactions, or signals or
+    identity; ``key`` that of the row (an order's is ``subject#order_id``), a fact's is its subject.
     ``appended_at`` is when the broker took the record.
     """
 

@@ -73,8 +73,8 @@ class SyncReader:
     """Reads sync topics in the calling thread.
 
     Args:
-        tables: which of carts, touches, profiles, orders and consents, all of these if None; and
-            signals and identity.
+        tables: which of carts, touches, profiles, orders, consents, aliases and interactions, all
+            of these if None; and signals and identity.
         bootstrap: Kafka's address; without it, that of the settings.
         settings: all settings; without them, those of the environment and ``ccstream.toml``.
         live: read what is not final yet.

@@ -26,6 +26,7 @@ from ccstream.client.records import (
     Change,
     ConsentSynced,
     Gap,
+    InteractionsSynced,
     LastTouchSynced,
     OrderSynced,
     ProfileSynced,
@@ -51,8 +52,8 @@ class SyncView:
     """A replica of sync topics, for one event loop.
 
     Args:
-        tables: which of carts, touches, profiles, orders, consents and aliases; all if None.
-            Only these can be asked for, and without aliases no key stands for another.
+        tables: which of carts, touches, profiles, orders, consents, aliases and interactions; all
+            if None. Only these can be asked for, and without aliases no key stands for another.
         bootstrap: Kafka's address; without it, that of the settings.
         settings: all settings; without them, those of the environment and ``ccstream.toml``.
         live: follow what is not final yet, a millisecond or two after the event. A crash can
@@ -116,6 +117,10 @@ class SyncView:
     def consents(self, key: str) -> ConsentSynced | None:
         """The customer's consents and contact preferences."""
         return cast(ConsentSynced | None, self._record("consents", key))
+
+    def interactions(self, key: str) -> InteractionsSynced | None:
+        """The latest times that the customer was served: calls, chats, words at the counter."""
+        return cast(InteractionsSynced | None, self._record("interactions", key))
 
     def orders(self, key: str) -> tuple[OrderSynced, ...]:
         """The customer's orders, the earliest first."""

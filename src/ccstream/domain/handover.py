@@ -9,6 +9,7 @@ row handed over and the marker of the log-in, and answer as a step does.
   again is kept apart (`touch_shares.py`).
 * **Profiles**: every statement of the one is stated to the other, so each trait's policy decides.
 * **Consents** are merged as ``consent.merge`` says: of each matter the later word.
+* **Interactions** are the latest of both, as ``interactions.py`` says.
 * **Orders** are taken over as they are. One with an id that the account has already, of another
   event, is rejected and stays where it is.
 * **Duplicate windows** are united, so that what was taken under one key is known under the other.

@@ -12,6 +12,7 @@ __all__ = [
     "FACTS_MAX",
     "GATHERED_FACTS_MAX",
     "IDENTIFIERS_MAX",
+    "INTERACTIONS_MAX",
     "KEYS_MAX",
     "LINES_MAX",
     "LINE_QUANTITY_MAX",
@@ -134,6 +135,12 @@ TRAITS_MAX: Final = 200
 
 UNION_VALUES_MAX: Final = 64
 """Values of one trait of policy union (sizes worn, brands liked); the latest stay."""
+
+# service
+
+INTERACTIONS_MAX: Final = 20
+"""Interactions of a profile. Whoever serves a customer reads a handful; with texts as long as they
+may be, as ciphertext, so many take a third of the broker's largest record."""
 
 # consent
 

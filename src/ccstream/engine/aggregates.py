@@ -13,6 +13,7 @@ from ccstream.domain import (
     erasure,
     handover,
     identity,
+    interactions,
     merge,
     order,
     personal_keys,
@@ -182,6 +183,7 @@ def make_plans(
         "profiles": lambda state, event, at: profile.step(state, event, at, rules.profile),
         ORDERS: order.step,
         "consents": consent.step,
+        "interactions": interactions.step,
         ALIASES: lambda state, event, at: identity.step(state, event, at, rules.identifiers),
         "keys": personal_keys.step,
     }
@@ -207,11 +209,19 @@ def make_plans(
         ORDERS: lambda ours, theirs, marker, mark, by: handover.merge_orders(ours, theirs, by),
         "consents": lambda ours, theirs, marker, mark, by: handover.merge_consents(ours, theirs),
         "keys": lambda ours, theirs, marker, mark, by: personal_keys.merge(ours, theirs),
+        "interactions": lambda ours, theirs, marker, mark, by: interactions.merge(
+            ours, theirs, by.origin, by.into
+        ),
     }
     partings = {
         "carts": _carts_parting(abandoned_after_ms),
         "touches": _touches_parting(rules.touch),
         ORDERS: _orders_parting(),
+        "interactions": Parting(
+            origins=interactions.origins,
+            release=interactions.release,
+            rejoin=lambda ours, part, origin, mark: interactions.merge(ours, part, origin),
+        ),
     }
     if abandoned_after_ms:
         merge_carts = merges["carts"]

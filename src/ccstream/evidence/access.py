@@ -34,6 +34,7 @@ TITLES: Final[Mapping[str, str]] = {
     "profiles": "Profile",
     "consents": "Consents and preferences",
     "orders": "Orders",
+    "interactions": "When we talked",
     "carts": "Basket",
     "touches": "When and where we met",
     "timers": "Reminders that are set",

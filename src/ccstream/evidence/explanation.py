@@ -41,6 +41,8 @@ RULES: Final[Mapping[tuple[str, str], str]] = {
     ("preference", "ContactPreferencesChanged"): "the latest word of each matter holds, of two as "
     "late the stricter",
     ("order", "OrderPlaced"): "the first event with an order's id places it",
+    ("interaction", "InteractionLogged"): "the latest interactions are kept, by (occurred_at, "
+    "event_id)",
     ("account", "IdentifiersLinked"): "the latest log-in or log-out says whose the identifier is",
     ("account", "IdentifierUnlinked"): "the latest log-in or log-out says whose the identifier is",
 }
@@ -56,12 +58,15 @@ HANDED_OVER: Final[Mapping[str, str]] = {
     "consent": "at a log-in or link the latest word of both holds, of two as late the stricter",
     "preference": "at a log-in or link the latest word of both holds, of two as late the stricter",
     "order": "at a log-in or link orders go over; one of an id that is there already stays",
+    "interaction": "at a log-in or link the latest interactions of both are kept",
     "touch": "at a log-in or link the touches of both make one path",
 }
 
 PARTED: Final[Mapping[str, str]] = {
     "line": "an identifier that leaves a profile takes the lines along that came by its key",
     "order": "an identifier that leaves a profile takes the orders along that came by its key",
+    "interaction": "an identifier that leaves a profile takes the interactions along that came by "
+    "its key",
     "touch": "an identifier that leaves a profile takes its touches along",
 }
 

@@ -58,6 +58,9 @@ class Mask:
             return value
         if name == "account":
             return self.key(value)
+        if name.startswith("interaction "):
+            what, *said = value
+            return [what, *(f"{one.partition(' ')[0]} {HIDDEN}" for one in said)]
         if name.partition(" ")[0] not in PERSONAL_KINDS:
             return value
         return [HIDDEN for _ in value] if isinstance(value, list) else HIDDEN

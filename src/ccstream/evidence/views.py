@@ -1,7 +1,8 @@
 """A person's rows as the things that one can ask about, each under a name.
 
-``line tea``, ``trait city``, ``consent email/newsletter``, ``order 17``, ``account``: what a
-thing shows, before and after an event, tells whether the event had to do with it.
+``line tea``, ``trait city``, ``consent email/newsletter``, ``order 17``, ``interaction c-9``,
+``account``: what a thing shows, before and after an event, tells whether the event had to do with
+it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from msgspec import Struct
 from ccstream.domain.cart_state import Cart, Dot, LineKey
 from ccstream.domain.consent import Consents
 from ccstream.domain.identity import Alias
+from ccstream.domain.interactions import Interactions
 from ccstream.domain.merge import lines_view
 from ccstream.domain.order import Order
 from ccstream.domain.profile import Profile
@@ -21,7 +23,16 @@ from ccstream.domain.touch import Touches
 
 __all__ = ["KINDS", "Origin", "origins", "view"]
 
-KINDS: Final = ("line", "trait", "consent", "preference", "order", "touch", "account")
+KINDS: Final = (
+    "line",
+    "trait",
+    "consent",
+    "preference",
+    "order",
+    "interaction",
+    "touch",
+    "account",
+)
 """What a name begins with."""
 
 _POINT_CHARS: Final = 8
@@ -109,6 +120,13 @@ def _orders(orders: Mapping[str, Order]) -> Iterator[tuple[str, Any]]:
         yield f"order {order.order_id}", f"{total.amount_minor / 100:.2f} {total.currency}"
 
 
+def _interactions(known: Interactions) -> Iterator[tuple[str, Any]]:
+    for one in known.interactions:
+        said = [f"{one.kind} in {one.channel} about {one.topic}"]
+        said += [f"{name} {text}" for name in ("intent", "outcome") if (text := getattr(one, name))]
+        yield f"interaction {one.interaction_id}", said
+
+
 def _alias(alias: Alias) -> Iterator[tuple[str, Any]]:
     yield "account", alias.root or None
 
@@ -119,6 +137,7 @@ _VIEWS: Final[Mapping[str, Callable[[Any], Iterator[tuple[str, Any]]]]] = {
     "consents": _consents,
     "touches": _touches,
     "orders": _orders,
+    "interactions": _interactions,
     "aliases": _alias,
 }
 
@@ -144,6 +163,11 @@ def _origins(states: Mapping[str, State]) -> Iterator[tuple[str, Origin]]:
     for order in orders.values():
         origin = Origin(order.event_id, order.channel, order.source, order.placed_at)
         yield f"order {order.order_id}", origin
+
+    known: Interactions | None = states.get("interactions")
+    for talk in () if known is None else known.interactions:
+        origin = Origin(talk.event_id, talk.channel, talk.source, talk.occurred_at)
+        yield f"interaction {talk.interaction_id}", origin
 
 
 def _of_dot(dot: Dot) -> Origin:

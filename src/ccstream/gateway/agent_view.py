@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from ccstream.client.records import ProfileTrait
+from ccstream.client.records import Interaction, ProfileTrait
 from ccstream.domain.consent import CONTACT_CHANNELS, Consents
 from ccstream.domain.identifiers import IdentifierRules
 from ccstream.gateway.aliases import Link
@@ -90,6 +90,10 @@ def agent_view(
             {name: order[name] for name in ("order_id", "placed_at", "channel", "lines", "total")}
             for order in records["order"]
         ],
+        "interactions": [
+            _interaction(one, masked=masked)
+            for one in reversed((records["interaction"] or {}).get("interactions", ()))
+        ],
         "consents": [_consent(one, masked=masked) for one in (consent or {}).get("consents", ())],
         "may_contact": _contacts(consent, traits, now_ms),
     }
@@ -122,6 +126,18 @@ def _shown(value: str, *, hidden: bool) -> str | None:
     if is_ciphertext(value):
         return None
     return masked_text(value) if hidden else value
+
+
+def _interaction(one: Interaction, *, masked: bool) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "channel": one.channel,
+        "occurred_at": one.occurred_at,
+        "topic": one.topic,
+        "intent": one.intent and _shown(one.intent, hidden=masked),
+        "outcome": one.outcome and _shown(one.outcome, hidden=masked),
+        "evidence": one.event_id,
+    }
 
 
 def _consent(consent: Any, *, masked: bool) -> dict[str, Any]:

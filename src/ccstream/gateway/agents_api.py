@@ -35,6 +35,11 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "identifiers": {**_OBJECTS, "description": "Key, class, since when, by which event."},
     "cart": {"type": ["object", "null"]},
     "orders": _OBJECTS,
+    "interactions": {
+        **_OBJECTS,
+        "description": "The latest first; intent and outcome are null where there are none, or "
+        "where they are stored encrypted and cannot be read here.",
+    },
     "consents": _OBJECTS,
     "may_contact": {**_OBJECTS, "description": "By channel and purpose: whether, and why."},
     "timeline": {**_OBJECTS, "description": "As `GET /v1/profiles/{key}/timeline`."},

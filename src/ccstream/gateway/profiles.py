@@ -30,6 +30,7 @@ AGGREGATES: Final[Mapping[str, str]] = MappingProxyType(
         "profile": "profiles",
         "order": "orders",
         "consent": "consents",
+        "interaction": "interactions",
     }
 )
 """What a client can follow of a profile, and the table that it is in. Numbers in cursors are

@@ -16,6 +16,10 @@ _RECORDS: Final[Mapping[str, Any]] = {
     "profile": {**_NULLABLE, "description": "As `ProfileSynced`: the traits."},
     "order": {**_ENTRIES, "description": "As `OrderSynced`, the latest 100, the latest first."},
     "consent": {**_NULLABLE, "description": "As `ConsentSynced`."},
+    "interaction": {
+        **_NULLABLE,
+        "description": "As `InteractionsSynced`: calls and chats, with intent and outcome.",
+    },
 }
 
 _TIMELINE: Final = {

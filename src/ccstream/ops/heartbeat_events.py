@@ -19,6 +19,7 @@ from ccstream.domain.events import (
     ConsentChanged,
     ConsentProof,
     Event,
+    InteractionLogged,
     Money,
     OrderLine,
     OrderPlaced,
@@ -75,6 +76,13 @@ def beat(channel: str, subject: str, now_ms: int) -> tuple[Event, ...]:
             purpose="heartbeat",
             status="withdrawn",
             proof=ConsentProof("heartbeat", channel, now_ms),
+            **common,
+        ),
+        InteractionLogged(
+            event_id="heartbeat/interaction",
+            interaction_id="heartbeat",
+            kind="heartbeat",
+            topic="heartbeat",
             **common,
         ),
     )

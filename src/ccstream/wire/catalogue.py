@@ -154,6 +154,7 @@ TABLES = (
     "links",
     "keys",
     "erasures",
+    "interactions",
 )
 
 AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
@@ -172,7 +173,7 @@ AGGREGATES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "CampaignClicked": ("touches",),
         "MessageOpened": ("touches",),
         "PostEngaged": ("touches",),
-        "InteractionLogged": ("touches",),
+        "InteractionLogged": ("interactions", "touches"),
         "ConsentChanged": ("consents", "touches"),
         "ContactPreferencesChanged": ("consents", "touches"),
         "PersonalKeyProvided": ("keys",),
@@ -226,18 +227,6 @@ FACT_TOPICS: MappingProxyType[str, str] = MappingProxyType(
 )
 """What is to be read committed only."""
 
-SYNC_TOPICS: MappingProxyType[str, str] = MappingProxyType(
-    {
-        "carts": "sync.carts.v1",
-        "touches": "sync.touches.v1",
-        "profiles": "sync.profiles.v1",
-        "orders": "sync.orders.v1",
-        "consents": "sync.consents.v1",
-        "aliases": "sync.aliases.v1",
-    }
-)
-"""Where each table's rows are published; the tables without one are the engine's own."""
-
 SYNC_TYPES: MappingProxyType[str, str] = MappingProxyType(
     {
         "carts": "ccstream.cart.v1.CartSynced",
@@ -246,9 +235,15 @@ SYNC_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "orders": "ccstream.order.v1.OrderSynced",
         "consents": "ccstream.consent.v1.ConsentSynced",
         "aliases": "ccstream.identity.v1.AliasSynced",
+        "interactions": "ccstream.service.v1.InteractionsSynced",
     }
 )
 """The full name of the record on each sync topic, which is also its CloudEvents type."""
+
+SYNC_TOPICS: MappingProxyType[str, str] = MappingProxyType(
+    {table: f"sync.{table}.v1" for table in SYNC_TYPES}
+)
+"""Where each table's rows are published; the tables without one are the engine's own."""
 
 OUTPUT_TOPICS = (*SYNC_TOPICS.values(), *FACT_TOPICS.values(), REJECTED_TOPIC)
 """What workers write for others, partition by partition."""
@@ -277,6 +272,7 @@ ROW_TYPES: MappingProxyType[str, str] = MappingProxyType(
         "links": "ccstream.state.v1.LinkRow",
         "keys": "ccstream.state.v1.KeyRow",
         "erasures": "ccstream.state.v1.ErasureRow",
+        "interactions": "ccstream.state.v1.InteractionRow",
     }
 )
 """The full name of the record in each table's changelog."""

@@ -8,6 +8,7 @@ from typing import Final
 from ccstream.domain.consent import Consents
 from ccstream.domain.erasure import Erasure
 from ccstream.domain.identity import Alias, Tenure
+from ccstream.domain.interactions import Interaction, Interactions
 from ccstream.domain.order import Order
 from ccstream.domain.personal_keys import PersonalKey, PersonalKeys
 from ccstream.domain.timers import Timer, Timers
@@ -25,6 +26,7 @@ __all__ = ["ROW_CODECS", "ROW_SCHEMAS", "Entry", "RowCodec"]
 
 _TIMER: Final = {"ccstream.state.v1.Timer": Timer}
 _KEY: Final = {"ccstream.state.v1.PersonalKey": PersonalKey}
+_INTERACTION: Final = {"ccstream.state.v1.InteractionRowEntry": Interaction}
 
 _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "carts": ("CartRow", lambda info: CartRows(info, ROW_READERS[info.fullname])),
@@ -41,6 +43,10 @@ _MAKERS: Final[Mapping[str, tuple[str, Callable[[SchemaInfo], RowCodec]]]] = {
     "links": ("LinkRow", LinkRows),
     "keys": ("KeyRow", lambda info: StateRows(info, PersonalKeys, _KEY)),
     "erasures": ("ErasureRow", lambda info: StateRows(info, Erasure)),
+    "interactions": (
+        "InteractionRow",
+        lambda info: StateRows(info, Interactions, _INTERACTION),
+    ),
 }
 
 ROW_SCHEMAS: Final[Mapping[str, str]] = {table: name for table, (name, _) in _MAKERS.items()}

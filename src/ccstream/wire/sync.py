@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ccstream.domain.consent import Consents
+from ccstream.domain.interactions import Interactions
 from ccstream.domain.order import Order
 from ccstream.wire.cart_sync import CartSync
 from ccstream.wire.catalogue import SYNC_SCHEMAS
@@ -25,6 +26,7 @@ _MAKERS: Final[Mapping[str, Callable[[SchemaInfo, bytes], SyncCodec]]] = {
     "orders": lambda info, prefix: StateSync(info, prefix, Order),
     "consents": lambda info, prefix: StateSync(info, prefix, Consents),
     "aliases": AliasSync,
+    "interactions": lambda info, prefix: StateSync(info, prefix, Interactions),
 }
 
 

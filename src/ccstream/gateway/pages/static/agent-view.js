@@ -43,6 +43,7 @@ export function render(view) {
   who(view);
   basket(view.cart, isNew);
   orders(view.orders, isNew);
+  interactions(view.interactions, isNew);
   contact(view.may_contact);
   traits(view.traits);
   identifiers(view.identifiers, isNew);
@@ -87,6 +88,16 @@ function orders(found, isNew) {
     isNew(`order ${order.order_id}`), order.order_id, money(order.total.amount_minor, order.total.currency),
     `${count(order.lines.length, "article")}, placed ${inChannel(order.channel)}, ${day(order.placed_at)}`,
   ));
+}
+
+function interactions(found, isNew) {
+  fill("interactions", found.slice(0, 5), "None yet.", (one) => {
+    const said = [one.intent && `wanted: ${one.intent}`, one.outcome && `outcome: ${one.outcome}`].filter(Boolean);
+    return row(
+      isNew(`interaction ${one.evidence}`), capital(one.topic), ago(one.occurred_at),
+      [`${capital(one.kind)} ${inChannel(one.channel)}`, ...said].join(", "),
+    );
+  });
 }
 
 function contact(decisions) {

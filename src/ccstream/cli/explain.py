@@ -23,6 +23,7 @@ VIA: Final = {
     "handed_over": ", handed over",
     "linked": ", by letter",
     "parted": ", gone back",
+    "erased": ", told to go along",
 }
 
 
@@ -52,6 +53,9 @@ def explain(
         typer.Option(
             "--merge", help="Which log-ins and links brought identifiers, and took them away."
         ),
+    ] = False,
+    erasure: Annotated[
+        bool, typer.Option("--erasure", help="Which request erased the person, and who went along.")
     ] = False,
     since: Since = "beginning",
     idle: Annotated[
@@ -102,6 +106,7 @@ def explain(
         *(f"interaction {which}" for which in interaction or ()),
         *(["touch"] if touch else []),
         *(["account"] if merge else []),
+        *(["erasure"] if erasure else []),
     ]
     settings = Settings.load(kafka__bootstrap=bootstrap, app_id=app_id)
     found = find(

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from ccstream.domain.events import ErasureRequested, LegalHoldChanged
 from ccstream.domain.profile import Policies
 from ccstream.engine.aggregates import ORDERS
 from ccstream.evidence.masking import Mask
@@ -26,7 +27,7 @@ from ccstream.wire.codec import Codec
 from ccstream.wire.headers import time_text
 from ccstream.wire.rows import ROW_CODECS
 
-__all__ = ["Explanation", "Wanted", "explain", "states_of"]
+__all__ = ["Explanation", "Wanted", "explain", "rule_of", "states_of"]
 
 RULES: Final[Mapping[tuple[str, str], str]] = {
     ("line", "CartItemAdded"): "an add joins its units to those of the line",
@@ -69,6 +70,17 @@ PARTED: Final[Mapping[str, str]] = {
     "its key",
     "touch": "an identifier that leaves a profile takes its touches along",
 }
+
+ERASED: Final[Mapping[str, str]] = {
+    "order": "at an erasure orders are kept for accounting, under a name that says nothing",
+    "erasure": "a request to erase an account deletes all rows and keys; identifiers that it names "
+    "or that are linked to the account go along; a legal hold puts it off",
+}
+
+GONE: Final = "at an erasure all rows of a person are deleted"
+
+ERASING: Final = frozenset({"erased", "identifier"})
+"""Outcomes of those who go."""
 
 TOUCH: Final = "every event is a touch; first and last go by occurred_at"
 
@@ -160,7 +172,10 @@ def explain(
         events=tuple(event for event in events if event is not None),
         unfound=tuple(_unfound(origins(states), seen, wanted, mask)),
         replayed_otherwise=tuple(differing),
-        notes=tuple(_notes(trail.gone, trail.since_ms, differing, told.unreadable)),
+        notes=(
+            *_notes(trail.gone, trail.since_ms, differing, told.unreadable),
+            *_of_erasures(settings, told.steps),
+        ),
         known=found.known or bool(told.steps),
     )
 
@@ -203,14 +218,17 @@ def _event(
                 "what": change.name,
                 "before": mask.value(change.name, change.before),
                 "after": mask.value(change.name, change.after),
-                "rule": _rule(change, step, settings, policies),
+                "rule": rule_of(change, step, settings, policies),
             }
             for change in changes
         ],
     }
 
 
-def _rule(change: Change, step: Step, settings: Settings, policies: Policies) -> str:
+def rule_of(change: Change, step: Step, settings: Settings, policies: Policies) -> str:
+    """By which rule an event changed a thing, as a sentence."""
+    if step.outcome in ERASING or change.kind == "erasure":
+        return ERASED.get(change.kind, GONE)
     if step.via == "parted":
         return PARTED.get(change.kind, "")
     if change.kind == "touch" and step.via != "handed_over":
@@ -242,6 +260,15 @@ def _unfound(
                     if origin.occurred_at is None
                     else time_text(origin.occurred_at),
                 }
+
+
+def _of_erasures(settings: Settings, steps: Iterable[Step]) -> Iterable[str]:
+    asked = any(isinstance(one.event, ErasureRequested | LegalHoldChanged) for one in steps)
+    if asked and settings.privacy.erasure_key is None:
+        yield (
+            "privacy.erasure_key is not set here: erasures are told as workers that have one "
+            "carry them out; workers without one reject them"
+        )
 
 
 def _notes(

@@ -7,10 +7,12 @@ time. A worker may have taken those of two topics in another order; except where
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
+from pydantic import SecretStr
 
 from ccstream.domain.events import Event
 from ccstream.domain.linking import is_linkable
@@ -38,6 +40,8 @@ from ccstream.wire.catalogue import (
 from ccstream.wire.codec import Codec
 from ccstream.wire.mail import (
     ACKNOWLEDGE,
+    ERASE,
+    ERASE_LINKED,
     FORWARD,
     GIVE_BACK,
     HAND_BACK,
@@ -74,8 +78,9 @@ class Step(Struct, frozen=True, kw_only=True):
     ``entity`` is whom it was folded for, ``via`` how it got there: ``direct``, ``forwarded`` from
     an alias or another partition, ``handed_over`` as a row of an alias, or ``linked``: told by
     another identifier what a link comes to; ``parted``: an identifier left, or came back, with
-    what came by its key. ``by_facts`` says that links decide whom the entity
-    belongs to, not log-ins. ``outcome`` is the fold's word, ``reason`` why it was rejected.
+    what came by its key; ``erased``: told to go along with an account that was erased.
+    ``by_facts`` says that links decide whom the entity belongs to, not log-ins. ``outcome`` is the
+    fold's word, ``reason`` why it was rejected.
     """
 
     entity: str
@@ -153,6 +158,7 @@ def replay(settings: Settings, trail: Trail, ids: Mapping[int, bytes]) -> Replay
     Of what a former root of an identifier did, only that is told which was sent on to it from
     an entity of the trail.
     """
+    settings = _able_to_erase(settings)
     steps: list[Step] = []
     shown: dict[str, Any] = {}
     named: dict[str, list[Origin]] = {}
@@ -227,6 +233,8 @@ class _Entity:
         except UndecodableError:
             return None
         self._recorder.sent.clear()
+        erasures = self._folder.statistics.erasures
+        erasures.clear()
         self._folder.fold(self._partition, record.topic, message)  # type: ignore[arg-type]
         shown = view(self.states())
         changes = tuple(
@@ -235,7 +243,11 @@ class _Entity:
             if self._shown.get(name) != shown.get(name)
         )
         self._shown = shown
-        outcome, reason = self._outcome()
+        outcome, reason = self._outcome(mail)
+        for word in _ERASURES:
+            if (word,) in erasures:
+                outcome, said = word, _ERASURES[word]
+                changes = (*changes, Change("erasure", None, said))
         via = "direct"
         if mail is not None:
             via = _VIA.get(mail.kind, "forwarded")
@@ -260,8 +272,8 @@ class _Entity:
         )
         return [letter.to for letter in letters if letter.kind == FORWARD]
 
-    def _outcome(self) -> tuple[str, str | None]:
-        """The fold's word for what came of the record."""
+    def _outcome(self, mail: Mail | None) -> tuple[str, str | None]:
+        """The fold's word for what came of the record, which was this letter, or none."""
         sent = self._recorder.sent
         for topic, value in sent:
             if topic == REJECTED_TOPIC:
@@ -270,7 +282,11 @@ class _Entity:
             if value is not None and topic in _SYNC:
                 outcome: str = _SYNC_CODEC.decode(value)[1]["cause"]["outcome"]
                 return outcome, None
-        forwarded = any(topic == MAIL_TOPIC for topic, _ in sent)
+        letters = [decode_mail(value) for topic, value in sent if topic == MAIL_TOPIC]
+        forwarded = any(
+            letter.kind == FORWARD or (mail is not None and letter.mail_id == mail.mail_id)
+            for letter in letters
+        )
         return "forwarded" if forwarded else "no_effect", None
 
 
@@ -281,9 +297,30 @@ _VIA: Final[Mapping[str, str]] = {
     LINK: "linked",
     GIVE_BACK: "parted",
     HAND_BACK: "parted",
+    ERASE: "erased",
+    ERASE_LINKED: "erased",
 }
+_ERASURES: Final[Mapping[str, str]] = {
+    "erased": "all rows and keys are gone",
+    "identifier": "all rows and keys are gone",
+    "held": "waits for the end of a legal hold",
+}
+"""What workers count as erasures, and what is told of it."""
 _SYNC: Final = frozenset(SYNC_TOPICS.values())
 _SYNC_CODEC: Final = Codec()
+
+
+def _able_to_erase(settings: Settings) -> Settings:
+    """These settings, and where they have no erasure key, with one that is made up.
+
+    What remains of somebody is under a fingerprint by that key, which nobody sees here: what goes
+    is the same by any.
+    """
+    if settings.privacy.erasure_key is not None:
+        return settings
+    made_up = SecretStr(secrets.token_urlsafe(32))
+    privacy = settings.privacy.model_copy(update={"erasure_key": made_up})
+    return settings.model_copy(update={"privacy": privacy})
 
 
 def _by_kind(name: str) -> tuple[int, str]:

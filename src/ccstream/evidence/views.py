@@ -32,6 +32,7 @@ KINDS: Final = (
     "interaction",
     "touch",
     "account",
+    "erasure",
 )
 """What a name begins with."""
 

@@ -249,3 +249,29 @@ def test_links_that_are_kept_at_somebody_who_was_erased_are_found_with_the_erasu
     monkeypatch.setenv("CCSTREAM_PRIVACY__ERASURE_KEY", SECRET)
     names = [one["key"] for one in json.loads(inspect("customer:42", "--json").out)["identifiers"]]
     assert names == ["customer:42", "loyalty:8"]
+
+
+def test_devices_that_are_logged_in_are_listed_wherever_they_live(
+    app: Fill, inspect: Inspect
+) -> None:
+    app(
+        ("aliases", "visitor:here", alias("customer:42")),
+        ("aliases", "visitor:there-too", alias("customer:42")),
+        ("aliases", "visitor:left", alias("customer:42")),
+        ("aliases", "visitor:left", alias("")),
+        ("aliases", "visitor:gone", alias("customer:42")),
+        ("aliases", "visitor:gone", None),
+        ("aliases", "visitor:other", alias("customer:421")),
+        ("aliases", "loyalty:7", alias("customer:42")),  # linked, not logged in
+        ("profiles", "customer:42", profile("Ann")),
+    )
+    found = json.loads(inspect("customer:42", "--devices", "--json").out)
+    assert [one["key"] for one in found["devices"]] == ["visitor:here", "visitor:there-too"]
+    assert found["devices"][0]["since"] == "1970-01-01T00:00:00.005Z"
+    by_alias = inspect("visitor:here", "--devices")
+    assert "device  visitor:there-too  logged in since 1970-01-01" in by_alias.out
+    nobody = inspect("customer:421", "--devices")
+    assert "device  visitor:other" in nobody.out
+    assert "devices" not in json.loads(inspect("customer:42", "--json").out)
+    app(("profiles", "customer:7", profile("Bo")))
+    assert "no device is logged in to customer:7" in inspect("customer:7", "--devices").err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from ccstream.cli.options import AppId, Bootstrap, Json
 
 if TYPE_CHECKING:
+    from ccstream.ops.devices import Device
     from ccstream.ops.entity import Entity
     from ccstream.ops.profile_links import PassedOver
 
@@ -20,6 +22,12 @@ app = typer.Typer()
 @app.command()
 def inspect(
     key: Annotated[str, typer.Argument(metavar="KEY", help="As customer:42.", show_default=False)],
+    devices: Annotated[
+        bool,
+        typer.Option(
+            "--devices", help="Also which devices are logged in: reads all partitions of aliases."
+        ),
+    ] = False,
     bootstrap: Bootstrap = None,
     app_id: AppId = None,
     json: Json = False,
@@ -35,8 +43,10 @@ def inspect(
 
         ccstream inspect customer:42
         ccstream inspect visitor:9f3c --json
+        ccstream inspect customer:42 --devices
     """
     from ccstream.cli.console import data, line, say
+    from ccstream.ops.devices import devices_of
     from ccstream.ops.entity import entity
     from ccstream.ops.settings import Settings
     from ccstream.wire.validate import is_entity_key
@@ -45,18 +55,23 @@ def inspect(
         raise typer.BadParameter(f"{key!r} is no namespace:value, as customer:42 is")
     settings = Settings.load(kafka__bootstrap=bootstrap, app_id=app_id)
     found = entity(settings, key, say)
+    logged_in = devices_of(settings, found.key, say) if devices else None
     if json:
-        data(_as_record(found))
+        data(_as_record(found, logged_in))
     else:
-        for text in _as_lines(found):
+        for text in _as_lines(found, logged_in or ()):
             line(text)
+        if logged_in == ():
+            say(f"no device is logged in to {found.key}")
     if not found.known:
         say(f"nothing is stored about {found.key}")
     return 0 if found.known else 1
 
 
-def _as_record(found: Entity) -> dict[str, object]:
-    return {
+def _as_record(found: Entity, devices: Sequence[Device] | None) -> dict[str, object]:
+    from ccstream.wire.headers import time_text
+
+    shown: dict[str, object] = {
         "key": found.key,
         "partition": found.partition,
         "redirects": list(found.redirects),
@@ -86,6 +101,12 @@ def _as_record(found: Entity) -> dict[str, object]:
             if rows
         },
     }
+    if devices is not None:
+        shown["devices"] = [
+            {"key": one.key, "since": time_text(one.since), "event_id": one.event_id}
+            for one in devices
+        ]
+    return shown
 
 
 def _why(link: PassedOver) -> str:
@@ -96,13 +117,18 @@ def _why(link: PassedOver) -> str:
     return f"it would join {roots}, of which some are kept apart by {link.kept_apart_by}"
 
 
-def _as_lines(found: Entity) -> list[str]:
+def _as_lines(found: Entity, devices: Sequence[Device]) -> list[str]:
     from ccstream.cli.console import as_json
+    from ccstream.wire.headers import time_text
 
     lines = [f"{' → '.join((*found.redirects, found.key))}  (partition {found.partition})"]
     lines += [
         f"identifier  {one.key}  {one.kind}, {one.strength or 'not linked'}"
         for one in found.identifiers
+    ]
+    lines += [
+        f"device  {one.key}  logged in since {time_text(one.since)}, by {one.event_id}"
+        for one in devices
     ]
     lines += [
         f"passed over  the link {link.event_id} of {link.one} and {link.other}, {link.strength}: "

@@ -1,0 +1,79 @@
+"""Which devices are logged in to an account: aliases that say so, wherever they live.
+
+A device's row is in the device's own partition, and no row of the account lists it: a log-in is one
+letter less for that. So all partitions of the aliases are read, as many records as there are
+identifiers that ever belonged to somebody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ccstream.errors import StateError, UndecodableError
+from ccstream.ops.broker import Broker
+from ccstream.ops.identity_rules import load_identifier_rules
+from ccstream.ops.reading import TopicReader
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import changelog_topic
+from ccstream.wire.rows import ROW_CODECS
+
+__all__ = ["Device", "devices_of"]
+
+ALIASES: Final = "aliases"
+
+
+class Device(Struct, frozen=True):
+    """A device, since when it is logged in (ms since the epoch), and by which event."""
+
+    key: str
+    since: int
+    event_id: str
+
+
+def devices_of(
+    settings: Settings, account: str, progress: Callable[[str], None]
+) -> tuple[Device, ...]:
+    """The devices that are logged in to an account, the latest log-in last.
+
+    Args:
+        settings: which cluster and application, and the classes of identifiers.
+        account: whose; no alias.
+        progress: called with a line before the changelog is read, and if brokers go away.
+
+    Raises:
+        StateError: a row cannot be read.
+    """
+    topic = changelog_topic(settings.app_id, ALIASES)
+    rules = load_identifier_rules(settings.identity.rules)
+    named = account.encode()
+    latest: dict[bytes, bytes] = {}
+    with TopicReader(settings, topic, "read_committed", progress) as reader:
+        bounds = {
+            number: reader.bounds(number)
+            for number in range(Broker(settings).cluster().topics[topic].partitions)
+        }
+        count = sum(one.end - one.first for one in bounds.values())
+        progress(f"reading {topic}, all partitions: {count:,} records")
+        starts = {number: one.first for number, one in bounds.items() if one.first < one.end}
+        for batch in reader.read(starts) if starts else ():
+            for message in batch:
+                key: Any = message.key() or b""
+                value: Any = message.value()
+                # Most are of others, and need not be decoded to know that.
+                if value is not None and named in value:
+                    latest[key] = value
+                else:
+                    latest.pop(key, None)
+    found = []
+    for key, value in latest.items():
+        name = key.decode()
+        try:
+            state = ROW_CODECS[ALIASES].decode_row(value).state
+        except UndecodableError as problem:
+            raise StateError(f"a row in {topic} cannot be read: {problem}") from None
+        if state.root == account and rules.class_of(name) == "device":
+            found.append(Device(name, state.since, state.event_id))
+    return tuple(sorted(found, key=lambda one: (one.since, one.key)))

@@ -43,6 +43,7 @@ def heartbeat(
     from threading import Event
 
     from ccstream.ops import logs
+    from ccstream.ops.broker import Broker
     from ccstream.ops.health import Health
     from ccstream.ops.heartbeat import SHOWN, Prober
     from ccstream.ops.metrics import Metrics
@@ -56,9 +57,12 @@ def heartbeat(
     prober = Prober(settings, metrics)
     if beats is not None:
         try:
+            Broker(settings).cluster()  # whoever asks once is told that nobody answers
             missed = 0
             for number in range(beats):
                 prober.beat(number % settings.kafka.partitions)
+                if prober.trouble is not None:
+                    raise prober.trouble
                 missed += bool(prober.missing)
             return 1 if missed else 0
         finally:

@@ -15,13 +15,15 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from ccstream.errors import BrokerUnavailableError, CcstreamError
+from ccstream.errors import BrokerUnavailableError, CcstreamError, TopicMismatchError
+from ccstream.ops.broker import broker_error
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.heartbeat_events import SOURCE, beat, comes_back, subject_in
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import consumer_config, producer_config
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.metrics_heartbeat import HEARTBEAT_METRICS
+from ccstream.ops.reading import GONE
 from ccstream.ops.refusals import denied, is_denied, told
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import CHANNELS, SYNC_TOPICS, input_topic
@@ -70,6 +72,8 @@ class Prober:
         )
         self.missing: set[tuple[str, str]] = comes_back(self._channels)
         """Of the last beat, what did not come back."""
+        self.trouble: CcstreamError | None = None
+        """Why the last beat could not be sent at all."""
         for labels in self.missing:
             metrics.add("ccstream_heartbeats_total", labels, 0)
             metrics.add("ccstream_heartbeats_missed_total", labels, 0)
@@ -95,6 +99,7 @@ class Prober:
             AccessDeniedError: see `run`.
         """
         self.missing = comes_back(self._channels)
+        self.trouble = None
         for labels in self.missing:
             self._metrics.add("ccstream_heartbeats_total", labels)
         try:
@@ -104,14 +109,16 @@ class Prober:
             refused = denied(problem.args[0], "heartbeats cannot go on")
             if refused is not None:
                 raise refused from problem
-            log.warning("no heartbeat: %s", problem.args[0].str())
-        except BrokerUnavailableError as problem:
-            log.warning("no heartbeat: %s", problem)
+            self.trouble = broker_error(problem, "send a heartbeat")
+        except (BrokerUnavailableError, TopicMismatchError) as problem:
+            self.trouble = problem
         finally:
             self._consumer.unassign()
         for labels in self.missing:
             self._metrics.add("ccstream_heartbeats_missed_total", labels)
-        if self.missing:
+        if self.trouble is not None:
+            log.warning("no heartbeat: %s", self.trouble)
+        elif self.missing:
             log.warning(
                 "partition %d: %d of %d parts of a heartbeat did not come back within %g s",
                 *(partition, len(self.missing), len(comes_back(self._channels)), self._timeout_s),
@@ -126,9 +133,17 @@ class Prober:
         """Read each sync topic from where it ends now, so that nothing of the beat is missed."""
         ends = []
         for topic in _TABLES:
-            found = self._consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), timeout=QUESTION_S_MAX
-            )
+            try:
+                found = self._consumer.get_watermark_offsets(
+                    TopicPartition(topic, partition), timeout=QUESTION_S_MAX
+                )
+            except KafkaException as problem:
+                if problem.args[0].code() not in GONE:
+                    raise
+                raise TopicMismatchError(
+                    f"there is no partition {partition} of {topic}; `ccstream topics plan` shows "
+                    "what is missing"
+                ) from problem
             if found is None:
                 raise BrokerUnavailableError(f"no broker told where {topic} ends")
             ends.append(TopicPartition(topic, partition, max(0, found[1])))

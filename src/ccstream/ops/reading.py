@@ -22,7 +22,7 @@ from ccstream.ops.kafka_log import QUIET_SECONDS
 from ccstream.ops.refusals import denied
 from ccstream.ops.settings import Settings
 
-__all__ = ["Bounds", "TopicReader"]
+__all__ = ["GONE", "Bounds", "TopicReader"]
 
 BATCH_RECORDS_MAX: Final = 1_000
 POLL_SECONDS: Final = 0.2

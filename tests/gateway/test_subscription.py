@@ -8,7 +8,7 @@ from ccstream.gateway.subscription import BYTES_MAX, MESSAGES_MAX, Subscription
 
 
 def subscription() -> Subscription:
-    return Subscription("customer:1", "customer:1", "print", (0,))
+    return Subscription("customer:1", "customer:1", "print", (0,), "web")
 
 
 async def test_what_was_said_is_taken_together_and_in_order() -> None:

@@ -1,20 +1,23 @@
 """A real Prometheus that scraped a worker at work, and every query that anybody is shown.
 
-The worker runs on an embedded broker, with heartbeats, after another one whose rows it restores.
+The worker runs on an embedded broker, with heartbeats, after another one whose rows it restores. A
+gateway pushes what becomes of it to a client in the app.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import shutil
+import socket
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ import yaml
 from confluent_kafka import Producer
 
 from ccstream.devkit.embedded import EmbeddedKafka
+from ccstream.devkit.gateway_process import GatewayProcess
 from ccstream.devkit.ports import free_port
 from ccstream.devkit.process import ChildProcess
 from ccstream.ops.health import Health
@@ -47,9 +51,11 @@ pytestmark = [
 ]
 
 ELSEWHERE = re.compile(
-    "ccstream_((gateway|consent_denials|timers_fired|standby|misrouted|mail)_|store_bytes)"
+    "ccstream_((gateway_streams_ended|consent_denials|timers_fired|standby|misrouted|mail)_"
+    "|store_bytes|gateway_events)"
 )
-"""What neither this worker, without a store on disk, nor its heartbeats have reason to measure."""
+"""What neither this worker, without a store on disk, nor its heartbeats nor a gateway that nobody
+posts to have reason to measure."""
 
 WINDOW = "15s"
 
@@ -89,7 +95,7 @@ class Prometheus:
     def scraped(self) -> bool:
         """Whether all targets have been, for long enough to rate."""
         try:
-            return len(self.query(f"count_over_time(up[{WINDOW}]) >= 8 and up == 1")) == 2
+            return len(self.query(f"count_over_time(up[{WINDOW}]) >= 8 and up == 1")) == 3
         except OSError:
             return False
 
@@ -126,11 +132,16 @@ def prometheus(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         stack.callback(prober.close)
         stack.callback(beats.join)
         stack.callback(stop.set)
+        gateway = stack.enter_context(
+            GatewayProcess({"KAFKA__BOOTSTRAP": kafka.bootstrap, "APP_ID": "app"})
+        )
+        stack.callback(_follow(gateway.port, "customer:1"))
         made = Prometheus(
             tmp_path_factory.mktemp("prometheus"),
             {
                 "ccstream": f"127.0.0.1:{one.port}",
                 "ccstream-heartbeat": health.url.removeprefix("http://"),
+                "ccstream-gateway": f"127.0.0.1:{gateway.port}",
             },
             root / "deploy" / "prometheus" / "alerts.yml",
         )
@@ -145,6 +156,30 @@ def prometheus(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             garbage.flush(10)
             time.sleep(0.5)
         yield made
+
+
+def _follow(port: int, key: str) -> Callable[[], None]:
+    """Open a stream as the app would, and read it until the returned function is called."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", f"/v1/profiles/{key}/stream?channel=app")
+    stream = connection.getresponse()
+    assert stream.status == 200
+
+    def read() -> None:
+        with suppress(OSError, ValueError, http.client.HTTPException):
+            while stream.readline():
+                pass
+
+    reader = threading.Thread(target=read)
+    reader.start()
+
+    def end() -> None:
+        if connection.sock is not None:
+            connection.sock.shutdown(socket.SHUT_RDWR)
+        reader.join()
+        connection.close()
+
+    return end
 
 
 def queries(root: Path) -> list[str]:
@@ -162,6 +197,11 @@ def test_every_query_of_every_dashboard_is_answered(root: Path, prometheus: Prom
     assert len(asked) > 30
     empty = [one for one in asked if not prometheus.query(one) and not ELSEWHERE.search(one)]
     assert not empty, "\n".join(empty)
+
+
+def test_how_late_the_app_sees_what_happens_on_the_web_is_told(prometheus: Prometheus) -> None:
+    seen = 'ccstream_gateway_seen_latency_seconds_count{channel="web",to="app"} > 0'
+    assert prometheus.query(seen)
 
 
 def test_every_rule_is_evaluated_without_an_error_and_no_alert_fires(

@@ -133,7 +133,7 @@ def test_no_label_can_hold_a_customer() -> None:
     allowed = {
         *("channel", "outcome", "reason", "aggregate", "topic", "partition", "table"),
         *("kind", "version", "route", "method", "state", "status", "type"),
-        "contact_channel",
+        *("contact_channel", "to"),
     }
     assert {label for spec in METRICS.values() for label in spec.labels} <= allowed
 

@@ -29,6 +29,7 @@ from ccstream.gateway.cursor import Cursor, Cursors
 from ccstream.gateway.problems import ProblemError
 from ccstream.gateway.profiles import AGGREGATES, ALL_TABLES, Profiles
 from ccstream.gateway.recent import RECENT_MS_MAX, Recorded
+from ccstream.gateway.sightings import Sightings
 from ccstream.gateway.subscription import Ending, Subscription
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.logs import logger
@@ -70,6 +71,7 @@ class Hub:
         self._settings = settings
         self._cursors = cursors
         self._metrics = metrics
+        self.sightings = Sightings(settings, metrics)
         self._codec = codec_of(settings)
         self._profiles: Profiles | None = None
         self._aliases = Aliases(self._codec)
@@ -126,7 +128,7 @@ class Hub:
         return self._aliases.links(profile)
 
     async def subscribe(
-        self, key: str, tables: tuple[int, ...], cursor: Cursor | None
+        self, key: str, tables: tuple[int, ...], cursor: Cursor | None, channel: str
     ) -> Subscription:
         """Begin a stream: ``hello``, then what the cursor's owner missed, or a snapshot.
 
@@ -137,7 +139,8 @@ class Hub:
             await self._caught_up(key, cursor)
         profiles = self.profiles
         profile = self._aliases.profile(key)
-        subscription = Subscription(key, profile, self._cursors.fingerprint(profile), tables)
+        fingerprint = self._cursors.fingerprint(profile)
+        subscription = Subscription(key, profile, fingerprint, tables, channel)
         missed = None if cursor is None else self._missed(profiles, profile, tables, cursor)
         hello = messages.hello(
             key=key,
@@ -242,18 +245,19 @@ class Hub:
         followers = self._of_profile.get(recorded.profile)
         if not followers:
             return
-        body: bytes | None = None
+        interested = [one for one in followers if recorded.table in one.tables]
+        if not interested:
+            return
+        record = profiles.decode(recorded)
+        body = messages.change(recorded, record)
         told: dict[tuple[str, tuple[int, ...]], bytes] = {}
-        for subscription in followers:
-            if recorded.table not in subscription.tables:
-                continue
-            if body is None:
-                body = messages.change(recorded, profiles.decode(recorded))
+        for subscription in interested:
             who = (subscription.key, subscription.tables)
             message = told.get(who)
             if message is None:
                 message = told[who] = messages.with_id(self._cursor(subscription), body)
             subscription.put(message)
+        self.sightings.told(record, interested)
 
     def _lose(self, profiles: Profiles, gap: Gap) -> None:
         rows = profiles.forget(gap)

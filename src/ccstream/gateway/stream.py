@@ -24,6 +24,7 @@ from ccstream.gateway.endpoints import Endpoint, Services
 from ccstream.gateway.hub import Hub
 from ccstream.gateway.problems import ProblemError
 from ccstream.gateway.profiles import AGGREGATES, ALL_TABLES
+from ccstream.gateway.sightings import AGENT
 from ccstream.gateway.stream_api import OPERATION
 from ccstream.gateway.subscription import Subscription
 from ccstream.wire.validate import is_entity_key
@@ -103,12 +104,13 @@ class Streams:
                 "invalid-request", "The key is not namespace:value, as customer:42 is."
             )
         tables = _tables(request.query_params.get("aggregates"))
+        identity = identity_of(request)
+        channel = self.hub.sightings.channel_of(identity, request.query_params.get("channel"))
         text = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         cursor = self._cursors.read(key, text) if text else None
         if request.method == "HEAD":
             return Response(media_type=MEDIA_TYPE)
         self._refuse_when_closing()
-        identity = identity_of(request)
         customer = identity.id if identity.customer is not None else None
         if customer is not None and self._of_customer[customer] >= STREAMS_OF_CUSTOMER_MAX:
             raise ProblemError(
@@ -116,7 +118,7 @@ class Streams:
                 f"{STREAMS_OF_CUSTOMER_MAX} streams of this customer are open; close one.",
                 headers={"Retry-After": "30"},
             )
-        subscription = await self.hub.subscribe(key, tables, cursor)
+        subscription = await self.hub.subscribe(key, tables, cursor, channel)
         return _EventStream(self.hub, subscription, self._of_customer, customer)
 
     async def changes(self, request: Request, key: str) -> Response:
@@ -124,7 +126,7 @@ class Streams:
         if request.method == "HEAD":
             return Response(media_type=MEDIA_TYPE)
         self._refuse_when_closing()
-        subscription = await self.hub.subscribe(key, ALL_TABLES, None)
+        subscription = await self.hub.subscribe(key, ALL_TABLES, None, AGENT)
         return _ChangeStream(self.hub, subscription, self._of_customer, None)
 
     def _refuse_when_closing(self) -> None:

@@ -33,6 +33,13 @@ OPERATION: Final[Mapping[str, Any]] = {
             "schema": {"type": "string"},
         },
         {
+            "name": "channel",
+            "in": "query",
+            "description": "The channel that the client is of, to measure how late it sees what "
+            "happens on others; if not given, the only one that it may publish on.",
+            "schema": {"type": "string"},
+        },
+        {
             "name": "last_event_id",
             "in": "query",
             "description": "The cursor, for who cannot send the header.",

@@ -31,12 +31,14 @@ class Subscription:
         profile: where that leads to now.
         fingerprint: what stands for that in its cursors.
         tables: the numbers of the tables that it follows, in order.
+        channel: that of the client, as far as it is known.
     """
 
     __slots__ = (
         "_bytes",
         "_messages",
         "_waiter",
+        "channel",
         "ending",
         "fingerprint",
         "key",
@@ -44,11 +46,14 @@ class Subscription:
         "tables",
     )
 
-    def __init__(self, key: str, profile: str, fingerprint: str, tables: tuple[int, ...]) -> None:
+    def __init__(
+        self, key: str, profile: str, fingerprint: str, tables: tuple[int, ...], channel: str
+    ) -> None:
         self.key = key
         self.profile = profile
         self.fingerprint = fingerprint
         self.tables = tables
+        self.channel = channel
         self.ending: Ending | None = None
         self._messages: deque[bytes] = deque()
         self._bytes = 0

@@ -40,7 +40,7 @@ from ccstream.ops.metrics_privacy import ERASURE_OUTCOMES, PRIVACY_METRICS
 from ccstream.ops.metrics_process import registry_of_the_process
 from ccstream.wire.catalogue import EVENT_TYPES, TABLES
 
-__all__ = ["METRICS", "OUTCOMES", "MetricSpec", "Metrics"]
+__all__ = ["METRICS", "OTHER", "OUTCOMES", "MetricSpec", "Metrics"]
 
 Labels = tuple[str, ...]
 

@@ -6,7 +6,12 @@ from typing import Final
 
 from ccstream.ops.metric_spec import DURATION_BUCKETS, MetricSpec
 
-__all__ = ["GATEWAY_METRICS"]
+__all__ = ["GATEWAY_METRICS", "SEEN"]
+
+SEEN: Final = "ccstream_gateway_seen_latency_seconds"
+
+_SEEN_BUCKETS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 60.0)
+"""Fewer than those of the workers' latency, as there are as many series as pairs of channels."""
 
 GATEWAY_METRICS: Final = (
     MetricSpec(
@@ -51,6 +56,16 @@ GATEWAY_METRICS: Final = (
         labels=("reason",),
         help="Streams that ended: hung_up by the client, slow (it did not keep up), aged (to "
         "identify anew), stopping (the gateway), lost (Kafka could not be followed).",
+    ),
+    MetricSpec(
+        name=SEEN,
+        kind="histogram",
+        unit="seconds",
+        labels=("channel", "to"),
+        buckets=_SEEN_BUCKETS,
+        help="From the time of an event, by the clock of its channel, to its being handed to the "
+        "stream of a client that follows, by the channel that this client is of: agent (the page "
+        "of service staff), other (it did not say, and may publish on several or none).",
     ),
     MetricSpec(
         name="ccstream_gateway_replica_bytes",

@@ -13,13 +13,14 @@ const RETRY_MS = 1500; // after an answer that EventSource itself gives up on
 export const byAdding = (a, b) => a.added_at - b.added_at || (a.sku < b.sku ? -1 : 1);
 
 export function follow(key, options = {}) {
-  const { base = "", aggregates = [], onChange = () => {}, onStatus = () => {} } = options;
+  const { base = "", aggregates = [], channel = "", onChange = () => {}, onStatus = () => {} } = options;
   const profile = { key, subject: key, cart: null, touch: null, profile: null, consent: null, order: [] };
   let source = null, cursor = "", timer = 0;
 
   function url() {
     const query = new URLSearchParams();
     if (aggregates.length) query.set("aggregates", aggregates.join(","));
+    if (channel) query.set("channel", channel); // who measures how late it sees others' events
     if (cursor) query.set("last_event_id", cursor);
     const text = query.toString();
     return `${base}/v1/profiles/${encodeURIComponent(key)}/stream${text ? `?${text}` : ""}`;

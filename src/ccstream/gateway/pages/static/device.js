@@ -121,6 +121,7 @@ export class Device {
   follow(key) {
     if (this.stream) this.stream.close();
     this.stream = follow(key, {
+      channel: this.channel,
       onChange: (profile, change) => this.show(profile, change),
       onStatus: (status, hello) => this.connection(status, hello),
     });

@@ -1,0 +1,69 @@
+"""How late an event of one channel is seen on another: the latency by channel pair.
+
+A worker knows where an event came from and not who looks; the gateway knows both. The one end is
+the event's own channel, the other that of the client that follows: the one it says when it opens
+its stream, or else the only one that it may publish on. What a client says counts for nothing
+else, and has to be a channel of this installation: labels take values of fixed lists alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from ccstream.client.records import Cause, SyncRecord
+from ccstream.gateway.auth import Identity
+from ccstream.gateway.problems import ProblemError
+from ccstream.gateway.subscription import Subscription
+from ccstream.ops.metrics import OTHER, Metrics
+from ccstream.ops.metrics_gateway import SEEN
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import CHANNELS
+
+__all__ = ["AGENT", "Sightings"]
+
+AGENT: Final = "agent"
+"""Stands for a channel where service staff look by the gateway's own page."""
+
+
+class Sightings:
+    """Measures what followers are told.
+
+    Args:
+        settings: which channels there are.
+        metrics: where to measure.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._known = (*CHANNELS, *settings.channels_extra)
+        self._metrics = metrics
+
+    def channel_of(self, identity: Identity, stated: str | None) -> str:
+        """The channel that a follower is of; ``other`` if nobody can say.
+
+        Raises:
+            ProblemError: invalid-request: it states one that there is not.
+        """
+        if stated:
+            if stated not in self._known:
+                raise ProblemError(
+                    "invalid-request",
+                    f"channel names one that there is not; there are {', '.join(self._known)}.",
+                )
+            return stated
+        own = identity.channels(self._known)
+        return own[0] if len(own) == 1 else OTHER
+
+    def told(self, record: SyncRecord, followers: Iterable[Subscription]) -> None:
+        """A change has just been handed to the streams of these followers.
+
+        One that is told again, as that of a duplicate, says nothing of how late it was seen.
+        """
+        cause: Cause | None = getattr(record, "cause", None)
+        if cause is None or cause.outcome == "duplicate":
+            return
+        seconds = time.time() - cause.occurred_at / 1000
+        for channel, count in Counter(one.channel for one in followers).items():
+            self._metrics.observe_many(SEEN, (cause.channel, channel), (seconds,) * count)

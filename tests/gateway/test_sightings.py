@@ -1,0 +1,122 @@
+"""The latency by channel pair: whose event, and who saw it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import msgspec
+import pytest
+
+from ccstream.client.records import Removed
+from ccstream.devkit.embedded import EmbeddedKafka
+from ccstream.gateway.auth import EVERYTHING, Grant, Identity
+from ccstream.gateway.problems import ProblemError
+from ccstream.gateway.sightings import Sightings
+from ccstream.gateway.subscription import Subscription
+from ccstream.ops.metrics import Metrics
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import CHANNELS, changelog_topic
+from tests.client.sync_records import SyncWriter, cart
+from tests.gateway.serving import Serving, serving
+from tests.support.sse import Sse
+from tests.support.topics import make_topic
+
+SEEN = "ccstream_gateway_seen_latency_seconds"
+ME = "customer:1"
+
+
+@pytest.fixture
+def sightings() -> Sightings:
+    return Sightings(Settings.load(channels_extra=["kiosk"]), Metrics(channels=CHANNELS))
+
+
+def who(*grants: str) -> Identity:
+    known = tuple(filter(None, map(Grant.of, grants)))
+    return Identity(id="somebody", grants=known, customer="customer:1")
+
+
+@pytest.mark.parametrize(
+    ("identity", "stated", "channel"),
+    [
+        (who("publish:app:self", "read:self"), None, "app"),
+        (who("publish:kiosk", "read"), None, "kiosk"),
+        (who("publish:app", "publish:web", "read"), None, "other"),
+        (who("read"), None, "other"),
+        (who("publish:nowhere", "read"), None, "other"),
+        (who("read"), "web", "web"),
+        (Identity(id="everybody", grants=EVERYTHING), None, "other"),
+        (Identity(id="everybody", grants=EVERYTHING), "store", "store"),
+    ],
+)
+def test_a_follower_is_of_the_channel_it_says_or_else_of_the_only_one_it_may_publish_on(
+    sightings: Sightings, identity: Identity, stated: str | None, channel: str
+) -> None:
+    assert sightings.channel_of(identity, stated) == channel
+
+
+def test_a_channel_that_there_is_not_is_refused_so_that_series_are_bounded(
+    sightings: Sightings,
+) -> None:
+    with pytest.raises(ProblemError, match=r"there are web, app, .*, kiosk"):
+        sightings.channel_of(who("read"), "made_up_7")
+
+
+def test_each_follower_counts_once_and_what_is_told_again_or_gone_does_not() -> None:
+    metrics = Metrics(channels=CHANNELS)
+    sightings = Sightings(Settings.load(), metrics)
+    followers = [
+        Subscription(ME, ME, "print", (0,), channel) for channel in ("app", "app", "store")
+    ]
+    record = cart(ME, 1, mug=1)
+    sightings.told(record, followers)
+    again = msgspec.structs.replace(record.cause, outcome="duplicate")
+    sightings.told(msgspec.structs.replace(record, cause=again), followers)
+    sightings.told(Removed(), followers)
+    stranger = msgspec.structs.replace(record.cause, channel="made_up_7")
+    sightings.told(msgspec.structs.replace(record, cause=stranger), followers[:1])
+    assert metrics.value(SEEN, ("web", "app")) == 2
+    assert metrics.value(SEEN, ("web", "store")) == 1
+    assert metrics.value(SEEN, ("other", "app")) == 1
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    with EmbeddedKafka() as kafka:
+        yield kafka.bootstrap
+
+
+@pytest.fixture
+async def gateway(broker: str) -> AsyncIterator[Serving]:
+    make_topic(broker, changelog_topic("pairs", "aliases"))
+    writer = SyncWriter(broker)
+    writer.write("carts", "customer:9", cart("customer:9", 1, mug=1), 1)
+    writer.flush()
+    settings = Settings.load(app_id="pairs", kafka__bootstrap=broker, kafka__fetch_wait_max_ms=5)
+    async with serving(settings) as made:
+        yield made
+
+
+async def test_what_a_stream_brings_is_measured_from_the_event_on(
+    gateway: Serving, broker: str
+) -> None:
+    writer = SyncWriter(broker)
+    async with Sse.of(gateway.port, ME, channel="store", aggregates="cart") as stream:
+        assert [(await stream.next()).kind for _ in range(2)] == ["hello", "snapshot"]
+        record = cart(ME, 1 << 32 | 1, mug=1)
+        late = msgspec.structs.replace(
+            record.cause, channel="app", occurred_at=int(time.time() * 1000) - 3_000
+        )
+        writer.write("carts", ME, msgspec.structs.replace(record, cause=late), 1)
+        writer.flush()
+        assert (await stream.next()).kind == "change"
+    metrics = gateway.services.metrics
+    assert metrics.value(SEEN, ("app", "store")) == 1
+    told = [one for one in metrics.exposition().decode().splitlines() if one.startswith(SEEN)]
+    within = {one.partition('le="')[2].partition('"')[0]: one.split()[-1] for one in told}
+    assert (float(within["2.0"]), float(within["60.0"])) == (0, 1)
+
+
+async def test_a_stream_of_a_channel_that_there_is_not_does_not_begin(gateway: Serving) -> None:
+    async with Sse.of(gateway.port, ME, channel="made_up") as stream:
+        assert stream.status == 400

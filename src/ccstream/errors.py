@@ -4,6 +4,7 @@
 
     CcstreamError
     ├── SettingsError            a setting is unknown, missing or out of range
+    │   ├── OptionError          an option or argument gives it, or names its file
     │   └── PersonalKeyError     a master key is missing, or another than the one that was used
     ├── RulesError               a rule pack is malformed, or an argument to it
     ├── CustomerFileError        a file of customers cannot be read, or has not the map's columns
@@ -40,6 +41,7 @@ __all__ = [
     "DevkitError",
     "FencedError",
     "InvalidEventError",
+    "OptionError",
     "OutboxError",
     "OutboxFullError",
     "PersonalKeyError",
@@ -63,6 +65,10 @@ class CcstreamError(Exception):
 
 class SettingsError(CcstreamError):
     """A setting is unknown, missing or out of range."""
+
+
+class OptionError(SettingsError):
+    """A setting is wrong that an option or argument gives, or a file that one of these names."""
 
 
 class PersonalKeyError(SettingsError):

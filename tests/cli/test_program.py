@@ -22,6 +22,8 @@ HEAVY = ("aiokafka", "confluent_kafka", "faust", "fastavro", "pydantic", "polars
 
 Run = Callable[..., Ended]
 
+CHECK = ("--channel", "email", "--purpose", "newsletter")
+
 
 def is_one_sentence(text: str) -> bool:
     return len(text.splitlines()) == 1 and "Traceback" not in text
@@ -90,12 +92,57 @@ def test_a_wrong_command_line_is_one_sentence_and_exit_code_2(
         (["worker", "--bootstrap", "nowhere"], "no host:port"),
         (["worker", "--web-port", "70000"], "web.port"),
         (["worker", "--delivery", "maybe"], "transactional"),
-        (["--config", "nowhere.toml", "worker"], "nowhere.toml cannot be read"),
+        (["tail", "x", "--bootstrap", "nowhere"], "no host:port"),
+        (["topics", "acls", "--role", "channel", "--channel", "nowhere"], "no channel 'nowhere'"),
+        (["topics", "acls", "--role", "gateway", "--channel", "web"], "for the role channel only"),
+        (["rebuild", "--as", "No Name"], "app_id"),
+        (["rebuild", "--as", "ccstream"], "cannot rebuild itself"),
+        (["rebuild", "--as", "new", "--with", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["rebuild", "--as", "new", "--with", "garbage"], "garbage is no TOML"),
+        (["rebuild", "--as", "new", "--with", "wrong.toml"], "(in wrong.toml): should be"),
+        (["gateway-keys", "list", "--file", "garbage"], "garbage is no file of keys"),
+        (["gateway-keys", "new", "--scope", "read", "--file", "garbage"], "is no file of keys"),
+        (["gateway-keys", "revoke", "9f", "--file", "garbage"], "garbage is no file of keys"),
+        (["import", "customers", "garbage", "--map", "nowhere.toml"], "cannot be read"),
+        (["import", "customers", "garbage", "--map", "garbage"], "is not TOML"),
+        (["consent", "check", "customer:1", *CHECK, "--rules", "nowhere"], "nowhere is no folder"),
+        (["schemas", "check", "--folder", "nowhere"], "does not exist"),
+        (["publish", "nowhere.jsonl"], "does not exist"),
+    ],
+)
+def test_what_an_option_or_argument_gives_or_names_is_one_sentence_and_exit_code_2(
+    ccstream: Run, bare_surroundings: Path, arguments: list[str], said: str
+) -> None:
+    (bare_surroundings / "garbage").write_bytes(b"\xff\x00 = [")
+    (bare_surroundings / "wrong.toml").write_text('[touch]\nlookback_days = "many"')
+    ended = ccstream(*arguments)
+    assert ended.code == 2
+    assert is_one_sentence(ended.err)
+    assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "said"),
+    [
+        (["--config", "nowhere.toml", "worker"], {}, "nowhere.toml cannot be read"),
+        (["--config", "garbage", "worker"], {}, "garbage is no TOML"),
+        (["--config", "wrong.toml", "worker"], {}, "touch.lookback_days (in wrong.toml)"),
+        (["worker"], {"KAFKA__BOOTSTRAP": "nowhere"}, "variable CCSTREAM_KAFKA__BOOTSTRAP"),
+        (["gateway-keys", "list"], {"GATEWAY__KEYS_FILE": "garbage"}, "is no file of keys"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_and_exit_code_4(
-    ccstream: Run, arguments: list[str], said: str
+    ccstream: Run,
+    bare_surroundings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    variables: dict[str, str],
+    said: str,
 ) -> None:
+    (bare_surroundings / "garbage").write_bytes(b"\xff\x00 = [")
+    (bare_surroundings / "wrong.toml").write_text('[touch]\nlookback_days = "many"')
+    for name, value in variables.items():
+        monkeypatch.setenv(f"CCSTREAM_{name}", value)
     ended = ccstream(*arguments)
     assert ended.code == 4
     assert is_one_sentence(ended.err)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ccstream.domain.limits import TENURES_MAX
-from ccstream.errors import RulesError
+from ccstream.errors import RulesError, SettingsError
 from ccstream.ops.identity_rules import load_identifier_rules, read_identifier_rules
 
 GOOD = 'format = 1\n[classes]\naccount = ["member"]\nshared = ["till"]\n'
@@ -64,7 +64,7 @@ def test_a_file_with_a_mistake_is_refused_with_the_place(content: str, says: str
 
 
 def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(RulesError, match="cannot be read"):
+    with pytest.raises(SettingsError, match=r"setting identity\.rules: .* cannot be read"):
         load_identifier_rules(tmp_path / "none.toml")
 
 

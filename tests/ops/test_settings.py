@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ccstream.errors import SettingsError
+from ccstream.errors import OptionError, SettingsError
 from ccstream.ops.settings import Settings
 from ccstream.ops.settings_sources import known_paths
 
@@ -103,6 +103,39 @@ def test_a_value_out_of_bounds_is_told_with_its_setting_its_place_and_the_bound(
     assert "kafka.partitions" in message
     assert "CCSTREAM_KAFKA__PARTITIONS" in message
     assert "greater than or equal to 1" in message
+
+
+def test_a_wrong_value_is_told_with_the_place_that_it_comes_from_and_not_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "ccstream.toml").write_text("[kafka]\npartitions = 0\n[cart]\nlines_max = 0")
+    assert "kafka.partitions (in ccstream.toml)" in refusal()
+    monkeypatch.setenv("CCSTREAM_KAFKA__PARTITIONS", "-1")
+    assert "kafka.partitions (environment variable CCSTREAM_KAFKA__PARTITIONS)" in refusal()
+    message = refusal(kafka__partitions=-2)
+    assert "kafka.partitions (given as an option or argument)" in message
+    assert "cart.lines_max (in ccstream.toml)" in message
+    message = refusal(touch__lookback_days="many", given_in={"touch__lookback_days": "in r.toml"})
+    assert "touch.lookback_days (in r.toml)" in message
+
+
+def test_a_section_is_not_told_as_given_for_another_setting_in_it_that_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CCSTREAM_KAFKA__SASL_PASSWORD_FILE", "nowhere")
+    message = refusal(kafka__bootstrap="a:1")
+    assert (
+        "(environment variable CCSTREAM_KAFKA__SASL_PASSWORD_FILE): sasl_password_file" in message
+    )
+
+
+def test_only_what_is_given_is_the_fault_of_who_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError):
+        Settings.load(kafka__partitions=0)
+    monkeypatch.setenv("CCSTREAM_CART__LINES_MAX", "0")
+    with pytest.raises(SettingsError) as refused:
+        Settings.load(kafka__partitions=0)
+    assert not isinstance(refused.value, OptionError)
 
 
 @pytest.mark.parametrize("text", ["", "nowhere", "host:", "host:0", "host:99999", "a:1,b", "a b:1"])

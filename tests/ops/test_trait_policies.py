@@ -9,7 +9,7 @@ import pytest
 
 from ccstream.domain.profile import Policies, Policy
 from ccstream.engine.aggregates import Rules
-from ccstream.errors import RulesError
+from ccstream.errors import RulesError, SettingsError
 from ccstream.ops.settings import Settings
 from ccstream.ops.trait_policies import (
     POLICIES_BYTES_MAX,
@@ -65,5 +65,7 @@ def test_a_file_with_a_mistake_is_refused_with_the_place(content: str, says: str
 
 
 def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(RulesError, match=r"none\.toml cannot be read"):
+    with pytest.raises(
+        SettingsError, match=r"setting profile\.policies: .*none\.toml cannot be read"
+    ):
         load_trait_policies(tmp_path / "none.toml")

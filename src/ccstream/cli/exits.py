@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from enum import IntEnum
+from typing import Final
 
 from ccstream.errors import (
     AccessDeniedError,
@@ -14,6 +15,7 @@ from ccstream.errors import (
     DevkitError,
     FencedError,
     InvalidEventError,
+    OptionError,
     OutboxError,
     RegistryUnavailableError,
     RulesError,
@@ -45,11 +47,11 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "Done, and the answer is yes: converged, no differences, all checks passed.",
     ExitCode.NEGATIVE: "Done, and the answer is no: differences were found, a check failed, "
     "no such key, a contact that is denied, a dead letter that is not there or cannot be retried.",
-    ExitCode.USAGE: "A wrong option, argument, file or line of input. Nothing was done, unless "
-    "the message says so.",
+    ExitCode.USAGE: "A wrong option, argument, file or line of input, also of an option that gives "
+    "a setting. Nothing was done, unless the message says so.",
     ExitCode.BROKER_UNAVAILABLE: "No broker, or no schema registry, answered in time.",
-    ExitCode.STATE: "A setting is wrong, or topics or stored state do not fit: somebody has to "
-    "look; a restart does not help.",
+    ExitCode.STATE: "A setting is wrong (in the environment, the settings file or a file that it "
+    "names), or topics or stored state do not fit: somebody has to look; a restart does not help.",
     ExitCode.DELIVERY: "A record could not be stored. A worker that ends so is to be restarted.",
     ExitCode.FENCED: "Another worker has taken over. Restart, with back-off.",
     ExitCode.MISSING_PART: "Something that this command needs is not there: an optional "
@@ -68,13 +70,18 @@ MEANINGS: dict[ExitCode, str] = {
 }
 
 
+_OF_THE_CALL: Final = (
+    *(CustomerFileError, InvalidEventError, OptionError, RulesError, UndecodableError),
+)
+
+
 def code_of(error: CcstreamError) -> ExitCode:
     """The exit code of an error that reached the command line."""
     if isinstance(error, BrokerUnavailableError | RegistryUnavailableError):
         return ExitCode.BROKER_UNAVAILABLE
     if isinstance(error, AccessDeniedError):
         return ExitCode.DENIED
-    if isinstance(error, CustomerFileError | InvalidEventError | RulesError | UndecodableError):
+    if isinstance(error, _OF_THE_CALL):
         return ExitCode.USAGE
     if isinstance(error, DeliveryError | OutboxError):
         return ExitCode.DELIVERY

@@ -11,7 +11,7 @@ import typer
 from ccstream.cli.options import Json
 
 if TYPE_CHECKING:
-    from ccstream.gateway.keys import StoredKey
+    from ccstream.gateway.keys import KeyFile, StoredKey
 
 __all__ = ["app"]
 
@@ -64,7 +64,7 @@ def new(
     except ValueError as problem:
         raise typer.BadParameter(str(problem)) from None
     path = _path(file)
-    before = KeyFile.read(path).keys
+    before = _read(file).keys
     KeyFile((*before, stored)).write(path)
     line(text)
     say(f"key {stored.id} may {', '.join(scopes)}; only its hash is kept, in {path}")
@@ -80,9 +80,8 @@ def list_keys(file: File = None, json: Json = False) -> int:
         ccstream gateway-keys list --file keys.json
     """
     from ccstream.cli.console import data, table
-    from ccstream.gateway.keys import KeyFile
 
-    keys = KeyFile.read(_path(file)).keys
+    keys = _read(file).keys
     if json:
         for key in keys:
             data(_shown(key))
@@ -108,7 +107,7 @@ def revoke(
     from ccstream.gateway.keys import KeyFile
 
     path = _path(file)
-    keys = KeyFile.read(path).keys
+    keys = _read(file).keys
     left = tuple(key for key in keys if key.id != key_id)
     if len(left) == len(keys):
         say(f"there is no key {key_id} in {path}")
@@ -116,6 +115,19 @@ def revoke(
     KeyFile(left).write(path)
     say(f"key {key_id} is revoked")
     return 0
+
+
+def _read(file: Path | None) -> KeyFile:
+    """The file that is named, or set; one that an option names is the option's fault."""
+    from ccstream.errors import OptionError, SettingsError
+    from ccstream.gateway.keys import KeyFile
+
+    try:
+        return KeyFile.read(_path(file))
+    except SettingsError as problem:
+        if file is None:
+            raise
+        raise OptionError(str(problem)) from None
 
 
 def _path(file: Path | None) -> Path:

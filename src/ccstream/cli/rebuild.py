@@ -79,7 +79,13 @@ def rebuild(
     from ccstream.ops.settings import Settings
 
     others = {} if rules is None else read_other_rules(rules)
-    old = Settings.load(kafka__bootstrap=bootstrap, app_id=of, web__port=web_port, **others)
+    old = Settings.load(
+        kafka__bootstrap=bootstrap,
+        app_id=of,
+        web__port=web_port,
+        given_in=dict.fromkeys(others, f"in {rules}"),
+        **others,
+    )
     settings = rebuilt_settings(old, new)
     logs.configure(settings.log)
 

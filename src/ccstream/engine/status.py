@@ -10,6 +10,7 @@ from ccstream.errors import (
     DeliveryError,
     DevkitError,
     FencedError,
+    OptionError,
     RegistryUnavailableError,
     RulesError,
     SchemaError,
@@ -55,7 +56,7 @@ def status_of(error: BaseException) -> ExitStatus:
         return ExitStatus.STALLED
     if isinstance(error, DevkitError):
         return ExitStatus.MISSING_PART
-    if isinstance(error, RulesError):
+    if isinstance(error, OptionError | RulesError):
         return ExitStatus.USAGE
     if isinstance(error, StateError | TopicMismatchError | SettingsError | SchemaError):
         return ExitStatus.STATE

@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from ccstream.errors import SettingsError
+from ccstream.errors import OptionError
 from ccstream.ops.rebuilds import rebuilt_settings
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
@@ -55,19 +55,19 @@ def rights(
         rebuilt_as: for workers that rebuild the application, as which.
 
     Raises:
-        SettingsError: there is no such role or channel, or channels are given for a role that
+        OptionError: there is no such role or channel, or channels are given for a role that
             has none, or another application for one that rebuilds nothing.
     """
     if rebuilt_as is not None:
         if role != "worker":
-            raise SettingsError(f"only a worker rebuilds an application, not a {role}")
+            raise OptionError(f"only a worker rebuilds an application, not a {role}")
         return tuple(_rebuilder(settings, rebuilt_settings(settings, rebuilt_as)))
     make = ROLES.get(role)
     if make is None:
-        raise SettingsError(f"there is no role {role!r}; there are {', '.join(ROLES)}")
+        raise OptionError(f"there is no role {role!r}; there are {', '.join(ROLES)}")
     channels = tuple(channels)
     if channels and role != "channel":
-        raise SettingsError(f"channels are for the role channel only, not for {role}")
+        raise OptionError(f"channels are for the role channel only, not for {role}")
     return tuple(make(specs_of(settings), settings, channels))
 
 
@@ -77,7 +77,7 @@ def _channel(
     inputs = {str(channel_of(spec.name)): spec.name for spec in specs if spec.kind == "input"}
     for channel in channels:
         if channel not in inputs:
-            raise SettingsError(f"there is no channel {channel!r}; there are {', '.join(inputs)}")
+            raise OptionError(f"there is no channel {channel!r}; there are {', '.join(inputs)}")
     return [
         *(_topic(inputs[channel], "Write") for channel in channels or inputs),
         *_personal_keys(settings),

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, field
 from ccstream.domain.forest import Strength
 from ccstream.domain.identifiers import IdentifierClass, IdentifierRules
 from ccstream.domain.limits import IDENTIFIERS_MAX, TENURES_MAX
-from ccstream.errors import RulesError
+from ccstream.errors import RulesError, SettingsError
 from ccstream.rules.toml_file import read_toml
 
 __all__ = ["RULES_BYTES_MAX", "load_identifier_rules", "read_identifier_rules"]
@@ -55,15 +55,20 @@ def load_identifier_rules(path: Path | None) -> IdentifierRules:
     """The rules of a file, those in the wheel if None.
 
     Raises:
-        RulesError: it cannot be read, or is malformed.
+        SettingsError: it cannot be read, or is malformed.
     """
     if path is None:
         return _shipped()
     try:
         content = path.read_bytes()
     except OSError as problem:
-        raise RulesError(f"{path} cannot be read: {problem.strerror}; {_COPY_OURS}") from None
-    return read_identifier_rules(content, path.name)
+        raise SettingsError(
+            f"setting identity.rules: {path} cannot be read: {problem.strerror}; {_COPY_OURS}"
+        ) from None
+    try:
+        return read_identifier_rules(content, path.name)
+    except RulesError as problem:
+        raise SettingsError(f"setting identity.rules: {problem}") from None
 
 
 @cache

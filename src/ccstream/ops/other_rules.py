@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from ccstream.errors import SettingsError
+from ccstream.errors import OptionError
 
 __all__ = ["OTHER_RULES", "RULES_BYTES_MAX", "read_other_rules"]
 
@@ -34,18 +34,18 @@ def read_other_rules(path: Path) -> dict[str, Any]:
     """The settings of a TOML file, named as `Settings.load` takes them; values are not checked.
 
     Raises:
-        SettingsError: it cannot be read, or has what is no such rule.
+        OptionError: it cannot be read, or has what is no such rule.
     """
     try:
         content = path.read_bytes()
     except OSError as problem:
-        raise SettingsError(f"{path} cannot be read: {problem.strerror}") from None
+        raise OptionError(f"{path} cannot be read: {problem.strerror}") from None
     if len(content) > RULES_BYTES_MAX:
-        raise SettingsError(f"{path} has more than {RULES_BYTES_MAX:,} bytes; is it the right one?")
+        raise OptionError(f"{path} has more than {RULES_BYTES_MAX:,} bytes; is it the right one?")
     try:
         sections = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise SettingsError(f"{path} is no TOML: {problem}") from None
+        raise OptionError(f"{path} is no TOML: {problem}") from None
     rules: dict[str, Any] = {}
     for section, given in sections.items():
         if not isinstance(given, dict):
@@ -55,16 +55,16 @@ def read_other_rules(path: Path) -> dict[str, Any]:
                 raise _no_rule(path, f"{section}.{name}")
             rules[f"{section}__{name}"] = value
     if not rules:
-        raise SettingsError(f"{path} has no rule; there are {', '.join(OTHER_RULES)}")
+        raise OptionError(f"{path} has no rule; there are {', '.join(OTHER_RULES)}")
     return rules
 
 
-def _no_rule(path: Path, name: str) -> SettingsError:
+def _no_rule(path: Path, name: str) -> OptionError:
     if name == "identity.rules":
-        return SettingsError(
+        return OptionError(
             f"{path}: identity.rules cannot be tried on events that were folded: whom an event is "
             "sent on to is in the log as it was decided, and would be wrong under other rules"
         )
-    return SettingsError(
+    return OptionError(
         f"{path}: {name} is no rule that can be tried; there are {', '.join(OTHER_RULES)}"
     )

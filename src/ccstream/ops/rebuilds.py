@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from confluent_kafka import Message
 
-from ccstream.errors import SettingsError, StateError
+from ccstream.errors import OptionError, StateError
 from ccstream.ops.broker import Broker
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
@@ -27,10 +27,10 @@ def rebuilt_settings(settings: Settings, app_id: str) -> Settings:
     Its outputs have its name before theirs, its rows a folder of their own.
 
     Raises:
-        SettingsError: it is the same application, or no name for one.
+        OptionError: it is the same application, or no name for one.
     """
     if app_id == settings.app_id:
-        raise SettingsError(
+        raise OptionError(
             f"{app_id!r} cannot rebuild itself: --as is the new application, --of the one there is"
         )
     Settings.load(app_id=app_id)  # says what is wrong with a name

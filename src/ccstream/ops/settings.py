@@ -10,6 +10,7 @@ file instead (``…_file``), as container platforms hand them over.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -23,6 +24,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from ccstream.errors import SettingsError
 from ccstream.ops import settings_sources as sources
+from ccstream.ops.settings_errors import Places, refusal
 from ccstream.ops.settings_gateway import GatewaySettings
 from ccstream.ops.settings_kafka import KafkaSettings
 from ccstream.ops.settings_privacy import PrivacySettings
@@ -153,21 +155,27 @@ class Settings(BaseSettings):
         )
 
     @classmethod
-    def load(cls, **overrides: Any) -> Settings:
+    def load(cls, *, given_in: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
         """Read all sources; ``overrides`` win.
 
         An override is named by its path with two underscores, ``kafka__bootstrap="…"``, or
         is a whole section as a dict; None means not given.
 
+        Args:
+            given_in: of overrides that no option or argument gave, where they stand.
+            overrides: as above.
+
         Raises:
-            SettingsError: one sentence that names the setting, where it stands, and what
-                would be right.
+            OptionError: what is wrong is among the overrides.
+            SettingsError: it is elsewhere; either is one sentence that names the setting, where it
+                stands, and what would be right.
         """
         given = sources.nested(overrides)
         sources.check_names(cls, given, "an argument")
         try:
             return cls(**given)
         except ValidationError as problem:
-            raise SettingsError(sources.sentence(problem, given)) from None
+            places = Places(cls, given, given_in or {})
+            raise refusal(problem, places) from None
         except SourceError as problem:
             raise SettingsError(f"{problem} ({problem.__cause__})") from None

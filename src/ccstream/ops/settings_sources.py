@@ -1,4 +1,4 @@
-"""Where settings come from, and how a wrong one is told.
+"""Where settings come from; how a wrong one is told is in `ccstream.ops.settings_errors`.
 
 The environment and the TOML file are checked for names that no setting has before their
 values are looked at: a mistyped setting that is silently ignored is found at three in the
@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource
 
 from ccstream.errors import SettingsError
@@ -30,7 +30,6 @@ __all__ = [
     "env_name",
     "known_paths",
     "nested",
-    "sentence",
     "with_secret_files",
 ]
 
@@ -227,40 +226,3 @@ def _toml(settings_cls: type[BaseSettings], path: Path) -> dict[str, Any]:
         raise SettingsError(f"settings file {path} is no TOML: {problem}") from None
     check_names(settings_cls, tree, str(path))
     return tree
-
-
-def sentence(problem: ValidationError, overrides: Mapping[str, Any]) -> str:
-    """Pydantic's findings as one sentence that names each setting and where it stands."""
-    return "; ".join(
-        _finding(
-            tuple(map(str, error["loc"])),
-            "there is no such setting" if error["type"] == "extra_forbidden" else error["msg"],
-            overrides,
-        )
-        for error in problem.errors(include_url=False, include_context=False, include_input=False)
-    )
-
-
-def _finding(path: tuple[str, ...], message: str, overrides: Mapping[str, Any]) -> str:
-    text = message.removeprefix("Value error, ")
-    text = text.replace("Input should", "should").replace("String should", "should")
-    if not path:
-        return text
-    variable = env_name(path)
-    if any(name.upper() == variable for name in os.environ):
-        where = f" (environment variable {variable})"
-    elif _has(overrides, path):
-        where = " (given on the command line)"
-    elif (file := config_file()) is not None:
-        where = f" (in {file})"
-    else:
-        where = ""
-    return f"setting {'.'.join(path)}{where}: {text}"
-
-
-def _has(tree: Any, path: tuple[str, ...]) -> bool:
-    for part in path:
-        if not isinstance(tree, Mapping) or part not in tree:
-            return False
-        tree = tree[part]
-    return True

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from msgspec import Struct, field
 
 from ccstream.domain.profile import Policies, Policy, PolicyName
-from ccstream.errors import RulesError
+from ccstream.errors import RulesError, SettingsError
 from ccstream.rules.toml_file import read_toml
 
 __all__ = ["POLICIES_BYTES_MAX", "load_trait_policies", "read_trait_policies"]
@@ -40,15 +40,20 @@ def load_trait_policies(path: Path | None) -> Policies:
     """The policies of a file; the latest statement of every trait if None.
 
     Raises:
-        RulesError: it cannot be read, or is malformed.
+        SettingsError: it cannot be read, or is malformed.
     """
     if path is None:
         return Policies()
     try:
         content = path.read_bytes()
     except OSError as problem:
-        raise RulesError(f"{path} cannot be read: {problem.strerror}") from None
-    return read_trait_policies(content, path.name)
+        raise SettingsError(
+            f"setting profile.policies: {path} cannot be read: {problem.strerror}"
+        ) from None
+    try:
+        return read_trait_policies(content, path.name)
+    except RulesError as problem:
+        raise SettingsError(f"setting profile.policies: {problem}") from None
 
 
 def read_trait_policies(content: bytes, name: str) -> Policies:

@@ -23,6 +23,7 @@ from ccstream.domain.events import CartItemAdded
 from ccstream.errors import AccessDeniedError, DeliveryError
 from ccstream.ops.acls import rights
 from ccstream.ops.broker import Broker
+from ccstream.ops.doctor import examine
 from ccstream.ops.doctor_rights import worker_rights
 from ccstream.ops.kafka_config import aiokafka_config, consumer_config, producer_config
 from ccstream.ops.settings import Settings
@@ -412,6 +413,16 @@ def test_the_doctor_knows_a_workers_user_from_one_that_lacks_its_rights(
     (lacking,) = worker_rights(users["web"], Broker(users["web"]))
     assert lacking.state == "warn"
     assert "of a worker's rights, " in lacking.found
+
+
+def test_the_doctor_says_by_a_workers_login_what_takes_an_admins(
+    users: dict[str, Settings],
+) -> None:
+    found = list(examine(lambda: users["worker"]))
+    hidden = [one for one in found if "could not be looked at" in one.found]
+    assert {one.check for one in hidden} == {"brokers", "topics", "clock"}
+    assert all("an administrator's login" in one.advice for one in hidden)
+    assert {one.check for one in found if one.state == "ok"} >= {"brokers", "producers", "rights"}
 
 
 def test_kafka_refuses_the_admins_work_to_every_role(users: dict[str, Settings]) -> None:

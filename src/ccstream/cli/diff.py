@@ -102,7 +102,8 @@ def _verdict(found: Comparison) -> str:
     if found.behind:
         return (
             f"{found.new} is {found.behind} records behind, {different} rows differ {as_of}: "
-            "is `ccstream rebuild` running?"
+            f"`ccstream rebuild --as {found.new}` has to run meanwhile, without --until-caught-up "
+            "as long as events come; --wait gives it more time"
         )
     return f"{different} rows differ {as_of}" if different else f"the tables are equal {as_of}"
 

@@ -35,7 +35,10 @@ def rebuild(
     ] = None,
     until_caught_up: Annotated[
         bool,
-        typer.Option("--until-caught-up", help="End once all is folded that OLD_ID has folded."),
+        typer.Option(
+            "--until-caught-up",
+            help="End once all is folded that OLD_ID has folded: for when no more events come.",
+        ),
     ] = False,
     web_port: Annotated[
         int, typer.Option(help="Port of /metrics, /livez and /readyz; 0 takes a free one.")
@@ -67,7 +70,7 @@ def rebuild(
     For example:
 
         ccstream rebuild --as shop-2
-        ccstream rebuild --as what-if --with rules.toml --until-caught-up
+        ccstream rebuild --as what-if --with rules.toml
         ccstream diff ccstream what-if
     """
     from ccstream.cli.console import say

@@ -20,9 +20,9 @@ from zlib import crc32
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, libversion
 
 from ccstream import __version__
-from ccstream.errors import CcstreamError, DeliveryError, TopicMismatchError
+from ccstream.errors import AccessDeniedError, CcstreamError, DeliveryError, TopicMismatchError
 from ccstream.ops.broker import Broker, Cluster
-from ccstream.ops.doctor_advice import CONNECT_SECONDS_MAX, for_brokers, for_registry
+from ccstream.ops.doctor_advice import CONNECT_SECONDS_MAX, FOR_RIGHTS, for_brokers, for_registry
 from ccstream.ops.doctor_keys import keys
 from ccstream.ops.doctor_producers import producers
 from ccstream.ops.doctor_rights import worker_rights
@@ -103,7 +103,8 @@ def _guarded(check: str, findings: Callable[[], Iterator[Finding]]) -> Iterator[
     try:
         yield from findings()
     except CcstreamError as problem:
-        yield Finding(check, "warn", f"could not be looked at: {problem}")
+        advice = FOR_RIGHTS if isinstance(problem, AccessDeniedError) else ""
+        yield Finding(check, "warn", f"could not be looked at: {problem}", advice)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:

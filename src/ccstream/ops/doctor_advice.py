@@ -15,10 +15,13 @@ from ccstream.errors import (
 )
 from ccstream.ops.settings_kafka import KafkaSettings
 
-__all__ = ["CONNECT_SECONDS_MAX", "for_brokers", "for_registry"]
+__all__ = ["CONNECT_SECONDS_MAX", "FOR_RIGHTS", "for_brokers", "for_registry"]
 
 CONNECT_SECONDS_MAX: Final = 3
 """For a connection alone, without a word of Kafka."""
+
+FOR_RIGHTS: Final = "run the doctor with an administrator's login for this line"
+"""Nobody else needs the rights that it takes; a worker is well without."""
 
 _SETTING: Final = "correct that setting, or the file that it names"
 

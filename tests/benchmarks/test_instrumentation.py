@@ -32,8 +32,8 @@ def test_a_copy_that_counts_nothing_is_otherwise_the_same() -> None:
     copy: dict[str, Any] = {"__name__": "copy"}
     exec(without_counts(source), copy)
     one = copy["ChunkStatistics"](3)
-    one.applied(None, "applied")
-    one.ended(None, "rejected")
+    one.taken_in(None, "applied")
+    one.not_taken_in(None, "rejected")
     assert (one.times, one.outcomes()) == ({}, {})
     one.unreadable()
     assert one.outcomes() == {("unknown", "unknown", "rejected"): 1}
@@ -41,4 +41,4 @@ def test_a_copy_that_counts_nothing_is_otherwise_the_same() -> None:
 
 def test_what_counts_no_more_as_it_did_is_noticed() -> None:
     with pytest.raises(BenchmarkError, match="one is gone"):
-        without_counts("def applied(): ...")
+        without_counts("def taken_in(): ...")

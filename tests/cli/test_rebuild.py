@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,19 @@ def test_what_cannot_be_rebuilt_is_told_before_a_topic_is_made(
     there = Broker(Settings.load()).cluster().topics
     assert f"{unique}-carts-changelog" in there
     assert not [topic for topic in there if topic.startswith(new)]
+
+
+def test_other_rules_whose_file_is_wrong_are_told_before_a_broker_is_asked(
+    ccstream: Run, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    missing = tmp_path / "policies.toml"
+    rules.write_text(f'profile.policies = "{missing}"')
+    ended = ccstream("rebuild", "--as", "x", "--with", str(rules), "--bootstrap", "127.0.0.1:1")
+    assert (ended.code, f"{missing} cannot be read" in ended.err) == (4, True)
+
+
+def test_so_are_those_of_a_worker(ccstream: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCSTREAM_PROFILE__POLICIES", "nowhere.toml")
+    ended = ccstream("worker", "--no-restart", "--web-port", "0", "--bootstrap", "127.0.0.1:1")
+    assert (ended.code, "nowhere.toml cannot be read" in ended.err) == (4, True)

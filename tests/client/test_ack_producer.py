@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from ccstream.client import ack_producer
 from ccstream.client.ack_producer import AckProducer, NoRoomError
 from ccstream.errors import DeliveryError
 
@@ -141,6 +142,29 @@ async def test_after_a_fatal_error_a_new_producer_goes_on_once_all_is_told(
     async with asyncio.timeout(5):
         await producer.flush()
     assert [error and error.code() for error in told.outcomes] == [KafkaError._FATAL, None]
+
+
+async def test_where_a_new_producer_cannot_be_made_yet_it_is_tried_again(
+    fakes: list[FakeProducer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = ["there", "half of it", "half of it", "there"]
+
+    def made(config: dict[str, Any]) -> FakeProducer:
+        if certificate.pop(0) != "there":
+            raise KafkaException(KafkaError(KafkaError._INVALID_ARG, "ssl.ca.location failed: x"))
+        return FakeProducer(config)
+
+    producer = AckProducer({"bootstrap.servers": "k:1"}, in_flight_max=3, producer_class=made)
+    producer.open()
+    monkeypatch.setattr(ack_producer, "TICK_S_IDLE", 0.01)
+    fakes[0].config["error_cb"](KafkaError(KafkaError._FATAL))
+    with pytest.raises(NoRoomError):
+        send(producer, Told())
+    async with asyncio.timeout(5):
+        await producer.room()
+    assert not certificate
+    send(producer, Told())
+    producer.close()
 
 
 async def test_a_broker_that_is_away_is_said_once_in_a_while(

@@ -111,6 +111,24 @@ def test_a_list_whose_last_entry_was_being_written_is_not_whole(tmp_path: Path) 
     assert found(path, states) == "damaged"  # and it is not forgotten
 
 
+def test_a_list_that_is_cut_off_within_an_entry_is_not_whole(tmp_path: Path) -> None:
+    """At the end of a block, so that what stands before is all records; RocksDB believes it."""
+    path, states = tmp_path / "0", [State()]
+    database = RocksDatabase(path, Memory(MEMORY))
+    for number in range(40):
+        key = b"k%d" % number
+        states.append({**states[-1], key: b"row"})
+        padding = b"z%d" % number + bytes(1_000)  # the list names the last key of every file
+        database.write([(key, b"row"), (padding, b""), (STEP, b"%d" % (number + 1))])
+        database._rows.flush()
+    database.close()
+    (manifest,) = path.glob("MANIFEST-*")
+    with manifest.open("r+b") as file:
+        file.truncate(32 << 10)
+    assert not is_whole(path)
+    assert found(path, states) == "damaged"
+
+
 @pytest.mark.parametrize("name", ["", "nothing", "../" * 200, "\udcff"])
 def test_a_list_that_cannot_be_found_is_not_judged(name: str, tmp_path: Path) -> None:
     (tmp_path / "CURRENT").write_bytes(name.encode(errors="surrogateescape"))
@@ -122,8 +140,10 @@ def test_records_end_with_their_block(tmp_path: Path) -> None:
     (tmp_path / "CURRENT").write_text("MANIFEST-000001\n")
     block = 32 << 10
 
-    def record(length: int) -> bytes:
-        return bytes(4) + length.to_bytes(2, "little") + b"\x01" + bytes(length)
+    def record(length: int, kind: int = 1) -> bytes:
+        return bytes(4) + length.to_bytes(2, "little") + bytes([kind]) + bytes(length)
+
+    begun = record(block - 7, 2)
 
     first = record(block - 7 - 6) + bytes(6)
     for data, whole in (
@@ -133,6 +153,9 @@ def test_records_end_with_their_block(tmp_path: Path) -> None:
         (record(block - 7 - 20) + record(30), False),
         (record(10) + bytes(7), False),
         (record(10) + bytes(3), False),
+        (begun, False),
+        (begun + record(block - 7, 3), False),
+        (begun + record(block - 7, 3) + record(10, 4), True),
     ):
         (tmp_path / "MANIFEST-000001").write_bytes(data)
         assert is_whole(tmp_path) is whole

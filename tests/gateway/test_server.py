@@ -182,6 +182,26 @@ def test_what_is_wrong_at_the_start_is_told_in_one_sentence(
     assert "Traceback" not in said.out + said.err
 
 
+@pytest.mark.parametrize("wrong", ["certificate", "key", "password"])
+def test_a_certificate_that_cannot_be_used_is_told_in_one_sentence(
+    wrong: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    certificate, key = certificate_files(tmp_path, password=b"secret")
+    {"certificate": certificate, "key": key, "password": tmp_path / "x"}[wrong].write_text("no")
+    monkeypatch.setenv("CCSTREAM_GATEWAY__TLS_CERTIFICATE_FILE", str(certificate))
+    monkeypatch.setenv("CCSTREAM_GATEWAY__TLS_KEY_FILE", str(key))
+    password = "public" if wrong == "password" else "secret"
+    monkeypatch.setenv("CCSTREAM_GATEWAY__TLS_KEY_PASSWORD", password)
+    assert main(["gateway", "--port", "0", "--bootstrap", "127.0.0.1:1"]) == 4
+    said = capsys.readouterr()
+    assert f"gateway.tls_certificate_file, {certificate}, and" in said.err
+    assert "Traceback" not in said.out + said.err
+    assert password not in said.out + said.err
+
+
 def test_it_speaks_tls(embedded_kafka: str, tmp_path: Path) -> None:
     certificate, key = certificate_files(tmp_path, password=b"secret")
     with gateway(

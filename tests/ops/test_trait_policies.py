@@ -55,7 +55,11 @@ def test_all_that_are_not_named_may_have_another_policy() -> None:
         ('format = 1\n[traits.city]\npolicy = "most_trusted"', r"traits\.city\.trust: .* list"),
         ('format = 1\n[traits.city]\npolicy = "oldest"\ntrust = ["a"]', "goes by no trust"),
         ('format = 1\n[other]\npolicy = "most_trusted"\ntrust = ["Shop!"]', "other.trust: 'Shop!'"),
-        ('format = 1\n[other]\npolicy = "most_trusted"\ntrust = ["a", "a"]', "there twice"),
+        (
+            'format = 1\n[other]\npolicy = "most_trusted"\ntrust = ["store", "store"]',
+            "there twice",
+        ),
+        ('format = 1\n[other]\npolicy = "most_trusted"\ntrust = ["stroe/till:7"]', "no channel"),
         ("#" * (POLICIES_BYTES_MAX + 1), "more than"),
     ],
 )
@@ -69,3 +73,12 @@ def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
         SettingsError, match=r"setting profile\.policies: .*none\.toml cannot be read"
     ):
         load_trait_policies(tmp_path / "none.toml")
+
+
+def test_channels_of_ones_own_may_be_trusted(tmp_path: Path) -> None:
+    file = tmp_path / "traits.toml"
+    file.write_text('format = 1\nother = {policy = "most_trusted", trust = ["kiosk/7"]}')
+    own = Settings.load(profile__policies=str(file), channels_extra=("kiosk",))
+    assert Rules.of(own).profile.of("x") == Policy("most_trusted", ("kiosk/7",))
+    with pytest.raises(SettingsError, match="no channel 'kiosk'"):
+        Rules.of(Settings.load(profile__policies=str(file)))

@@ -65,7 +65,7 @@ def rebuild(
 
     With `--with` the same events are folded by other rules: cart.lines_max,
     identity.cart_merge, profile.policies, signals.cart_abandoned_after_ms, touch.lookback_days,
-    window.horizon_days, window.ids_max.
+    window.horizon_days, window.ids_max. A path in it begins where the command is called.
 
     For example:
 
@@ -77,6 +77,7 @@ def rebuild(
     from ccstream.engine.lineage import Rebuild, check_rebuild
     from ccstream.ops import logs
     from ccstream.ops.health import check_free
+    from ccstream.engine.aggregates import Rules
     from ccstream.ops.other_rules import read_other_rules
     from ccstream.ops.rebuilds import make_topics, rebuilt_settings, tell_beginning
     from ccstream.ops.settings import Settings
@@ -93,6 +94,7 @@ def rebuild(
     logs.configure(settings.log)
 
     if parent is None:
+        Rules.of(settings)  # their files are read before anything is made
         check_free(settings.web.host, settings.web.port)
         make_topics(settings, say, lambda: check_rebuild(settings, old.app_id, say))
         tell_beginning(settings, say)

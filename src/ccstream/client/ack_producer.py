@@ -15,7 +15,12 @@ from typing import Any, Final, final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from ccstream.errors import BrokerUnavailableError, DeliveryError, TopicMismatchError
+from ccstream.errors import (
+    BrokerUnavailableError,
+    DeliveryError,
+    SettingsError,
+    TopicMismatchError,
+)
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.refusals import denied, told
 
@@ -197,9 +202,8 @@ class AckProducer:
         before = self._in_flight
         served = producer.poll(0)
         if self._broken and not self._in_flight:
-            log.warning("librdkafka gave its producer up (%s); a new one goes on", self.trouble)
-            self._producer = make_client(self._producer_class, self._config)
-            self._broken = False
+            if not self._made_anew():
+                return False
         elif not served:
             return False
         elif self._in_flight < before:
@@ -207,6 +211,22 @@ class AckProducer:
         if self._progress is not None:
             self._progress.set_result(None)
             self._progress = None
+        return True
+
+    def _made_anew(self) -> bool:
+        """Whether a new producer goes on; if not, the next tick tries again."""
+        assert self._loop is not None
+        gave_up = self.trouble
+        try:
+            self._producer = make_client(self._producer_class, self._config)
+        except SettingsError as problem:  # a certificate that is just being replaced
+            self.trouble = str(problem)
+            if self._loop.time() - self._away_logged > AWAY_LOG_S:
+                self._away_logged = self._loop.time()
+                log.warning("librdkafka gave its producer up. No new one yet: %s", problem)
+            return False
+        log.warning("librdkafka gave its producer up (%s); a new one goes on", gave_up)
+        self._broken = False
         return True
 
     async def _next_progress(self) -> None:

@@ -38,7 +38,7 @@ class ChunkStatistics:
         self.awaited: dict[str, Awaited] = {}
         self._ended: Counts = {}
 
-    def applied(self, event: Event, outcome: str) -> None:
+    def taken_in(self, event: Event, outcome: str) -> None:
         """An event was taken in, as nearly all are, with this ``outcome``."""
         key = (event.channel, type(event), outcome)
         times = self.times.get(key)
@@ -46,8 +46,8 @@ class ChunkStatistics:
             times = self.times[key] = []
         times.append(event.occurred_at)
 
-    def ended(self, event: Event, outcome: str) -> None:
-        """An event came to another ``outcome``."""
+    def not_taken_in(self, event: Event, outcome: str) -> None:
+        """An event was rejected, sent on, or came to something else that is rare."""
         count(self._ended, event.channel, type(event).__name__, outcome)
 
     def unreadable(self) -> None:

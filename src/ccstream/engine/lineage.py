@@ -137,7 +137,7 @@ class Lineage:
 
 
 def check_rebuild(settings: Settings, of: str, report: Callable[[str], None]) -> None:
-    """Whether the application of these settings can rebuild application ``of``: of any partition.
+    """Refuse unless the application of these settings can rebuild application ``of``, all of it.
 
     Raises:
         StateError: that one has no state, or this one has one of its own.

@@ -113,7 +113,7 @@ class Linking:
         changed, refusal = self._read(partition, entity, posts, event, source, statistics)
         if refusal is None:
             partition.tables[WINDOWS].put(entity, taken)
-            statistics.applied(event, "applied" if changed else "no_effect")
+            statistics.taken_in(event, "applied" if changed else "no_effect")
         return refusal
 
     def follow(

@@ -4,7 +4,8 @@ The list, its *manifest*, is a log of records. One whose length is damaged, so t
 beyond the end, RocksDB takes for one that was being written when the machine stopped: it believes
 what stands before, and deletes the files that only the rest names. What came later is in another
 log, so that the newest rows would be there, with the position that they reach up to, and older ones
-would not. So a manifest that does not end with a record is damaged, whatever the reason.
+would not. One that is cut off between the records of an entry it believes likewise. So a manifest
+that does not end with an entry is damaged, whatever the reason.
 
 What is wrong within a record, or with its type, RocksDB finds by its checksum.
 """
@@ -23,11 +24,14 @@ _BLOCK_BYTES: Final = 32 << 10
 _HEAD: Final = Struct("<IHB")
 """Checksum, length of what follows, type; RocksDB's ``db/log_format.h``."""
 
+_FULL, _LAST = 1, 4
+"""The types of records that end an entry: of one record, or the last of several."""
+
 _NAME_BYTES_MAX: Final = 256
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the manifest of the database in ``folder`` ends with a whole record; also if there is
+    """Whether the manifest of the database in ``folder`` ends with a whole entry; also if there is
     none that can be found, since RocksDB says so better.
     """
     try:
@@ -36,7 +40,7 @@ def is_whole(folder: Path) -> bool:
         data = (folder / name).read_bytes()
     except (OSError, ValueError):  # not there, or the name is none
         return True
-    at = 0
+    at, last = 0, _FULL
     while at < len(data):
         left = _BLOCK_BYTES - at % _BLOCK_BYTES
         if left < _HEAD.size:
@@ -47,5 +51,5 @@ def is_whole(folder: Path) -> bool:
         _, length, kind = _HEAD.unpack_from(data, at)
         if not kind or _HEAD.size + length > left:  # an empty head hides the rest of its block
             return False
-        at += _HEAD.size + length
-    return at == len(data)
+        at, last = at + _HEAD.size + length, kind
+    return at == len(data) and last in (_FULL, _LAST)

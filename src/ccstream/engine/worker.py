@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from ccstream.engine.aggregates import Rules
 from ccstream.engine.app import EngineApp, make_app
 from ccstream.engine.assignment import check_group_metadata_layout
 from ccstream.engine.chunks import ChunkLoop, Pace
@@ -126,6 +127,7 @@ class Worker:
 
     async def _work(self, stop: asyncio.Event, url: str) -> ExitStatus:
         assert self._ended is not None
+        Rules.of(self.settings)  # a file of theirs that is wrong is told before brokers are asked
         cluster = self._cluster()
         stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         self._stop = stop

@@ -54,7 +54,9 @@ def run(settings: Settings) -> int:
     _make_room(gateway.connections_max)
     with _listening(gateway) as listener:
         collector = Collector()
-        server = _Server(_config(app, gateway, collector), app, services, collector)
+        config = _config(app, gateway, collector)
+        _load(config, gateway)
+        server = _Server(config, app, services, collector)
         asyncio.run(server.serve(sockets=[listener]))
     return 0 if server.started else 1
 
@@ -128,6 +130,19 @@ def _config(app: Any, gateway: GatewaySettings, collector: Collector) -> uvicorn
         ssl_keyfile=None if gateway.tls_key_file is None else str(gateway.tls_key_file),
         ssl_keyfile_password=None if password is None else password.get_secret_value(),
     )
+
+
+def _load(config: uvicorn.Config, gateway: GatewaySettings) -> None:
+    """Read the certificate now, before anything connects to Kafka."""
+    try:
+        config.load()
+    except OSError as problem:  # ssl.SSLError is one
+        raise SettingsError(
+            f"gateway.tls_certificate_file, {gateway.tls_certificate_file}, and "
+            f"gateway.tls_key_file, {gateway.tls_key_file}, cannot be used: name a certificate "
+            "with its chain and its key, both in PEM, and the key's password in "
+            f"gateway.tls_key_password if it has one ({problem.strerror or problem})"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -178,7 +178,7 @@ class Health:
 
 
 def check_free(host: str, port: int) -> None:
-    """Whether this address can be listened on just now; port 0 always can.
+    """Refuse an address that cannot be listened on just now; port 0 always can.
 
     Raises:
         SettingsError: it cannot.

@@ -60,20 +60,16 @@ HEAD: Final = """\
 
 def is_kubernetes_name(name: str) -> bool:
     """Whether a resource of Kubernetes may be called so."""
-    return _NAME.fullmatch(name) is not None
+    return len(name) <= _NAME_CHARS_MAX and _NAME.fullmatch(name) is not None
 
 
 def resource_name(name: str) -> str:
     """The name itself where Kubernetes takes it, else one like it that no other has."""
-    if _is_name(name):
+    if is_kubernetes_name(name):
         return name
     digest = sha256(name.encode()).hexdigest()[:_DIGEST_CHARS]
     like = re.sub(r"[^a-z0-9]+", "-", name.lower())[: _NAME_CHARS_MAX - _DIGEST_CHARS - 1]
     return f"{like}-{digest}".lstrip("-")
-
-
-def _is_name(name: str) -> bool:
-    return len(name) <= _NAME_CHARS_MAX and _NAME.fullmatch(name) is not None
 
 
 def topic_resources(settings: Settings, cluster: str) -> Iterator[dict[str, Any]]:
@@ -130,7 +126,7 @@ def as_strimzi_user(
     Raises:
         SettingsError: the user's name is none that Kubernetes takes.
     """
-    if not _is_name(user):
+    if not is_kubernetes_name(user):
         raise SettingsError(
             f"Strimzi makes no user {user!r}: use lower-case letters, digits, - and ., a letter "
             "or digit first and last"

@@ -74,10 +74,10 @@ def rebuild(
         ccstream diff ccstream what-if
     """
     from ccstream.cli.console import say
+    from ccstream.engine.aggregates import Rules
     from ccstream.engine.lineage import Rebuild, check_rebuild
     from ccstream.ops import logs
     from ccstream.ops.health import check_free
-    from ccstream.engine.aggregates import Rules
     from ccstream.ops.other_rules import read_other_rules
     from ccstream.ops.rebuilds import make_topics, rebuilt_settings, tell_beginning
     from ccstream.ops.settings import Settings

@@ -103,9 +103,7 @@ class Rules:
         return cls(
             settings.cart.lines_max,
             touch.TouchLimits(settings.touch.lookback_days * _DAY_MS),
-            load_trait_policies(
-                settings.profile.policies, (*CHANNELS, *settings.channels_extra)
-            ),
+            load_trait_policies(settings.profile.policies, (*CHANNELS, *settings.channels_extra)),
             settings.identity.cart_merge,
             load_identifier_rules(settings.identity.rules),
             settings.signals.cart_abandoned_after_ms,

@@ -149,6 +149,11 @@ async def _clicked(browser: Browser, live: LivePage, clicks: int) -> list[float]
             await page.goto(f"{live.address}?customer={customer}&device={device}")
             ready = f'#device-{device}[data-state="live"]'
             await page.wait_for_selector(ready, timeout=LIVE_MS_MAX)
+        shop, till = pages
+        await shop.click("#shop-sign")
+        await shop.wait_for_selector('#device-web[data-who="customer"]', timeout=LIVE_MS_MAX)
+        await till.click("#till-card")
+        await till.wait_for_selector("#till-scan:enabled", timeout=LIVE_MS_MAX)
         await pages[1].evaluate(_WATCH)
         return await _timed(*pages, clicks)
     except Error as error:

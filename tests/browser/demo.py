@@ -20,7 +20,7 @@ expect.set_options(timeout=WAIT_MS)
 
 
 class Device:
-    """One of the three."""
+    """One of them."""
 
     def __init__(self, page: Page, name: str) -> None:
         self.page = page
@@ -48,7 +48,10 @@ class Device:
 
 
 class Visit:
-    """The three devices on one customer, each in a page of its own, or all in one."""
+    """All devices on one customer, each in a page of its own, or all in one.
+
+    ``devices`` are those that have a basket.
+    """
 
     def __init__(self, pages: dict[str, Page], customer: str) -> None:
         self.pages = pages
@@ -56,10 +59,18 @@ class Visit:
         self.shop = Device(pages["web"], "web")
         self.app = Device(pages["app"], "app")
         self.till = Device(pages["till"], "till")
+        self.marketing = Device(pages["marketing"], "marketing")
 
     @property
     def devices(self) -> tuple[Device, Device, Device]:
         return self.shop, self.app, self.till
+
+    async def comes_in(self) -> None:
+        """She signs in, and her card is scanned."""
+        await self.shop.button("Sign in").click()
+        await expect(self.shop.element).to_have_attribute("data-who", "customer")
+        await self.till.button("Scan the card").click()
+        await expect(self.till.element.locator("#till-who")).to_have_text("Camille Laurent")
 
     async def all_show(self, **quantities: int) -> None:
         for device in self.devices:
@@ -77,12 +88,17 @@ async def opened(browser: Browser, address: str, width: int = 1440, height: int 
 
 @asynccontextmanager
 async def visit(
-    browser: Browser, live: LivePage, *, together: bool = False, width: int = 1440
+    browser: Browser,
+    live: LivePage,
+    *,
+    together: bool = False,
+    width: int = 1440,
+    known: bool = True,
 ) -> AsyncIterator[Visit]:
-    """All devices, live; in one page if ``together``."""
+    """All devices, live; in one page if ``together``, and the customer come in if ``known``."""
     customer = f"customer:{secrets.token_hex(4)}"
     address = f"{live.address}?customer={customer}"
-    names = ("web", "app", "till")
+    names = ("web", "app", "till", "marketing")
     if together:
         page = await opened(browser, address, width)
         pages = dict.fromkeys(names, page)
@@ -90,8 +106,10 @@ async def visit(
         pages = {name: await opened(browser, f"{address}&device={name}", 520) for name in names}
     made = Visit(pages, customer)
     try:
-        for device in made.devices:
+        for device in (*made.devices, made.marketing):
             await device.is_live()
+        if known:
+            await made.comes_in()
         yield made
         for page in pages.values():
             assert await page.evaluate("window.failed") is None

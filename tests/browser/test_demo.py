@@ -51,16 +51,66 @@ async def test_the_whole_story_by_clicks_in_three_pages_at_once(
         await shop.shows(kettle=2, cup=1, tin=1)
 
         answer = till.element.locator("#till-consent")
-        await app.switch("News by e-mail").click()
         await expect(answer).to_have_text("Yes, e-mail agreed")
         await app.switch("News by e-mail").click()
         await expect(answer).to_have_text("No, withdrawn")
+        await app.switch("News by e-mail").click()
+        await expect(answer).to_have_text("Yes, e-mail agreed")
 
         await shop.button("One Cup less").click()
         await made.all_show(kettle=2, tin=1)
         await till.button("Take payment").click()
         await made.all_show()
         await expect(app.element.locator("#app-order")).to_contain_text("from the till")
+
+
+async def test_a_visitors_basket_comes_along_to_the_app_and_to_the_till_that_scans_the_card(
+    browser: Browser, live: LivePage
+) -> None:
+    async with visit(browser, live, known=False) as made:
+        shop, app, till = made.devices
+        await expect(shop.element).to_have_attribute("data-who", "visitor")
+        await shop.add("Kettle")
+        await shop.add("Cup")
+        await shop.shows(kettle=1, cup=1)
+        await till.button("Scan the card").click()
+        await expect(till.element.locator("#till-who")).to_have_text("Camille Laurent")
+        await app.shows()  # nobody knows yet whose the visitor's basket is
+        await till.shows()
+        await till.button("Next person").click()
+        await expect(till.element.locator("#till-who")).to_have_text("Nobody yet")
+
+        await shop.button("Sign in").click()
+        await app.shows(kettle=1, cup=1)
+        await till.shows()
+        await expect(till.button("Scan a tea tin")).to_be_disabled()
+        await till.button("Scan the card").click()
+        await made.all_show(kettle=1, cup=1)
+        await till.button("Scan a tea tin").click()
+        await made.all_show(kettle=1, cup=1, tin=1)
+        # A reload is the same visitor, and so the same customer.
+        await shop.page.reload()
+        await made.all_show(kettle=1, cup=1, tin=1)
+
+
+async def test_marketing_goes_grey_when_consent_is_withdrawn_in_the_app(
+    browser: Browser, live: LivePage
+) -> None:
+    async with visit(browser, live, together=True) as made:
+        desk = made.marketing.element.locator("#marketing-desk")
+        await expect(desk).to_have_attribute("data-answer", "yes")
+        coloured = await desk.evaluate("one => getComputedStyle(one).backgroundColor")
+        await made.app.switch("News by e-mail").click()
+        await expect(desk).to_have_attribute("data-answer", "no")
+        await expect(desk).to_contain_text("Not to be sent")
+        await expect(desk.locator("#marketing-why")).not_to_be_empty()
+        await expect(desk).to_have_css("background-color", "rgb(220, 220, 218)")
+        assert coloured != "rgb(220, 220, 218)"
+        await made.app.switch("News by e-mail").click()
+        await expect(desk).to_have_attribute("data-answer", "yes")
+        await expect(desk).to_have_css("background-color", coloured)
+        await made.shop.add("Kettle")
+        await expect(desk).to_contain_text("We have kept your basket: kettle.")
 
 
 async def test_with_its_connection_cut_a_device_does_not_change(
@@ -107,12 +157,22 @@ async def test_it_can_be_used_by_keyboard_and_says_how_long_it_took(
 async def test_it_fits_is_accessible_and_has_its_picture_taken(
     browser: Browser, live: LivePage, pictures: Path, width: int
 ) -> None:
-    async with visit(browser, live, together=True, width=width) as made:
+    async with visit(browser, live, together=True, width=width, known=False) as made:
         page = made.shop.page
+        desk = made.marketing.element.locator("#marketing-desk")
+        await looks_well(page, pictures / f"demo-empty-{width}.png")
         for article in ("Kettle", "Cup", "Tea tin"):
             await made.shop.add(article)
-        await made.app.switch("News by e-mail").click()
+        await made.shop.shows(kettle=1, cup=1, tin=1)
+        await made.comes_in()
         await made.all_show(kettle=1, cup=1, tin=1)
+        await made.app.switch("News by e-mail").click()
+        await expect(desk).to_have_css("background-color", "rgb(220, 220, 218)")
+        await expect(page.locator(".steps [data-done]")).to_have_count(4)
+        await page.mouse.move(0, 0)
+        await looks_well(page, pictures / f"demo-grey-{width}.png")
+        await made.app.switch("News by e-mail").click()
+        await expect(desk).to_have_attribute("data-answer", "yes")
         await expect(made.till.element.locator("#till-consent")).to_have_text("Yes, e-mail agreed")
         await page.mouse.move(0, 0)
         await looks_well(page, pictures / f"demo-{width}.png")

@@ -41,10 +41,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="What the simulated shoppers do.")] = 7,
     json: Json = False,
 ) -> int:
-    """See it work: a web shop, a phone app and a till in the browser, and one basket in all.
+    """See it work: a web shop, a phone app, a till and marketing in the browser, on one customer.
 
     Starts a broker inside this program (or uses a real cluster), a worker and a gateway, and
-    prints the address of a page with the three devices, until Ctrl-C. With --terminal it shows
+    prints the address of a page with all four, until Ctrl-C. With --terminal it shows
     simulated shoppers on four channels side by side instead. Without a terminal, or with
     --check, it tells a fixed story through every channel, compares what each of them shows
     with what was expected by hand, and ends with one line of JSON: events, p50_ms, p99_ms,
@@ -106,7 +106,7 @@ async def _serve(bootstrap: str | None, port: int) -> None:
         page = LivePage(bootstrap, port or None)
         await page.__aenter__()
     try:
-        say("One basket on three devices. Open this in a browser; Ctrl-C ends it:")
+        say("One customer in four channels. Open this in a browser; Ctrl-C ends it:")
         line(page.address)
         while True:
             await asyncio.sleep(1)

@@ -29,7 +29,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "demo": Command("ccstream.cli.demo", "See it work: three devices in the browser, one basket."),
+    "demo": Command("ccstream.cli.demo", "See it work: four channels and one customer."),
     "worker": Command("ccstream.cli.worker", "Run a worker."),
     "rebuild": Command(
         "ccstream.cli.rebuild", "Fold the log anew beside a worker, for a change or by other rules."

@@ -1,4 +1,4 @@
-"""``/demo``: a web shop, a phone app and a till side by side, on one customer.
+"""``/demo``: a web shop, a phone app, a till and marketing side by side, on one customer.
 
 Each device has a stream of its own and posts its events like any channel would. The page is
 there only where ``gateway.auth`` is none: it plays everybody.
@@ -24,7 +24,7 @@ from ccstream.gateway.problems import ProblemError
 
 __all__ = ["DemoPage"]
 
-DEVICES: Final = ("web", "app", "till")
+DEVICES: Final = ("web", "app", "till", "marketing")
 
 CUSTOMER: Final = re.compile(r"customer:[A-Za-z0-9_-]{1,64}")
 
@@ -85,11 +85,12 @@ class DemoPage:
         if not CUSTOMER.fullmatch(customer) or device not in {"", *DEVICES}:
             raise ProblemError(
                 "invalid-request",
-                "The page takes customer=customer:NAME, and device=web, app or till.",
+                "The page takes customer=customer:NAME, and device=web, app, till or marketing.",
             )
         return page(
             self._template.substitute(
                 customer=escape(customer),
+                card=escape(f"loyalty:{customer.partition(':')[2]}"),
                 contact_point=hashlib.sha256(customer.encode()).hexdigest(),
                 device=device,
                 tiles="\n".join(map(_tile, ARTICLES)),

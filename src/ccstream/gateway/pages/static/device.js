@@ -6,6 +6,7 @@ import { byAdding, follow } from "/client.js";
 const CURRENCY = "EUR";
 const RETRY_MS = 1000;
 const FEED_MAX = 8;
+export const BEFORE = "sign-up"; // the source of what was so before; nobody clicked for it
 const ELSEWHERE_MS_MAX = 2000; // beyond, it waited somewhere
 
 export const articles = new Map();
@@ -29,7 +30,7 @@ function noteSeen(device, cause) {
   if (!entry) {
     // Of another page on this machine: its event says when the click was.
     const ms = now() - cause.occurred_at;
-    if (cause.channel === device.channel || ms < 0 || ms > ELSEWHERE_MS_MAX) return null;
+    if (cause.source === BEFORE || cause.channel === device.channel || ms < 0 || ms > ELSEWHERE_MS_MAX) return null;
     measured.push(ms);
     showFeed();
     return ms;
@@ -72,7 +73,7 @@ export function showFeed() {
 
 const CONTEXTS = {
   CartItemAdded: "cart", CartItemRemoved: "cart", CartItemQuantitySet: "cart",
-  OrderPlaced: "order", ConsentChanged: "consent", IdentifiersLinked: "identity",
+  OrderPlaced: "order", ConsentChanged: "consent", IdentifiersLinked: "identity", ProfileUpdated: "profile",
 };
 
 function make(tag, className = "", text = "") {
@@ -106,6 +107,17 @@ export const linesOf = (profile) =>
 const priceOf = (line) => (line.unit_price ? line.unit_price.amount_minor : 0) * line.quantity;
 const totalOf = (profile) => linesOf(profile).reduce((sum, line) => sum + priceOf(line), 0);
 export const piecesOf = (profile) => linesOf(profile).reduce((sum, line) => sum + line.quantity, 0);
+
+export const eventOf = ({ channel, source }, type, subject, data) => ({
+  specversion: "1.0",
+  id: crypto.randomUUID(),
+  type: `ccstream.${CONTEXTS[type]}.v1.${type}`,
+  source: `/${channel}/${source}`,
+  subject,
+  time: new Date().toISOString(),
+  datacontenttype: "application/json",
+  data,
+});
 
 // ---- a device: a stream, an outbox, and what it shows
 
@@ -153,16 +165,7 @@ export class Device {
   }
 
   publish(type, label, data, subject = this.subject) {
-    const event = {
-      specversion: "1.0",
-      id: crypto.randomUUID(),
-      type: `ccstream.${CONTEXTS[type]}.v1.${type}`,
-      source: `/${this.channel}/${this.source}`,
-      subject,
-      time: new Date().toISOString(),
-      datacontenttype: "application/json",
-      data,
-    };
+    const event = eventOf(this, type, subject, data);
     sent.set(event.id, { at: now(), label, device: this.name, seen: {} });
     if (sent.size > 200) sent.delete(sent.keys().next().value);
     this.outbox.push(event);
@@ -272,7 +275,7 @@ export class Device {
 
 export const CHANNELS = { web: "from the shop", app: "from the app", store: "from the till" };
 
-async function post(event) {
+export async function post(event) {
   try {
     const answer = await fetch("/v1/events", {
       method: "POST",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,32 @@ def test_a_quote_that_is_never_closed_is_an_error_and_no_enormous_cell(stage: St
         stage(HEAD + row(city='"Lyon') + GOOD, CRM_MAP)
     with pytest.raises(CustomerFileError, match="every quote closed"):
         stage(HEAD + row(city="x" * 200_000), CRM_MAP)
+
+
+def test_damaged_parquet_is_told_as_that_wherever_it_is_damaged(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Ends of the file, packed pages, and values that can be unpacked and are no text or date."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = 200
+    columns = {name: [f"{name}é{row}" for row in range(rows)] for name in HEAD.strip().split(",")}
+    columns["updated"] = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(row) for row in range(rows)]
+    path = tmp_path / "whole.parquet"
+    parquet.write_table(arrow.table(columns), path, compression="none", use_dictionary=False)
+    whole = path.read_bytes()
+    assert stage(whole, CRM_MAP).report.rows == rows
+    text = whole.index("cityé7".encode()) + 4
+    dates = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1_000_000).to_bytes(8, "little")
+    broken = (
+        whole[: len(whole) // 2],
+        b"PAR1" + whole[100:],
+        whole[:text] + b"\xff" + whole[text + 1 :],
+        whole.replace(dates, dates[:7] + b"\x7f"),
+        whole[:-8] + bytes(4) + b"PAR1",
+    )
+    for content in broken:
+        with pytest.raises(CustomerFileError, match=r"cannot be read as Parquet behind row 0: \S"):
+            stage(content, CRM_MAP)
 
 
 def test_rows_that_repeat_each_other_make_the_events_of_one(stage: Stage) -> None:

@@ -29,6 +29,8 @@ def test_a_map_names_every_column_that_it_reads_once(tmp_path: Path) -> None:
         ('namespace = "email"', 'namespace = "till"', "many people use"),
         ('namespace = "email"', 'namespace = "customer"', "accounts belong under account"),
         ('region = "FR"', 'region = "France"', "row.region"),
+        ('region = "FR"', 'region = "ZZ"', "row.region: is no country"),
+        ('region = "FR"', 'region = "fr"', "row.region"),
         ('region = "FR"', 'time_zone = "Paris"', "row.time_zone"),
         ('point = "mail"', 'point = "city"', "consent[0].point"),
         ('channel = "email"', 'channel = "fax"', "consent[0].channel"),

@@ -17,10 +17,11 @@ from ccstream.cli.exits import ExitCode
 from ccstream.cli.options import Bootstrap, Json
 
 if TYPE_CHECKING:
-    from ccstream.imports.facts import Problem
+    from ccstream.imports.facts import Problem, Reader
     from ccstream.imports.mapping import ImportMap
     from ccstream.imports.plan import Plan, Report
     from ccstream.imports.progress_file import ProgressFile
+    from ccstream.imports.staging import Staging
     from ccstream.ops.settings import Settings
 
 __all__ = ["app"]
@@ -98,7 +99,7 @@ def customers(
     from ccstream.imports.facts import Reader
     from ccstream.imports.known import learn_accounts
     from ccstream.imports.mapping import read_map
-    from ccstream.imports.plan import Plan, read_into
+    from ccstream.imports.plan import Plan
     from ccstream.imports.staging import Staging
     from ccstream.ops.identity_rules import load_identifier_rules
     from ccstream.ops.settings import Settings
@@ -116,8 +117,7 @@ def customers(
         Staging(Path(folder)) as staging,
         _told(problems) as problem,
     ):
-        with _progress("rows read") as advance:
-            report = read_into(staging, file, mapping, reader, problem=problem, progress=advance)
+        report = _read(staging, file, mapping, reader, problem)
         progress = None
         if not dry_run:
             progress = _progress_file(state or file.with_name(file.name + SUFFIX), file, map_bytes)
@@ -143,6 +143,35 @@ def customers(
     return ExitCode.NEGATIVE if report.rejected else ExitCode.OK
 
 
+def _read(
+    staging: Staging,
+    file: Path,
+    mapping: ImportMap,
+    reader: Reader,
+    problem: Callable[[Problem], None],
+) -> Report:
+    from ccstream.cli.console import say
+    from ccstream.cli.progress import shown_progress
+    from ccstream.imports.plan import read_into
+
+    rows = 0
+    with shown_progress("rows read") as advance:
+
+        def read(number: int) -> None:
+            nonlocal rows
+            rows = number
+            advance(number)
+
+        try:
+            return read_into(staging, file, mapping, reader, problem=problem, progress=read)
+        except KeyboardInterrupt:
+            say(
+                f"ended early: {rows:,} rows were read, and nothing of them was published; the "
+                "same command reads the file again"
+            )
+            raise
+
+
 def _publish(
     settings: Settings,
     mapping: ImportMap,
@@ -152,12 +181,13 @@ def _publish(
     rows: int,
 ) -> int:
     from ccstream.cli.console import say
+    from ccstream.cli.progress import shown_progress
     from ccstream.imports.sending import publish_rows
 
     done = progress.rows()
     if done:
         say(f"{done:,} rows of this file are done already; going on from there")
-    with _progress("rows published", rows) as advance:
+    with shown_progress("rows published", rows) as advance:
 
         def stored(more: int) -> None:
             nonlocal done
@@ -165,9 +195,15 @@ def _publish(
             progress.note(done, known_to)
             advance(done)
 
-        return asyncio.run(
-            publish_rows(settings, mapping.source, mapping.channel, plan.rows(done), stored)
-        )
+        sending = publish_rows(settings, mapping.source, mapping.channel, plan.rows(done), stored)
+        try:
+            return asyncio.run(sending)
+        except KeyboardInterrupt:
+            say(
+                f"ended early: {done:,} of {rows:,} rows are published; the same command goes on "
+                "from there"
+            )
+            raise
 
 
 def _progress_file(path: Path, file: Path, map_bytes: bytes) -> ProgressFile:
@@ -264,21 +300,3 @@ def _tell(report: Report) -> None:
         *((f"events {kind}", count, "") for kind, count in sorted(report.events.items())),
     ]
     table(["", "count", ""], [(name, f"{count:,}", why) for name, count, why in rows])
-
-
-@contextmanager
-def _progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Shows how far it is, where somebody looks."""
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from ccstream.cli.console import talk
-
-    columns = (
-        SpinnerColumn(),
-        *(() if total is None else (BarColumn(),)),
-        TextColumn("{task.completed:,.0f} " + what),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=talk, disable=not talk.is_terminal, transient=True) as shown:
-        task = shown.add_task(what, total=total)
-        yield lambda completed: shown.update(task, completed=completed)

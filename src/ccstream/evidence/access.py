@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from html import escape
 from typing import Any, Final
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct, to_builtins
 
 from ccstream.domain.events import Event
-from ccstream.domain.personal_keys import PersonalKey
 from ccstream.errors import CcstreamError
 from ccstream.evidence.trace import Trace, trace
 from ccstream.ops.codecs import codec_of
@@ -24,7 +23,6 @@ from ccstream.ops.entity import Entity, Row, entity
 from ccstream.ops.keyring import KeyRing
 from ccstream.ops.records import type_of
 from ccstream.ops.settings import Settings
-from ccstream.ops.vault import Vault
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import time_text
 
@@ -95,12 +93,7 @@ def everything_held(
         for letter in dead_letters(settings, Wanted(), progress)
         if _is_theirs(letter, traced, codec)
     )
-    ring = KeyRing(
-        Vault.of(settings),
-        convert(
-            [key for row in found.rows["keys"] for key in row.value["keys"]], list[PersonalKey]
-        ),
-    )
+    ring = KeyRing.of(settings, found)
     rows = {
         table: kept
         for table, rows in found.rows.items()

@@ -12,6 +12,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
+from phonenumbers import SUPPORTED_REGIONS
 
 from ccstream.client.contact_points import EMAIL_NAMESPACE, PHONE_NAMESPACE
 from ccstream.domain.consent import CONTACT_CHANNELS
@@ -26,7 +27,6 @@ MAP_BYTES_MAX: Final = 1_000_000
 """A wide data base's has some kilobytes."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
-_REGION: Final = re.compile(r"[A-Z]{2}")
 
 
 class FileForm(Struct, forbid_unknown_fields=True, frozen=True):
@@ -174,8 +174,8 @@ def _problems(made: ImportMap, rules: IdentifierRules) -> Iterator[str]:
         ZoneInfo(made.row.time_zone)
     except (KeyError, OSError, ValueError):
         yield "row.time_zone: is none, as Europe/Paris is"
-    if made.row.region is not None and not _REGION.fullmatch(made.row.region):
-        yield "row.region: is no country in two capital letters, as FR is"
+    if made.row.region is not None and made.row.region not in SUPPORTED_REGIONS:
+        yield "row.region: is no country with phone numbers, in two capital letters, as FR is"
     for index, trait in enumerate(made.trait):
         if not 0 < len(trait.name) <= ID_CHARS_MAX:
             yield f"trait[{index}].name: has not 1 to {ID_CHARS_MAX} characters"

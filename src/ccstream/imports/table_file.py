@@ -133,18 +133,22 @@ def _parquet(path: Path, mapping: ImportMap) -> Iterator[TableRow]:
         raise DevkitError(
             "reading Parquet needs pyarrow: install ccstream[parquet], or save the file as CSV"
         ) from missing
+    number = 0
     try:
         opened = parquet.ParquetFile(path)
         wanted = mapping.columns
         _places(path, opened.schema_arrow.names, wanted)
-        number = 0
         for batch in opened.iter_batches(PARQUET_BATCH_ROWS, columns=list(wanted)):
             for cells in batch.to_pylist():
                 number += 1
                 yield TableRow(number, {name: _text(value) for name, value in cells.items()})
-    except (arrow.ArrowException, OSError) as problem:
-        first = str(problem).splitlines()[0]
-        raise CustomerFileError(f"{path.name} cannot be read as Parquet: {first}") from None
+    except (arrow.ArrowException, OSError, OverflowError, UnicodeDecodeError) as problem:
+        # The last two are of pages that can be unpacked, and have no text or no date in them.
+        first = next(iter(str(problem).splitlines()), type(problem).__name__).rstrip(".")
+        raise CustomerFileError(
+            f"{path.name} cannot be read as Parquet behind row {number:,}: {first}; is it damaged, "
+            "or not whole?"
+        ) from None
 
 
 def _text(value: Any) -> str:

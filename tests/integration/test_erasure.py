@@ -326,6 +326,9 @@ def test_no_byte_of_an_erased_person_is_left(
     assert "nothing was done" in capsys.readouterr().err
     assert main(["privacy", "erase", VISITOR, "--yes"]) == 0  # an alias stands for its account
     profiles.until(lambda m: of_key(ADA)(m) and m.value() is None)
+    capsys.readouterr()
+    assert main(["explain", ADA, "--erasure"]) == 0
+    assert "erasure: nothing → all rows and keys are gone" in capsys.readouterr().out
     city.configure({"retention.ms": "1000"}, "input", "mail", "signals", "insight")
 
     def receipt() -> Any:

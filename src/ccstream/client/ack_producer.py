@@ -22,6 +22,7 @@ from ccstream.errors import (
     TopicMismatchError,
 )
 from ccstream.ops.kafka_clients import make_client
+from ccstream.ops.listeners import advice
 from ccstream.ops.refusals import denied, told
 
 __all__ = ["AckProducer", "Acknowledge", "Headers", "NoRoomError"]
@@ -108,9 +109,10 @@ class AckProducer:
             where = self._config["bootstrap.servers"]
             if self._last is not None and (no := denied(self._last, f"No way into {where}")):
                 raise no from error
+            what = await asyncio.to_thread(advice, where, self._config["security.protocol"])
             raise BrokerUnavailableError(
                 f"No broker answered at {where} within {timeout_s:g} s "
-                f"({self.trouble or error.args[0].str()}). Is it running, and is the address right?"
+                f"({self.trouble or error.args[0].str()}); {what}"
             ) from error
         problem = found.topics[topic].error
         if problem is not None:

@@ -30,6 +30,7 @@ from ccstream.client.records import Gap
 from ccstream.errors import AccessDeniedError, BrokerUnavailableError, TopicMismatchError
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import Isolation, admin_config, consumer_config
+from ccstream.ops.listeners import advice
 from ccstream.ops.refusals import denied, told
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import ERASED_NAMESPACE, HEARTBEAT_NAMESPACE
@@ -244,7 +245,8 @@ class LogReader:
                 raise no from error
             raise BrokerUnavailableError(
                 f"No broker answered at {where} within {self._start_timeout_s:g} s "
-                f"({(last or error.args[0]).str()}). Is it running, and is the address right?"
+                f"({(last or error.args[0]).str()}); "
+                f"{advice(where, self._config['security.protocol'])}"
             ) from error
         return topics
 

@@ -31,6 +31,7 @@ from ccstream.errors import (
 )
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_log import Complaints
+from ccstream.ops.listeners import advice
 from ccstream.ops.refusals import denied
 
 __all__ = ["Cluster", "TopicPartitionKey", "committed_offsets"]
@@ -68,6 +69,7 @@ class Cluster:
         group: str,
     ) -> None:
         self._complaints = Complaints("takeover")
+        self._where = admin_config["bootstrap.servers"], admin_config["security.protocol"]
         self._admin = make_client(AdminClient, dict(admin_config) | {"error_cb": self._complaints})
         self._producer_config = dict(producer_config)
         self._consumer_config = {**consumer_config, "group.id": group, "enable.auto.commit": False}
@@ -304,10 +306,10 @@ class Cluster:
         self._admin.poll(0)
         last = self._complaints.last
         what = f"no broker answered within {_CONNECT_TIMEOUT:.0f} s"
-        refused = None if last is None else denied(last, what)
-        return refused or BrokerUnavailableError(
-            f"{what}: {error.args[0].str() if last is None else last.str()}"
-        )
+        if last is not None and (refused := denied(last, what)):
+            return refused
+        told = error.args[0].str() if last is None else last.str()
+        return BrokerUnavailableError(f"{what} ({told}); {advice(*self._where)}")
 
     def _settings(self, topics: Iterable[str], name: str) -> list[str | None]:
         """A setting of each topic, None where the broker does not tell. In one request."""

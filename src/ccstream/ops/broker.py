@@ -32,6 +32,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 from ccstream.errors import AccessDeniedError, BrokerRefusedError, BrokerUnavailableError
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import admin_config
+from ccstream.ops.listeners import advice
 from ccstream.ops.refusals import denied
 from ccstream.ops.settings import Settings
 
@@ -110,6 +111,7 @@ class Broker:
 
     def __init__(self, settings: Settings) -> None:
         self._bootstrap = settings.kafka.bootstrap
+        self._protocol = settings.kafka.security_protocol
         self._connect_seconds = settings.kafka.connect_timeout_ms / 1000
         self._complaint = ""
         self._denied: AccessDeniedError | None = None
@@ -133,7 +135,7 @@ class Broker:
             why = f" ({self._complaint})" if self._complaint else ""
             raise BrokerUnavailableError(
                 f"no Kafka broker answered at {self._bootstrap} within "
-                f"{self._connect_seconds:g} s{why}; is it running, and is kafka.bootstrap right?"
+                f"{self._connect_seconds:g} s{why}; {advice(self._bootstrap, self._protocol)}"
             ) from None
         return Cluster(
             cluster_id=str(found.cluster_id),

@@ -26,6 +26,9 @@ _CERTIFICATE: Final = (
 )
 _RIGHT: Final = "`ccstream topics acls --role …` lists what each role needs"
 
+_NO_TLS: Final = "wrong version number"
+"""What OpenSSL says of an answer that is not TLS."""
+
 _ALERT: Final = re.compile(r"SSL routines:.*alert")
 
 _ADVICE: Final = {
@@ -63,4 +66,6 @@ def _advice(error: KafkaError) -> str | None:
     # as a connection that broke.
     if error.code() == KafkaError._TRANSPORT and _ALERT.search(error.str()):
         return _CERTIFICATE
+    if _NO_TLS in error.str():
+        return None  # no certificate helps there: `ccstream.ops.listeners` says what does
     return _ADVICE.get(error.code())

@@ -18,7 +18,14 @@ LABELS = re.compile(r"(?:by|without) \(([^)]*)\)|\{\{(\w+)\}\}|(\w+)(?==~?\")")
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
 
 
-DASHBOARDS = ("ccstream.json", "overview.json")
+DASHBOARDS = {
+    "gateway.json": "ccstream_gateway_",
+    "overview.json": "ccstream_sync_latency_seconds",
+    "pipeline.json": "ccstream_sync_latency_seconds",
+    "privacy.json": "ccstream_erasures_",
+    "state.json": "ccstream_store_",
+}
+"""Each with what its first panel is about."""
 
 
 def loaded(root: Path, name: str) -> Any:
@@ -118,6 +125,38 @@ def test_panels_do_not_cover_each_other_and_each_says_what_it_shows(dashboard: A
             assert panel["description"]
 
 
-def test_the_first_panel_is_of_the_latency_from_event_to_sync(dashboard: Any) -> None:
-    first = next(panel for panel in dashboard["panels"] if panel["type"] != "row")
-    assert all("ccstream_sync_latency_seconds" in one["expr"] for one in first["targets"])
+@pytest.mark.parametrize(("name", "about"), DASHBOARDS.items())
+def test_each_begins_with_what_it_is_for(root: Path, name: str, about: str) -> None:
+    row, first, *_ = loaded(root, name)["panels"]
+    assert row["type"] == "row"
+    assert all(about in one["expr"] for one in first["targets"])
+
+
+def test_each_has_an_address_of_its_own_and_leads_to_the_others(root: Path) -> None:
+    boards = {name: loaded(root, name) for name in DASHBOARDS}
+    assert {name: one["uid"] for name, one in boards.items()} == {
+        name: f"ccstream-{name.removesuffix('.json')}" for name in DASHBOARDS
+    }
+    assert len({one["title"] for one in boards.values()}) == len(boards)
+    for one in boards.values():
+        (link,) = one["links"]
+        assert link["type"] == "dashboards"
+        assert all(set(link["tags"]) <= set(other["tags"]) for other in boards.values())
+
+
+def test_no_panel_is_on_two_dashboards(root: Path) -> None:
+    shown = [target for name in DASHBOARDS for target in set(targets_of(loaded(root, name)))]
+    twice = {query for query, _ in shown if shown.count((query, _)) > 1}
+    assert all('le="1.0"' in query for query in twice)  # the promise, now
+
+
+def test_a_variable_asks_for_a_metric_that_every_process_shown_has(dashboard: Any) -> None:
+    (asked,) = (
+        one["query"]["query"] for one in dashboard["templating"]["list"] if "refresh" in one
+    )
+    metric = asked.removeprefix("label_values(").removesuffix(", instance)")
+    assert metric == (
+        "ccstream_gateway_streams"
+        if dashboard["uid"] == "ccstream-gateway"
+        else "ccstream_build_info"
+    )

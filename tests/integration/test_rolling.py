@@ -4,11 +4,12 @@ each partition stood still is known.
 The gap of a partition is the longest that an event of it waited, by the broker's clock: from its
 own record to the first sync event that it caused, as a live screen reads them.
 
-On a quiet machine it is judged by what is promised: no partition silent for more than 5 s with
-static membership, 2 s with dynamic membership and standbys. A restart that took longer is repeated
-twice, and of the three the median counts. Where others take the processors, the time that a process
-takes to start is theirs: there it is judged only by what a rebalance that waits for somebody who is
-gone would take, and the gaps are told with how busy it was.
+It is judged by what is promised: no partition silent for more than 5 s with static membership, 2 s
+with dynamic membership and standbys. A restart that took longer is repeated twice, and of the three
+the median counts. Only what keeps to that passes. Where others were measured to take the
+processors, the time that a process takes to start is theirs: a longer gap has failed there, too, if
+it is what a rebalance that waits for somebody who is gone would take, and is skipped otherwise,
+which says that nothing was shown. The gaps are told in any case, with how busy it was.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ DYNAMIC_S_MAX = 2.0
 """A rebalance among those that are there, and what a standby has not read yet."""
 
 BUSY_S_MAX = {STATIC_S_MAX: 10.0, DYNAMIC_S_MAX: 5.0}
-"""Where the machine is busy. A rebalance that waits for a member that is gone would take the
-session timeout, which is set to a minute; to wait for a restore or a start would be longer, too."""
+"""More is a failure on a busy machine, too. A rebalance that waits for a member that is gone would
+take the session timeout, which is set to a minute; to wait for a restore or a start is as long."""
 
 QUIET_MAX = 1.25
 """How many times its processor time a process that needs nothing else may take to be over."""
@@ -76,6 +77,31 @@ def stretch() -> float:
     used = after.children_user + after.children_system
     used -= before.children_user + before.children_system
     return (after.elapsed - before.elapsed) / used
+
+
+def is_kept(gap_s: float, promised_s: float, stretched: float) -> bool | None:
+    """Whether what was promised was kept; None if that cannot be told."""
+    if gap_s < promised_s:
+        return True
+    if stretched <= QUIET_MAX or gap_s >= BUSY_S_MAX[promised_s]:
+        return False
+    return None
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "stretched", "kept"),
+    [
+        (4.9, 1.0, True),
+        (4.9, 5.0, True),
+        (5.1, 1.0, False),
+        (5.1, 5.0, None),
+        (10.0, 5.0, False),
+    ],
+)
+def test_what_was_not_kept_fails_and_is_not_judged_only_on_a_busy_machine(
+    gap_s: float, stretched: float, kept: bool | None
+) -> None:
+    assert is_kept(gap_s, STATIC_S_MAX, stretched) is kept
 
 
 @pytest.mark.parametrize("membership", ["static", "dynamic with standbys"])
@@ -123,15 +149,19 @@ def test_a_rolling_restart_under_load_loses_nothing_and_its_gaps_are_short(
         promised = STATIC_S_MAX if membership == "static" else DYNAMIC_S_MAX
         stretched, longest = [stretch()], [restart(f"{app.app_id}-0")]
         stretched.append(stretch())
-        while longest[0] >= promised and max(stretched) <= QUIET_MAX and len(longest) < REPEATED:
+        while longest[0] >= promised and len(longest) < REPEATED:
             longest.append(restart(f"{app.app_id}-{len(longest)}"))
             stretched.append(stretch())
-    quiet = max(stretched) <= QUIET_MAX
-    busy = ", ".join(f"{one:.2f}" for one in stretched)
-    sys.stderr.write(f"judged as on a {'quiet' if quiet else 'busy'} machine: {busy}\n")
-    record_property("gap_seconds_max", statistics.median(longest))
-    record_property("machine_stretch_max", max(stretched))
-    assert 0 < statistics.median(longest) < (promised if quiet else BUSY_S_MAX[promised])
+    gap, busy = statistics.median(longest), max(stretched)
+    told = f"{gap:.2f} s of {promised:g} s, on a machine that takes {busy:.2f} times its time"
+    sys.stderr.write(f"longest gap, {membership}: {told}\n")
+    record_property("gap_seconds_max", gap)
+    record_property("machine_stretch_max", busy)
+    assert gap > 0
+    kept = is_kept(gap, promised, busy)
+    if kept is None:
+        pytest.skip(f"the machine is too busy to judge it: {told}")
+    assert kept, told
 
 
 def served(workers: list[Worker]) -> int:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ccstream.cli.diff import _verdict
+from ccstream.evidence.differences import Comparison
 from ccstream.ops.broker import Broker
 from ccstream.ops.settings import Settings
 from tests.cli.conftest import Ended
@@ -52,3 +54,13 @@ def test_so_are_those_of_a_worker(ccstream: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CCSTREAM_PROFILE__POLICIES", "nowhere.toml")
     ended = ccstream("worker", "--no-restart", "--web-port", "0", "--bootstrap", "127.0.0.1:1")
     assert (ended.code, "nowhere.toml cannot be read" in ended.err) == (4, True)
+
+
+def test_what_has_to_go_on_is_told_where_the_new_application_is_behind() -> None:
+    found = Comparison(old="a", new="b", offsets={}, behind=7, tables={}, first=())
+    told = _verdict(found)
+    assert "b is 7 records behind" in told
+    assert "`ccstream rebuild --as b` has to run meanwhile, without --until-caught-up" in told
+    assert "equal" in _verdict(
+        Comparison(old="a", new="b", offsets={}, behind=0, tables={}, first=())
+    )

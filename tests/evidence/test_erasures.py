@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from msgspec.structs import replace
 
 from ccstream.domain.erasure import blank
@@ -12,6 +13,7 @@ from ccstream.evidence.erasures import is_held
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import changelog_topic
+from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS, Entry
 from tests.support.produce import Sent, produce
 
@@ -30,14 +32,18 @@ def ask(embedded_kafka: str, unique: str) -> Ask:
 
     key = ErasureKey.of(settings(SECRET))
     assert key is not None
+    topic = changelog_topic(unique, "erasures")
+    client = AdminClient({"bootstrap.servers": embedded_kafka})
+    partitions = len(client.list_topics(topic, timeout=10).topics[topic].partitions)
     rows = {HELD: replace(blank(key.id), held=True, state="open"), FREE: blank(key.id)}
     produce(
         embedded_kafka,
         [
             Sent(
-                changelog_topic(unique, "erasures"),
+                topic,
                 key.fingerprint(one),
                 ROW_CODECS["erasures"].encode_row(Entry(row, 1)),
+                partition=partition_for(one.encode(), partitions),
             )
             for one, row in rows.items()
         ],

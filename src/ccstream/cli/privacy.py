@@ -161,7 +161,7 @@ def erase(
     bootstrap: Bootstrap = None,
     app_id: AppId = None,
 ) -> int:
-    """Erase a person; exit code 1 if nothing is held on the key, or a legal hold is in place.
+    """Erase a person; exit code 1 if nothing is held on the key, or a legal hold is in the way.
 
     Publishes a request that names all identifiers that are linked to the person's account. Workers
     delete rows and keys at once, keep orders under a fingerprint, reject what is late from then on,
@@ -191,7 +191,7 @@ def erase(
         )
     if not yes:
         say("nothing was done; --yes does it")
-        return ExitCode.OK
+        return ExitCode.NEGATIVE if held and not despite_hold else ExitCode.OK
     if held and not despite_hold:
         say("nothing was asked for; --despite-hold does, and it is done when the hold ends")
         return ExitCode.NEGATIVE
@@ -214,9 +214,8 @@ def hold(
 ) -> int:
     """Keep what is held on a person from being erased, for a legal reason, or end that.
 
-    A hold on an identifier is one on its account. With --release, the exit code is 1 if there is
-    none. What is printed is the id of what was asked; whether it is in place is shown by
-    `ccstream privacy receipts KEY`.
+    A hold on an identifier is one on its account. What is printed is the id of what was asked;
+    whether it is in place is shown by `ccstream privacy receipts KEY`.
 
     For example:
 
@@ -224,23 +223,23 @@ def hold(
         ccstream privacy hold customer:42 --release
     """
     from ccstream.cli.console import line, say
-    from ccstream.evidence.erasures import ask_to_hold, find_person, is_held
+    from ccstream.evidence.erasures import ask_to_hold, is_held
+    from ccstream.ops.entity import entity
 
     settings = _settings(key, bootstrap, app_id)
-    asked = find_person(settings, key, say)
-    held = is_held(settings, asked.key, say)
+    found = entity(settings, key, say, tables=("windows",))
+    held = is_held(settings, found.key, say)
+    # Asked for in any case: what workers have not read yet may be the opposite.
     if release and held is False:
-        say(f"there is no legal hold on {asked.key}; nothing was asked for")
-        return ExitCode.NEGATIVE
-    if not release and held:
-        say(f"there is a legal hold on {asked.key} already; nothing was asked for")
-        return ExitCode.OK
-    if not (release or asked.rows):
-        say(f"nothing is held on {asked.key} yet; what comes is kept")
-    line(ask_to_hold(settings, key, channel, reason, held=not release))
+        say(f"there is no legal hold on {found.key} that workers have read")
+    elif not release and held:
+        say(f"there is a legal hold on {found.key} already")
+    elif not (release or found.known):
+        say(f"nothing is held on {found.key} yet; what comes is kept")
+    line(ask_to_hold(settings, found.key, channel, reason, held=not release))
     what = "the hold ends" if release else "it holds"
     say(
-        f"asked: {what} once workers have read it; `ccstream privacy receipts {asked.key}` shows it"
+        f"asked: {what} once workers have read it; `ccstream privacy receipts {found.key}` shows it"
     )
     return ExitCode.OK
 

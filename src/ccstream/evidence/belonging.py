@@ -2,7 +2,8 @@
 
 A card that was linked by mistake has handed its rows over and taken them back; what came by its key
 is of whoever it belongs to now. A device is held for a time: an event of it is of the account that
-held it when it occurred, as the worker has it (`ccstream.domain.identity.holder_at`).
+held it when it occurred, as the worker has it (`ccstream.domain.identity.holder_at`); of a time
+before the tenures that are remembered, nobody's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from msgspec import Struct
 
 from ccstream.domain.events import Event, IdentifierUnlinked
 from ccstream.domain.identifiers import IdentifierRules
-from ccstream.domain.identity import Alias, holder_at
+from ccstream.domain.identity import NOBODY, Alias, holder_at
+from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.linking import is_linkable
 from ccstream.errors import StateError, UndecodableError
 from ccstream.evidence.trail import Trail
@@ -56,8 +58,7 @@ class Belonging(Struct, frozen=True):
 
     def held_at(self, device: str, when: int) -> bool:
         """Whether the entity held a device then."""
-        alias = self.aliases.get(device)
-        return alias is not None and holder_at(alias, when) == self.key
+        return self._holder(device, when) == self.key
 
     def has(self, entity: str, event: Event) -> bool:
         """Whether an event that was folded for ``entity`` is the person's."""
@@ -74,9 +75,17 @@ class Belonging(Struct, frozen=True):
         account by a log-in, or is the log-out that ended that; of a device itself, it is nobody's.
         """
         if device == self.key:
-            alias = self.aliases.get(device)
-            return alias is None or not holder_at(alias, event.occurred_at)
+            return self._holder(device, event.occurred_at) == NOBODY
         return self.held_at(device, event.occurred_at - isinstance(event, IdentifierUnlinked))
+
+    def _holder(self, device: str, when: int) -> str | None:
+        """Who held a device then, `NOBODY` if nobody did; None where that is not known any more."""
+        alias = self.aliases.get(device)
+        if alias is None:
+            return NOBODY
+        if len(alias.earlier) + 1 == TENURES_MAX and when < alias.earlier[0].since:
+            return None  # the worker takes it for the earliest who is known; they may be another
+        return holder_at(alias, when)
 
 
 def belonging_of(settings: Settings, trail: Trail, progress: Callable[[str], None]) -> Belonging:
@@ -98,8 +107,6 @@ def _aliases(
     topic = changelog_topic(settings.app_id, ALIASES)
     wanted = {key.encode(): key for key in keys}
     found: dict[str, Alias] = {}
-    if not wanted:
-        return found
     with TopicReader(settings, topic, "read_committed", progress) as reader:
         starts = {}
         for home in sorted({trail.home(key) for key in wanted.values()}):

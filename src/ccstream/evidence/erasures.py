@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from confluent_kafka import Message
 from msgspec import Struct
 
 from ccstream.client.publisher import ChannelPublisher
@@ -19,6 +18,7 @@ from ccstream.ops.erasure_key import ErasureKey, is_signed
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import changelog_topic
+from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS
 
 __all__ = [
@@ -91,14 +91,19 @@ def is_held(settings: Settings, key: str, progress: Callable[[str], None]) -> bo
     if erasure_key is None:
         progress("whether a legal hold is in place cannot be told without privacy.erasure_key")
         return None
-    rows = _rows(settings, "erasures", progress)
-    if any(row.key_id != erasure_key.id for row in rows.values()):
+    person = erasure_key.fingerprint(key)
+    held, key_id = False, erasure_key.id
+    for name, row in _read(settings, "erasures", progress, of=key):
+        if row is not None:
+            key_id = row.key_id
+        if name == person:
+            held = row is not None and row.held
+    if key_id != erasure_key.id:
         progress(
             "whether a legal hold is in place cannot be told: workers have another erasure_key"
         )
         return None
-    row = rows.get(erasure_key.fingerprint(key))
-    return row is not None and row.held
+    return held
 
 
 def ask_to_erase(settings: Settings, asked: Asked, channel: str, reason: str) -> str:
@@ -181,6 +186,20 @@ def _publisher(settings: Settings, channel: str) -> ChannelPublisher:
 
 def _rows(settings: Settings, table: str, progress: Callable[[str], None]) -> dict[str, Any]:
     """The states of all rows of a table, by key."""
+    rows: dict[str, Any] = {}
+    for name, state in _read(settings, table, progress):
+        rows.pop(name, None)
+        if state is not None:
+            rows[name] = state
+    return rows
+
+
+def _read(
+    settings: Settings, table: str, progress: Callable[[str], None], of: str | None = None
+) -> Iterator[tuple[str, Any]]:
+    """The states of a table's rows one after the other, None where one was deleted; those alone
+    that are in the partition of a key, if one is given.
+    """
     topic = changelog_topic(settings.app_id, table)
     found = Broker(settings).cluster().topics.get(topic)
     if found is None:
@@ -188,20 +207,14 @@ def _rows(settings: Settings, table: str, progress: Callable[[str], None]) -> di
             f"there is no topic {topic} at {settings.kafka.bootstrap}: is app_id right, and has "
             "`ccstream topics apply` been run?"
         )
+    count = found.partitions
+    numbers = range(count) if of is None else (partition_for(of.encode(), count),)
     progress(f"reading {topic}")
-    rows: dict[str, Any] = {}
-    for message in _records(settings, topic, found.partitions, progress):
-        name, value = (message.key() or b"").decode(), message.value()
-        rows.pop(name, None)
-        if value is not None:
-            rows[name] = ROW_CODECS[table].decode_row(value).state
-    return rows
-
-
-def _records(
-    settings: Settings, topic: str, partitions: int, progress: Callable[[str], None]
-) -> Iterator[Message]:
     with TopicReader(settings, topic, "read_committed", progress) as reader:
-        starts = {number: reader.bounds(number).first for number in range(partitions)}
+        starts = {number: reader.bounds(number).first for number in numbers}
         for batch in reader.read(starts):
-            yield from batch
+            for message in batch:
+                key: Any = message.key() or b""
+                value: Any = message.value()
+                decoded = None if value is None else ROW_CODECS[table].decode_row(value).state
+                yield key.decode(), decoded

@@ -34,6 +34,15 @@ KEYS_MAX: Final = 1_000
 RECORDS_MAX: Final = 500_000
 """Records about one person that are held; the busiest customer of a year has some thousands."""
 
+_ELSE: Final = "where a command takes --since, a later one looks at less"
+_MANY_KEYS: Final = (
+    f"more than {KEYS_MAX:,} identifiers have had to do with this key: it is no person's; {_ELSE}"
+)
+_MANY_RECORDS: Final = (
+    f"there are more than {RECORDS_MAX:,} records about this key and those that it was linked "
+    f"with; {_ELSE}"
+)
+
 
 class Logged(Struct, frozen=True):
     """A record, the number of its topic, and the entity that it is to be folded for."""
@@ -109,10 +118,7 @@ def find_trail(
         fresh = [one for one in dict.fromkeys(letters) if one not in keys]
         keys += fresh
         if len(keys) > KEYS_MAX:
-            raise StateError(
-                f"more than {KEYS_MAX:,} identifiers have handed their rows over to this key: it "
-                "is no person's, or give a later --since"
-            )
+            raise StateError(_MANY_KEYS)
         if not fresh:
             break
     search.all_events(numbers, keys)
@@ -127,11 +133,14 @@ def follow(
     """The trail with the records of roots that its identifiers had before.
 
     Raises:
-        StateError: so many records that it cannot be one person's.
+        StateError: so many identifiers or records that it cannot be one person's.
     """
     roots = tuple(roots)
+    if len(trail.handed_over) + len(trail.former) + len(roots) > KEYS_MAX:
+        raise StateError(_MANY_KEYS)
     numbers = topic_numbers(settings.channels_extra)
-    search = _Search(settings, trail.partitions, trail.since_ms, progress)
+    held = sum(map(len, trail.records.values()))
+    search = _Search(settings, trail.partitions, trail.since_ms, progress, held)
     search.letters(numbers[MAIL_TOPIC], roots)
     search.all_events(numbers, roots)
     return replace(
@@ -151,12 +160,13 @@ class _Search:
         partitions: int,
         since_ms: int | None,
         progress: Callable[[str], None],
+        held: int = 0,
     ) -> None:
         self._settings = settings
         self._codec = codec_of(settings)
         self._since_ms = since_ms
         self._progress = progress
-        self._held = 0
+        self._held = held
         self.partitions = partitions
         self.records: dict[str, list[Logged]] = {}
         self.gone: dict[str, None] = {}
@@ -204,9 +214,7 @@ class _Search:
     def _take(self, entity: str, number: int, message: Message) -> None:
         self._held += 1
         if self._held > RECORDS_MAX:
-            raise StateError(
-                f"there are more than {RECORDS_MAX:,} records about this key; give a later --since"
-            )
+            raise StateError(_MANY_RECORDS)
         self.records.setdefault(entity, []).append(Logged(entity, number, message))
 
     def _read(self, topic: str, wanted: Mapping[bytes, str]) -> Iterable[Message]:

@@ -9,7 +9,7 @@ import pytest
 from ccstream.domain.events import ErasureRequested, IdentifiersLinked, LegalHoldChanged
 from ccstream.domain.profile import Policies
 from ccstream.evidence.explanation import Wanted, rule_of
-from ccstream.evidence.replay import Replay, Step, replay
+from ccstream.evidence.replay import Replay, Replayer, Step
 from ccstream.evidence.trail import Logged, Trail
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import TOPIC_NUMBERS
@@ -39,7 +39,7 @@ class Logging(LinkedTown):
             logged = Logged(entity, TOPIC_NUMBERS[record.topic()], record)  # type: ignore[arg-type]
             records.setdefault(entity, []).append(logged)
         settings = Settings.load(privacy__erasure_key=secret)
-        return replay(settings, Trail(ADA, PARTITIONS, records, others, (), None), {})
+        return Replayer(settings, {}).replay(Trail(ADA, PARTITIONS, records, others, (), None))
 
 
 def told(steps: tuple[Step, ...], entity: str) -> list[tuple[str, str, str]]:

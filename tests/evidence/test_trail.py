@@ -1,69 +1,163 @@
-"""A search ends where it cannot be one person's, however many hops it takes to get there."""
+"""What is held of a person's records has one bound, also where former roots are followed."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
+from confluent_kafka.admin import AdminClient
 
+from ccstream.domain.events import Event, ProductViewed
 from ccstream.errors import StateError
-from ccstream.evidence import trail
+from ccstream.evidence import replay as replaying
+from ccstream.evidence import trail as trails
+from ccstream.evidence.replay import Replayer
 from ccstream.evidence.trail import Trail, find_trail, follow
+from ccstream.ops.codecs import codec_of
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import input_topic, topic_numbers
-from ccstream.wire.partition import partition_for
-from tests.engine.world import CODEC, added
+from ccstream.wire.catalogue import MAIL_TOPIC, TOPIC_NUMBERS
+from ccstream.wire.mail import FORWARD, Mail, encode_mail
 from tests.support.produce import Sent, produce
-from tests.support.topics import make_topic
 
-EVENTS = 4
+TOPIC = next(iter(TOPIC_NUMBERS))
+APPEND_TIME_S = 0.02
+"""So long that records before and after it have different append times."""
+
+
+class Shop:
+    """A card that was of ``root`` is of ``key`` now."""
+
+    def __init__(self, bootstrap: str, unique: str) -> None:
+        self.settings = Settings.load(app_id=unique, kafka__bootstrap=bootstrap)
+        self.key, self.root, self.card = (
+            f"customer:{unique}",
+            f"customer:{unique}-before",
+            f"loyalty:{unique}",
+        )
+        client = AdminClient({"bootstrap.servers": bootstrap})
+        for topic in TOPIC_NUMBERS:
+            client.list_topics(topic, timeout=10)  # the embedded broker makes it
+        self._bootstrap = bootstrap
+        self._codec = codec_of(self.settings)
+        self._count = 0
+
+    def view(self, subject: str) -> bytes:
+        self._count += 1
+        event: Event = ProductViewed(
+            event_id=f"v{self._count}",
+            occurred_at=1_000 + self._count,
+            channel="web",
+            source="site",
+            subject=subject,
+            sku="tea",
+        )
+        return self._codec.encode_event(event)
+
+    def views(self, subject: str, count: int) -> None:
+        produce(self._bootstrap, [Sent(TOPIC, subject, self.view(subject)) for _ in range(count)])
+        time.sleep(APPEND_TIME_S)
+
+    def sent_on(self, subject: str, to: str) -> None:
+        letter = Mail(
+            mail_id=f"m{self._count}-{subject}",
+            hops=1,
+            to=to,
+            kind=FORWARD,
+            origin_topic=TOPIC,
+            origin_partition=0,
+            origin_offset=self._count,
+            origin_appended_at=1,
+            value=self.view(subject),
+        )
+        produce(self._bootstrap, [Sent(MAIL_TOPIC, to, encode_mail(letter))])
+        time.sleep(APPEND_TIME_S)
+
+    def found(self) -> Trail:
+        return find_trail(self.settings, self.key, None, lambda _: None, (self.card,))
+
+    def followed(self) -> Trail:
+        return follow(self.settings, self.found(), (self.root,), lambda _: None)
 
 
 @pytest.fixture
-def settings(embedded_kafka: str) -> Settings:
-    for topic in topic_numbers():
-        partitions = make_topic(embedded_kafka, topic)
-    return Settings.load(kafka__bootstrap=embedded_kafka, kafka__partitions=partitions)
+def shop(embedded_kafka: str, unique: str) -> Shop:
+    return Shop(embedded_kafka, unique)
 
 
-def events_of(settings: Settings, unique: str) -> str:
-    """A customer of whom there are some events."""
-    key = f"customer:{unique}"
-    records = [
-        Sent(
-            input_topic("web"),
-            key,
-            CODEC.encode_event(added(subject=key, event_id=f"{unique}-{number}")),
-            partition=partition_for(key.encode(), settings.kafka.partitions),
-        )
-        for number in range(EVENTS)
-    ]
-    produce(settings.kafka.bootstrap, records)
-    return key
-
-
-def found(settings: Settings, key: str) -> Trail:
-    return find_trail(settings, key, None, lambda _: None)
-
-
-@pytest.mark.parametrize(("bound", "is_within"), [(2 * EVENTS, True), (2 * EVENTS - 1, False)])
-def test_records_of_former_roots_count_with_those_that_are_held_already(
-    bound: int, is_within: bool, settings: Settings, unique: str, monkeypatch: pytest.MonkeyPatch
+def test_of_a_former_root_that_is_kept_which_came_until_the_last_about_the_card(
+    shop: Shop,
 ) -> None:
-    begun = found(settings, events_of(settings, f"{unique}a"))
-    former = events_of(settings, f"{unique}b")
-    monkeypatch.setattr(trail, "RECORDS_MAX", bound)
-    if is_within:
-        whole = follow(settings, begun, [former], lambda _: None)
-        assert (len(whole.records[former]), whole.former) == (EVENTS, (former,))
-    else:
-        with pytest.raises(StateError, match="a later one looks at less"):
-            follow(settings, begun, [former], lambda _: None)
+    shop.views(shop.root, 2)
+    shop.sent_on(shop.card, shop.root)
+    shop.views(shop.root, 4)
+    shop.sent_on("loyalty:another", shop.root)
+    found = shop.followed()
+    assert found.former == (shop.root,)
+    assert len(found.records[shop.root]) == 3
 
 
-def test_former_roots_count_as_identifiers_do(
-    settings: Settings, unique: str, monkeypatch: pytest.MonkeyPatch
+def test_of_a_former_root_that_was_sent_nothing_of_the_card_nothing_is_kept(shop: Shop) -> None:
+    shop.views(shop.root, 2)
+    shop.sent_on("loyalty:another", shop.root)
+    assert shop.root not in shop.followed().records
+
+
+def test_the_bound_of_records_is_one_for_the_person_and_their_former_roots(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = found(settings, events_of(settings, unique))
-    monkeypatch.setattr(trail, "KEYS_MAX", 1)
-    whole = follow(settings, begun, ["customer:one"], lambda _: None)
-    with pytest.raises(StateError, match="no person's"):
-        follow(settings, whole, ["customer:another"], lambda _: None)
+    shop.views(shop.key, 2)
+    shop.views(shop.root, 2)
+    shop.sent_on(shop.card, shop.root)
+    monkeypatch.setattr(trails, "RECORDS_MAX", 5)
+    assert sum(map(len, shop.followed().records.values())) == 5
+    monkeypatch.setattr(trails, "RECORDS_MAX", 4)
+    assert sum(map(len, shop.found().records.values())) == 2
+    with pytest.raises(StateError, match=r"more than 4 records .* explain KEY --since"):
+        shop.followed()
+
+
+def test_former_roots_are_bounded_with_the_identifiers(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trails, "KEYS_MAX", 3)
+    assert shop.followed().former == (shop.root,)
+    monkeypatch.setattr(trails, "KEYS_MAX", 2)
+    with pytest.raises(StateError, match="more than 2 identifiers and roots"):
+        shop.followed()
+
+
+def test_what_to_do_about_too_much_is_what_whoever_asks_can_do(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.views(shop.key, 2)
+    monkeypatch.setattr(trails, "RECORDS_MAX", 1)
+    with pytest.raises(StateError, match="give a later --since"):
+        find_trail(shop.settings, shop.key, None, lambda _: None, (), "give a later --since")
+
+
+def test_a_root_that_is_followed_is_folded_alone_by_rules_that_were_read_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.views(shop.key, 2)
+    shop.sent_on(shop.card, shop.root)
+    made, made_once = [0], replaying.make_folder
+    folded: list[str] = []
+    entity: Callable[..., object] = replaying._Entity
+
+    def make(*arguments: object, **more: object) -> object:
+        made[0] += 1
+        return made_once(*arguments, **more)  # type: ignore[arg-type]
+
+    def noted(workbench: object, key: str, scope: object) -> object:
+        folded.append(key)
+        return entity(workbench, key, scope)
+
+    monkeypatch.setattr(replaying, "make_folder", make)
+    monkeypatch.setattr(replaying, "_Entity", noted)
+    replayer, all_of_it = Replayer(shop.settings, {}), shop.followed()
+    told = replayer.go_on(replayer.replay(shop.found()), all_of_it, (shop.root,))
+    assert folded == [shop.card, shop.key, shop.root]
+    assert [one.entity for one in told.steps] == [shop.key, shop.key, shop.root]
+    assert told == replayer.replay(all_of_it)
+    assert made == [1]

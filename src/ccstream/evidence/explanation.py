@@ -149,7 +149,7 @@ def explain(
     """
     found = entity(settings, key, progress)
     states = states_of(found)
-    traced = trace(settings, found, since_ms, progress)
+    traced = trace(settings, found, since_ms, progress, "give a later --since")
     trail, told = traced.trail, traced.told
     stored = view(states)
     mask.know((key, *found.redirects, found.key, *trail.handed_over, *trail.former))

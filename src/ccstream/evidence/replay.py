@@ -8,7 +8,7 @@ time. A worker may have taken those of two topics in another order; except where
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from ccstream.domain.events import Event
 from ccstream.domain.linking import is_linkable
 from ccstream.domain.moment import Scope
-from ccstream.engine.aggregates import ORDERS, Rules
+from ccstream.engine.aggregates import ORDERS
 from ccstream.engine.delivery import Appended, Headers, Snapshot
 from ccstream.engine.folding import make_folder
 from ccstream.engine.owners import OWNERS_PARTITION, latest_owners
@@ -27,6 +27,7 @@ from ccstream.errors import UndecodableError
 from ccstream.evidence.trail import Logged, Trail
 from ccstream.evidence.views import KINDS, Origin, origins, view
 from ccstream.ops.codecs import codec_of
+from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import (
@@ -53,7 +54,7 @@ from ccstream.wire.mail import (
 from ccstream.wire.rejected import decode_rejected
 from ccstream.wire.rows import ROW_CODECS
 
-__all__ = ["Change", "Replay", "Step", "replay", "state_ids"]
+__all__ = ["Change", "Replay", "Replayer", "Step", "state_ids"]
 
 _NO_STATE_ID: Final = bytes(8)
 _ROWS_MAX: Final = 1_000_000
@@ -110,6 +111,9 @@ class Replay(Struct, frozen=True):
     sent_on: frozenset[tuple[str, str]]
 
 
+_NOTHING: Final = Replay((), {}, {}, 0, frozenset())
+
+
 class _Recorder:
     """A delivery that keeps what a fold puts out."""
 
@@ -152,57 +156,82 @@ def state_ids(settings: Settings, progress: Callable[[str], None]) -> Mapping[in
     return {number: one.state_id for number, one in latest_owners(found, settings.app_id).items()}
 
 
-def replay(settings: Settings, trail: Trail, ids: Mapping[int, bytes]) -> Replay:
-    """Fold the trail: each entity by itself, the letters between them as they are in the log.
+class Replayer:
+    """Folds trails by rules that are read once."""
 
-    Of what a former root of an identifier did, only that is told which was sent on to it from
-    an entity of the trail.
-    """
-    settings = _able_to_erase(settings)
-    steps: list[Step] = []
-    shown: dict[str, Any] = {}
-    named: dict[str, list[Origin]] = {}
-    unreadable = 0
-    sent_on: set[tuple[str, str]] = set()
-    keys = {*trail.handed_over, trail.key}
-    for entity in (*trail.former, *trail.handed_over, trail.key):
-        scope = Scope(
-            ids.get(trail.home(entity), _NO_STATE_ID), trail.home(entity), trail.partitions
+    def __init__(self, settings: Settings, ids: Mapping[int, bytes]) -> None:
+        self._ids = ids
+        self._workbench = _Workbench(_able_to_erase(settings))
+
+    def replay(self, trail: Trail) -> Replay:
+        """Fold the trail: each entity by itself, the letters between them as they are in the log.
+
+        Of what a former root of an identifier did, only that is told which was sent on to it from
+        an entity of the trail.
+        """
+        return self._fold(trail, (*trail.former, *trail.handed_over, trail.key), _NOTHING)
+
+    def go_on(self, told: Replay, trail: Trail, roots: Iterable[str]) -> Replay:
+        """What was told of a trail, and these former roots, which were added to it since."""
+        return self._fold(trail, roots, told)
+
+    def _fold(self, trail: Trail, entities: Iterable[str], told: Replay) -> Replay:
+        steps: list[Step] = []
+        shown, named, unreadable = told.shown, told.origins, told.unreadable
+        sent_on = set(told.sent_on)
+        keys = {*trail.handed_over, trail.key}
+        for entity in entities:
+            home = trail.home(entity)
+            scope = Scope(self._ids.get(home, _NO_STATE_ID), home, trail.partitions)
+            one = _Entity(self._workbench, entity, scope)
+            for record in trail.records.get(entity, ()):
+                step = one.fold(record)
+                if step is None:
+                    unreadable += entity in keys
+                elif entity not in keys and (
+                    step.via != "forwarded" or step.event.subject not in keys
+                ):
+                    continue  # somebody else's
+                elif step.outcome != "forwarded" and step.via != "acknowledged":
+                    steps.append(step)  # what was sent on is told where it arrives
+                if step is not None:
+                    sent_on.update((step.event.subject, to) for to in one.sent_to())
+            if entity == trail.key:
+                shown, named = view(one.states()), origins(one.states())
+        steps += told.steps
+        steps.sort(key=lambda step: step.appended_at)
+        return Replay(tuple(steps), shown, named, unreadable, frozenset(sent_on))
+
+
+class _Workbench:
+    """What entities are folded with, one after the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        numbers = topic_numbers(settings.channels_extra)
+        self.topics = tuple(numbers)
+        self.mail = numbers[MAIL_TOPIC]
+        self.codec = codec_of(settings)
+        self.identifiers = load_identifier_rules(settings.identity.rules)
+        self.recorder = _Recorder()
+        self.folder = make_folder(
+            settings,
+            self.topics,
+            self.recorder,  # type: ignore[arg-type]
+            append_time=False,
         )
-        one = _Entity(settings, entity, scope)
-        for record in trail.records.get(entity, ()):
-            step = one.fold(record)
-            if step is None:
-                unreadable += entity in keys
-            elif entity not in keys and (step.via != "forwarded" or step.event.subject not in keys):
-                continue  # somebody else's
-            elif step.outcome != "forwarded" and step.via != "acknowledged":
-                steps.append(step)  # what was sent on is told where it arrives
-            if step is not None:
-                sent_on.update((step.event.subject, to) for to in one.sent_to())
-        if entity == trail.key:
-            shown, named = view(one.states()), origins(one.states())
-    steps.sort(key=lambda step: step.appended_at)
-    return Replay(tuple(steps), shown, named, unreadable, frozenset(sent_on))
 
 
 class _Entity:
     """One entity's rows while its records are folded."""
 
-    def __init__(self, settings: Settings, entity: str, scope: Scope) -> None:
-        numbers = topic_numbers(settings.channels_extra)
-        self._topics = tuple(numbers)
-        self._mail = numbers[MAIL_TOPIC]
+    def __init__(self, workbench: _Workbench, entity: str, scope: Scope) -> None:
+        self._topics = workbench.topics
+        self._mail = workbench.mail
         self._entity = entity
-        self._codec = codec_of(settings)
-        self._recorder = _Recorder()
-        self._by_facts = is_linkable(entity, Rules.of(settings).identifiers)
-        self._folder = make_folder(
-            settings,
-            self._topics,
-            self._recorder,  # type: ignore[arg-type]
-            append_time=False,
-        )
+        self._codec = workbench.codec
+        self._recorder = workbench.recorder
+        self._by_facts = is_linkable(entity, workbench.identifiers)
+        self._folder = workbench.folder
         tables = {name: Table(name, ROW_CODECS[name], _ROWS_MAX) for name in TABLES}
         self._partition = Partition(scope, tables, [-1] * len(self._topics))
         self._partition.begin_epoch(1)

@@ -8,8 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ccstream.evidence.belonging import Belonging, belonging_of
-from ccstream.evidence.replay import Replay, Step, replay, state_ids
-from ccstream.evidence.trail import Trail, find_trail, follow
+from ccstream.evidence.replay import Replay, Replayer, Step, state_ids
+from ccstream.evidence.trail import READ_A_PART, Trail, find_trail, follow
 from ccstream.ops.entity import Entity
 from ccstream.ops.settings import Settings
 from ccstream.wire.mail import HOPS_MAX
@@ -36,22 +36,27 @@ class Trace(Struct, frozen=True):
 
 
 def trace(
-    settings: Settings, found: Entity, since_ms: int | None, progress: Callable[[str], None]
+    settings: Settings,
+    found: Entity,
+    since_ms: int | None,
+    progress: Callable[[str], None],
+    remedy: str = READ_A_PART,
 ) -> Trace:
     """Find the records about an entity, and fold them again.
 
     What an identifier did while it was of another profile was folded for the root of that. It is
-    looked for there if the identifier is the entity's by now, or is the entity.
+    looked for there if the identifier is the entity's by now, or is the entity. If there is too
+    much, ``remedy`` says what whoever asks can do.
 
     Raises:
         TopicMismatchError: the input topics are not there.
         StateError: a row cannot be read, or the key is no one person's.
     """
     linked = [one.key for one in found.identifiers]
-    trail = find_trail(settings, found.key, since_ms, progress, linked)
+    trail = find_trail(settings, found.key, since_ms, progress, linked, remedy)
     belonging = belonging_of(settings, trail, progress)
-    ids = state_ids(settings, progress)
-    told = replay(settings, trail, ids)
+    replayer = Replayer(settings, state_ids(settings, progress))
+    told = replayer.replay(trail)
     for _ in range(HOPS_MAX):
         known = {trail.key, *trail.handed_over, *trail.former}
         roots = {
@@ -61,8 +66,8 @@ def trace(
         }
         if not roots:
             break
-        trail = follow(settings, trail, sorted(roots), progress)
-        told = replay(settings, trail, ids)
+        trail = follow(settings, trail, sorted(roots), progress, remedy)
+        told = replayer.go_on(told, trail, sorted(roots))
     found_out = Trace(trail, told, belonging)
     steps = (
         one for one in told.steps if one.entity not in trail.former or found_out.is_theirs(one)

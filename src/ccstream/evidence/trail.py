@@ -5,12 +5,13 @@ the mail topic. So of each topic one partition is read, from a given time on, by
 of times. What a log-in or a link has brought is with the identifier that it was of: the letters
 that handed its rows over name it, and its own partition is read too, and so on. Letters about links
 are found beside them, for it is by them that an identifier learns to whom it belongs. What a root
-folded that an identifier had before is with that root (`follow`).
+folded that an identifier had before is with that root (`follow`); of such a root, what came after
+the last letter about the entity's identifiers makes no difference to it, and is not kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Final
 
 from confluent_kafka import Message
@@ -26,22 +27,18 @@ from ccstream.wire.catalogue import MAIL_TOPIC, topic_numbers
 from ccstream.wire.mail import HAND_OVER, HOPS_MAX, Mail, decode_mail
 from ccstream.wire.partition import partition_for
 
-__all__ = ["KEYS_MAX", "RECORDS_MAX", "Logged", "Trail", "find_trail", "follow"]
+__all__ = ["KEYS_MAX", "READ_A_PART", "RECORDS_MAX", "Logged", "Trail", "find_trail", "follow"]
 
 KEYS_MAX: Final = 1_000
-"""Identifiers that are followed: a person has tens; more is a key that everybody shares."""
+"""Identifiers that are followed, and roots that they had before: a person has tens; more is a key
+that everybody shares.
+"""
 
 RECORDS_MAX: Final = 500_000
 """Records about one person that are held; the busiest customer of a year has some thousands."""
 
-_ELSE: Final = "where a command takes --since, a later one looks at less"
-_MANY_KEYS: Final = (
-    f"more than {KEYS_MAX:,} identifiers have had to do with this key: it is no person's; {_ELSE}"
-)
-_MANY_RECORDS: Final = (
-    f"there are more than {RECORDS_MAX:,} records about this key and those that it was linked "
-    f"with; {_ELSE}"
-)
+READ_A_PART: Final = "`ccstream explain KEY --since TIME` reads a part of it"
+"""What can be done about too much where all is asked for."""
 
 
 class Logged(Struct, frozen=True):
@@ -62,9 +59,9 @@ class Trail(Struct, frozen=True):
 
     ``handed_over`` are the identifiers whose rows came to the entity, or that are linked to it, in
     the order in which they were found; some of them may be others' by now. ``former`` are roots
-    that one of them had before, with all of their records. ``gone`` are the topics of which the
-    beginning has been deleted by retention, ``since_ms`` is the time before which nothing was
-    looked at, None if everything was.
+    that one of them had before, with their records until the last that is about one of them.
+    ``gone`` are the topics of which the beginning has been deleted by retention, ``since_ms`` is
+    the time before which nothing was looked at, None if everything was.
     """
 
     key: str
@@ -86,6 +83,7 @@ def find_trail(
     since_ms: int | None,
     progress: Callable[[str], None],
     linked: Iterable[str] = (),
+    remedy: str = READ_A_PART,
 ) -> Trail:
     """Find the records.
 
@@ -95,6 +93,7 @@ def find_trail(
         since_ms: look at nothing that was appended before; None for all there is.
         progress: called with a line before each partition is read.
         linked: identifiers that are known to be linked to it, whether they had rows or not.
+        remedy: what whoever asks can do if there is too much.
 
     Raises:
         TopicMismatchError: the input topics are not there.
@@ -110,7 +109,7 @@ def find_trail(
             )
     if cluster.embedded:
         since_ms = None  # it finds no offset by its time
-    search = _Search(settings, cluster.topics[MAIL_TOPIC].partitions, since_ms, progress)
+    search = _Search(settings, cluster.topics[MAIL_TOPIC].partitions, since_ms, progress, remedy)
     keys = list(dict.fromkeys((key, *linked)))
     fresh = list(keys)
     for _ in range(HOPS_MAX + 1):
@@ -118,7 +117,10 @@ def find_trail(
         fresh = [one for one in dict.fromkeys(letters) if one not in keys]
         keys += fresh
         if len(keys) > KEYS_MAX:
-            raise StateError(_MANY_KEYS)
+            raise StateError(
+                f"more than {KEYS_MAX:,} identifiers have handed their rows over to this key: is "
+                f"it a person's? {remedy}"
+            )
         if not fresh:
             break
     search.all_events(numbers, keys)
@@ -128,21 +130,29 @@ def find_trail(
 
 
 def follow(
-    settings: Settings, trail: Trail, roots: Iterable[str], progress: Callable[[str], None]
+    settings: Settings,
+    trail: Trail,
+    roots: Iterable[str],
+    progress: Callable[[str], None],
+    remedy: str = READ_A_PART,
 ) -> Trail:
     """The trail with the records of roots that its identifiers had before.
 
     Raises:
-        StateError: so many identifiers or records that it cannot be one person's.
+        StateError: so many roots or records that it cannot be one person's.
     """
     roots = tuple(roots)
-    if len(trail.handed_over) + len(trail.former) + len(roots) > KEYS_MAX:
-        raise StateError(_MANY_KEYS)
+    keys = {trail.key, *trail.handed_over}
+    if len(keys) + len(trail.former) + len(roots) > KEYS_MAX:
+        raise StateError(
+            f"more than {KEYS_MAX:,} identifiers and roots that they had before have to do with "
+            f"this key: is it a person's? {remedy}"
+        )
     numbers = topic_numbers(settings.channels_extra)
-    held = sum(map(len, trail.records.values()))
-    search = _Search(settings, trail.partitions, trail.since_ms, progress, held)
-    search.letters(numbers[MAIL_TOPIC], roots)
-    search.all_events(numbers, roots)
+    search = _Search(settings, trail.partitions, trail.since_ms, progress, remedy)
+    search.held = sum(map(len, trail.records.values()))
+    search.letters_about(keys, numbers[MAIL_TOPIC], roots)
+    search.all_events(numbers, tuple(search.until))
     return replace(
         trail,
         records={**trail.records, **search.sorted()},
@@ -160,13 +170,15 @@ class _Search:
         partitions: int,
         since_ms: int | None,
         progress: Callable[[str], None],
-        held: int = 0,
+        remedy: str,
     ) -> None:
         self._settings = settings
         self._codec = codec_of(settings)
         self._since_ms = since_ms
         self._progress = progress
-        self._held = held
+        self._remedy = remedy
+        self.held = 0
+        self.until: dict[str, int] = {}
         self.partitions = partitions
         self.records: dict[str, list[Logged]] = {}
         self.gone: dict[str, None] = {}
@@ -186,6 +198,18 @@ class _Search:
                 if sender is not None:
                     senders.append(sender)
         return senders
+
+    def letters_about(self, subjects: Container[str], number: int, keys: Iterable[str]) -> None:
+        """Take the letters to these entities, of each until the last that is about one of the
+        subjects; nothing that came later is taken of it, and nothing at all if there is none.
+        """
+        wanted = {key.encode(): key for key in keys}
+        for message in self._read(MAIL_TOPIC, wanted):
+            mail = _mail(message)
+            if mail is not None and self._subject(mail.value) in subjects:
+                entity, at = wanted[_key_of(message)], message.timestamp()[1]
+                self.until[entity] = max(at, self.until.get(entity, at))
+        self.letters(number, tuple(self.until))
 
     def _subject(self, value: bytes) -> str | None:
         try:
@@ -212,9 +236,13 @@ class _Search:
             self._take(wanted[_key_of(message)], number, message)
 
     def _take(self, entity: str, number: int, message: Message) -> None:
-        self._held += 1
-        if self._held > RECORDS_MAX:
-            raise StateError(_MANY_RECORDS)
+        if entity in self.until and message.timestamp()[1] > self.until[entity]:
+            return
+        self.held += 1
+        if self.held > RECORDS_MAX:
+            raise StateError(
+                f"there are more than {RECORDS_MAX:,} records about this key: {self._remedy}"
+            )
         self.records.setdefault(entity, []).append(Logged(entity, number, message))
 
     def _read(self, topic: str, wanted: Mapping[bytes, str]) -> Iterable[Message]:

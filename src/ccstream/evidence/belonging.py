@@ -9,7 +9,7 @@ before the tenures that are remembered, nobody's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ from ccstream.domain.linking import is_linkable
 from ccstream.errors import StateError, UndecodableError
 from ccstream.evidence.trail import Trail
 from ccstream.ops.identity_rules import load_identifier_rules
-from ccstream.ops.reading import TopicReader
+from ccstream.ops.latest_rows import latest_rows
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import changelog_topic
 from ccstream.wire.rows import ROW_CODECS
@@ -106,24 +106,9 @@ def _aliases(
 ) -> dict[str, Alias]:
     topic = changelog_topic(settings.app_id, ALIASES)
     wanted = {key.encode(): key for key in keys}
-    found: dict[str, Alias] = {}
-    with TopicReader(settings, topic, "read_committed", progress) as reader:
-        starts = {}
-        for home in sorted({trail.home(key) for key in wanted.values()}):
-            bounds = reader.bounds(home)
-            if bounds.first < bounds.end:
-                starts[home] = bounds.first
-                progress(f"reading {topic}, partition {home}: {bounds.end - bounds.first} records")
-        for batch in reader.read(starts) if starts else ():
-            for message in batch:
-                name: Any = message.key() or b""
-                if name not in wanted:
-                    continue
-                value: Any = message.value()
-                found.pop(wanted[name], None)
-                if value is not None:
-                    found[wanted[name]] = _alias(topic, value)
-    return found
+    homes = map(trail.home, wanted.values())
+    rows = latest_rows(settings, topic, homes, lambda name, _: name in wanted, progress)
+    return {wanted[name]: _alias(topic, value) for name, value in rows.items()}
 
 
 def _alias(topic: str, value: bytes) -> Alias:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from ccstream.errors import TopicMismatchError
 from ccstream.ops.broker import Broker
 from ccstream.ops.entity import entity
 from ccstream.ops.erasure_key import ErasureKey, is_signed
-from ccstream.ops.reading import TopicReader
+from ccstream.ops.latest_rows import each_row, latest_rows
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import changelog_topic
 from ccstream.wire.partition import partition_for
@@ -68,9 +68,12 @@ def find_person(settings: Settings, key: str, progress: Callable[[str], None]) -
         StateError: a row cannot be read.
     """
     found = entity(settings, key, progress)
+    named = found.key.encode()
     identifiers = tuple(
         name
-        for name, alias in _rows(settings, "aliases", progress).items()
+        for name, alias in _rows(
+            settings, "aliases", lambda _, value: named in value, progress
+        ).items()
         if alias.root == found.key
     )
     return Asked(found.key, identifiers, sum(map(len, found.rows.values())))
@@ -91,9 +94,12 @@ def is_held(settings: Settings, key: str, progress: Callable[[str], None]) -> bo
     if erasure_key is None:
         progress("whether a legal hold is in place cannot be told without privacy.erasure_key")
         return None
-    person = erasure_key.fingerprint(key)
+    person = erasure_key.fingerprint(key).encode()
     held, key_id = False, erasure_key.id
-    for name, row in _read(settings, "erasures", progress, of=key):
+    topic, partitions = _changelog(settings, "erasures")
+    home = partition_for(key.encode(), partitions)
+    for name, value in each_row(settings, topic, (home,), progress):
+        row = None if value is None else _state("erasures", value)
         if row is not None:
             key_id = row.key_id
         if name == person:
@@ -149,11 +155,9 @@ def receipts(
     """
     erasure_key = ErasureKey.of(settings)
     wanted = None if key is None or erasure_key is None else erasure_key.fingerprint(key)
-    found = [
-        _receipt(person, row, erasure_key)
-        for person, row in _rows(settings, "erasures", progress).items()
-        if not row.part_of and wanted in (None, person)
-    ]
+    named = None if wanted is None else wanted.encode()
+    rows = _rows(settings, "erasures", lambda name, _: named in (None, name), progress)
+    found = [_receipt(person, row, erasure_key) for person, row in rows.items() if not row.part_of]
     return tuple(sorted(found, key=lambda one: (one.erased_at, one.person)))
 
 
@@ -184,22 +188,24 @@ def _publisher(settings: Settings, channel: str) -> ChannelPublisher:
     return ChannelPublisher(channel=channel, source=SOURCE, settings=settings)
 
 
-def _rows(settings: Settings, table: str, progress: Callable[[str], None]) -> dict[str, Any]:
-    """The states of all rows of a table, by key."""
-    rows: dict[str, Any] = {}
-    for name, state in _read(settings, table, progress):
-        rows.pop(name, None)
-        if state is not None:
-            rows[name] = state
-    return rows
+def _rows(
+    settings: Settings,
+    table: str,
+    wanted: Callable[[bytes, bytes], bool],
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """The states of those rows of a table that are wanted, by key."""
+    topic, partitions = _changelog(settings, table)
+    rows = latest_rows(settings, topic, range(partitions), wanted, progress)
+    return {name.decode(): _state(table, value) for name, value in rows.items()}
 
 
-def _read(
-    settings: Settings, table: str, progress: Callable[[str], None], of: str | None = None
-) -> Iterator[tuple[str, Any]]:
-    """The states of a table's rows one after the other, None where one was deleted; those alone
-    that are in the partition of a key, if one is given.
-    """
+def _state(table: str, value: bytes) -> Any:
+    return ROW_CODECS[table].decode_row(value).state
+
+
+def _changelog(settings: Settings, table: str) -> tuple[str, int]:
+    """The topic of a table, and how many partitions it has."""
     topic = changelog_topic(settings.app_id, table)
     found = Broker(settings).cluster().topics.get(topic)
     if found is None:
@@ -207,14 +213,4 @@ def _read(
             f"there is no topic {topic} at {settings.kafka.bootstrap}: is app_id right, and has "
             "`ccstream topics apply` been run?"
         )
-    count = found.partitions
-    numbers = range(count) if of is None else (partition_for(of.encode(), count),)
-    progress(f"reading {topic}")
-    with TopicReader(settings, topic, "read_committed", progress) as reader:
-        starts = {number: reader.bounds(number).first for number in numbers}
-        for batch in reader.read(starts):
-            for message in batch:
-                key: Any = message.key() or b""
-                value: Any = message.value()
-                decoded = None if value is None else ROW_CODECS[table].decode_row(value).state
-                yield key.decode(), decoded
+    return topic, found.partitions

@@ -8,14 +8,14 @@ identifiers that ever belonged to somebody.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from ccstream.errors import StateError, UndecodableError
 from ccstream.ops.broker import Broker
 from ccstream.ops.identity_rules import load_identifier_rules
-from ccstream.ops.reading import TopicReader
+from ccstream.ops.latest_rows import latest_rows
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import changelog_topic
 from ccstream.wire.rows import ROW_CODECS
@@ -49,24 +49,9 @@ def devices_of(
     topic = changelog_topic(settings.app_id, ALIASES)
     rules = load_identifier_rules(settings.identity.rules)
     named = account.encode()
-    latest: dict[bytes, bytes] = {}
-    with TopicReader(settings, topic, "read_committed", progress) as reader:
-        bounds = {
-            number: reader.bounds(number)
-            for number in range(Broker(settings).cluster().topics[topic].partitions)
-        }
-        count = sum(one.end - one.first for one in bounds.values())
-        progress(f"reading {topic}, all partitions: {count:,} records")
-        starts = {number: one.first for number, one in bounds.items() if one.first < one.end}
-        for batch in reader.read(starts) if starts else ():
-            for message in batch:
-                key: Any = message.key() or b""
-                value: Any = message.value()
-                # Most are of others, and need not be decoded to know that.
-                if value is not None and named in value:
-                    latest[key] = value
-                else:
-                    latest.pop(key, None)
+    partitions = range(Broker(settings).cluster().topics[topic].partitions)
+    # Most are of others, and need not be decoded to know that.
+    latest = latest_rows(settings, topic, partitions, lambda _, value: named in value, progress)
     found = []
     for key, value in latest.items():
         name = key.decode()

@@ -12,6 +12,7 @@ from ccstream.errors import StateError, TopicMismatchError, UndecodableError
 from ccstream.ops.broker import Broker
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.identity_rules import load_identifier_rules
+from ccstream.ops.latest_rows import latest_rows
 from ccstream.ops.profile_links import (
     Identifier,
     KeptApart,
@@ -20,7 +21,6 @@ from ccstream.ops.profile_links import (
     kept_apart,
     passed_over_by,
 )
-from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import TABLES, changelog_topic
 from ccstream.wire.codec import Codec
@@ -173,21 +173,13 @@ def _rows(
     topic = changelog_topic(settings.app_id, table)
     exactly = key.encode()
     prefix = exactly + b"#" if table == ORDERS else None
-    found: dict[bytes, bytes] = {}
-    with TopicReader(settings, topic, "read_committed", progress) as reader:
-        bounds = reader.bounds(partition)
-        if bounds.end == bounds.first:
-            return ()
-        progress(f"reading {topic}, partition {partition}: {bounds.end - bounds.first} records")
-        for batch in reader.read({partition: bounds.first}):
-            for message in batch:
-                name: Any = message.key() or b""
-                if name != exactly and not (prefix and name.startswith(prefix)):
-                    continue
-                value: Any = message.value()
-                found.pop(name, None)
-                if value is not None:
-                    found[name] = value
+    found = latest_rows(
+        settings,
+        topic,
+        (partition,),
+        lambda name, _: name == exactly or (prefix is not None and name.startswith(prefix)),
+        progress,
+    )
     return tuple(_row(topic, name, value) for name, value in found.items())
 
 

@@ -88,7 +88,7 @@ class Load(Struct, frozen=True, kw_only=True):
     broker_mb_per_second: float = 300
     busy: float = 0.6
     growth: float = 2
-    cache_rows: int = 2_048
+    cache_rows: int = 8_192
     worker_rate: float | None = None
 
     def __post_init__(self) -> None:

@@ -137,11 +137,10 @@ class StateSettings(Section):
         "it over without a restore. The same for all workers.",
     )
     cache_rows_max: int = Field(
-        default=2_048,
+        default=8_192,
         ge=64,
         le=10_000_000,
-        description="Most decoded rows of a table kept beside the encoded ones, or the files. Few "
-        "of them stay in the processor's caches; more pay where all customers that are active fit.",
+        description="Most decoded rows kept beside the encoded ones, or the files.",
     )
 
 

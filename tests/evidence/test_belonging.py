@@ -11,7 +11,7 @@ from ccstream.evidence.belonging import Belonging
 from tests.engine.world import STATE_ID
 
 TABLET = "visitor:tablet"
-AT = Moment(Scope(STATE_ID, 0, 1), 0, 0, 0, 0)
+AT = Moment(0, 0, 0, Scope(STATE_ID, 0, 1), (0,))
 
 
 def used_by(people: int) -> Alias:

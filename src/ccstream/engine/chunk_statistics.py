@@ -36,7 +36,7 @@ class ChunkStatistics:
         self.receipts_after: list[int] = []
         self.times: dict[tuple[str, type[Event], str], list[int]] = {}
         self.awaited: dict[str, Awaited] = {}
-        self._ended: Counts = {}
+        self._others: Counts = {}
 
     def taken_in(self, event: Event, outcome: str) -> None:
         """An event was taken in, as nearly all are, with this ``outcome``."""
@@ -48,15 +48,15 @@ class ChunkStatistics:
 
     def not_taken_in(self, event: Event, outcome: str) -> None:
         """An event was rejected, sent on, or came to something else that is rare."""
-        count(self._ended, event.channel, type(event).__name__, outcome)
+        count(self._others, event.channel, type(event).__name__, outcome)
 
     def unreadable(self) -> None:
         """What could not be read is of no channel and no type, and rejected."""
-        count(self._ended, UNKNOWN, UNKNOWN, "rejected")
+        count(self._others, UNKNOWN, UNKNOWN, "rejected")
 
     def outcomes(self) -> Counts:
         """How many events came to which outcome, by channel, type and outcome."""
-        outcomes = self._ended.copy()
+        outcomes = self._others.copy()
         for (channel, kind, outcome), times in self.times.items():
             labels = (channel, kind.__name__, outcome)
             outcomes[labels] = outcomes.get(labels, 0) + len(times)

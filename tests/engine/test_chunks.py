@@ -274,6 +274,13 @@ def test_giving_up_lets_a_commit_end_before_the_last_one(loop: Loop) -> None:
     assert loop.delivery.settled == 2
 
 
+def test_what_is_ahead_of_the_group_is_not_gone_on_with(loop: Loop) -> None:
+    loop.publish(added())
+    loop.turn()
+    loop.delivery.offsets_behind = True
+    assert loop.chunks.end(loop.assignment, timeout=1) == {}
+
+
 def test_giving_up_where_all_is_committed_commits_nothing(loop: Loop) -> None:
     loop.chunks.end(loop.assignment, timeout=1)
     assert loop.delivery.commits == []

@@ -75,6 +75,18 @@ def test_later_offsets_of_an_assignment_may_stay_behind(
     assert [one.offsets[0].offset for one in group.taken] == [1, 3]
 
 
+def test_what_is_held_counts_as_ahead_of_the_group_until_the_next_assignment(
+    group: Group, delivery: PlainDelivery
+) -> None:
+    ours, behind = assignment(1), []
+    for refused in False, True, False:
+        group.rebalancing = refused
+        committed(delivery, snapshot(ours, 1))
+        behind.append(delivery.offsets_behind)
+    committed(delivery, snapshot(assignment(2), 1))
+    assert [*behind, delivery.offsets_behind] == [False, True, True, False]
+
+
 def test_a_flush_that_was_told_of_a_fatal_error_ends_it(
     delivery: PlainDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,7 @@ class RecordingDelivery:
         self.told: list[Told] = []
         self.commits: list[Snapshot] = []
         self.busy = False
+        self.offsets_behind = False
         self.waiting = 0
         self.queued = 0
         self.settled = 0

@@ -164,10 +164,16 @@ def worker(
         yield one
     except BaseException as error:
         status = one.process.poll()
-        error.add_note(f"the worker, exit status {status}, said last:\n{one.log[-2000:]}")
+        error.add_note(f"the worker, exit status {status}, said last:\n{_told(one.log)}")
         raise
     finally:
         one.close()
+
+
+def _told(log: str) -> str:
+    """What matters of a log: its complaints, then its end."""
+    complaints = [line[:600] for line in log.splitlines() if '"level": "error"' in line]
+    return "\n".join([*complaints[-10:], log[-2000:]])
 
 
 def wait_until(condition: Callable[[], object], timeout: float, every: float = 0.1) -> None:

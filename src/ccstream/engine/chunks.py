@@ -186,6 +186,8 @@ class ChunkLoop:
     def end(self, assignment: Assignment, timeout: float) -> dict[int, Partition]:
         """Commit what was folded and let go; the partitions, all their work committed.
 
+        None where the group did not take all offsets: what is held is ahead of them.
+
         Raises:
             DeliveryError: it took longer than ``timeout`` seconds.
         """
@@ -199,7 +201,7 @@ class ChunkLoop:
         self._stores.note_current()
         self._plane.unassign()
         self._gauges.released(released)
-        return released
+        return {} if self._delivery.offsets_behind else released
 
     def turn(self, assignment: Assignment) -> None:
         """One round: at most one chunk and at most one commit begun."""

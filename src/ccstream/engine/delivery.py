@@ -66,6 +66,10 @@ class Delivery(Protocol):
     def queued(self) -> int:
         """How many records are held that are not acknowledged yet, the waiting ones included."""
 
+    @property
+    def offsets_behind(self) -> bool:
+        """Whether rows were stored whose offsets the group did not take: they are ahead of it."""
+
     def start(self) -> None:
         """Settle what an earlier life of this worker left open. Before joining the group."""
 

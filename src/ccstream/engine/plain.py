@@ -5,8 +5,9 @@ duplicate windows, which travel with the rows, drop what had been applied. For b
 transactions, above all the embedded one.
 
 A group that is being put together anew takes no offsets. Once it has taken some of an assignment,
-later ones may stay behind then: whoever has the partitions next folds those records again. The
-first may not, for rows without any offset could not be told from a state that has lost them.
+later ones may stay behind then: whoever has the partitions next, be it this worker again, restores
+what was stored and folds those records anew. The first may not, for rows without any offset could
+not be told from a state that has lost them.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class PlainDelivery:
         self._producer = make_client(Producer, {**config, "on_delivery": self._on_delivery})
         self._committer = Committer("ccstream-commit", _COMMIT_DEADLINE)
         self._taken: Assignment | None = None
+        self._offsets_behind = False
 
     @property
     def transactional_ids(self) -> tuple[str, ...]:
@@ -64,6 +66,10 @@ class PlainDelivery:
     @property
     def busy(self) -> bool:
         return self._committer.busy
+
+    @property
+    def offsets_behind(self) -> bool:
+        return self._offsets_behind
 
     @property
     def waiting(self) -> int:
@@ -159,6 +165,10 @@ class PlainDelivery:
             if snapshot.assignment is not self._taken:
                 raise
             log.info("offsets stay behind, for a rebalance")
+            self._offsets_behind = True
+            return
+        if snapshot.assignment is not self._taken:  # before, it may not have had the same inputs
+            self._offsets_behind = False
         self._taken = snapshot.assignment
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:

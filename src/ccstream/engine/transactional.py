@@ -91,6 +91,10 @@ class TransactionalDelivery:
         return self._committer.busy
 
     @property
+    def offsets_behind(self) -> bool:
+        return False  # rows and offsets become facts together
+
+    @property
     def waiting(self) -> int:
         return len(self._waiting)
 

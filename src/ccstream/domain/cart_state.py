@@ -13,7 +13,8 @@ written out, which compiled is ten times as quick as the one that ``dataclass`` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, final
 
 from mypy_extensions import mypyc_attr
@@ -32,6 +33,7 @@ __all__ = [
     "MergeMode",
     "PendingRemoval",
     "Position",
+    "ReadLine",
     "line_key",
 ]
 
@@ -120,7 +122,6 @@ class Dot:
 
 @final
 @mypyc_attr(acyclic=True)
-@dataclass(init=False, unsafe_hash=True)
 class Line:
     """One line: its live dots and what follows from them.
 
@@ -136,19 +137,15 @@ class Line:
 
     ``shown`` and ``kept`` are no part of the value: the codecs keep there what they made of
     it, empty until they did, so that a line that an event leaves alone is encoded once.
+
+    A line of a row that is read is left in its bytes (`unread`) until something of it is asked
+    for that is neither its key nor its quantity: most events leave most lines alone.
     """
 
     key: Final[LineKey]
     quantity: Final[int]
-    unit_price: Final[Money | None]
-    name: Final[str | None]
-    added_at: Final[int]
-    changed_at: Final[int]
-    channel: Final[str]
-    dots: Final[tuple[Dot, ...]]
-    sets: Final[tuple[Dot, ...]]
-    shown: bytes = field(init=False, compare=False, repr=False)
-    kept: bytes = field(init=False, compare=False, repr=False)
+    shown: bytes
+    kept: bytes
 
     def __init__(
         self,
@@ -164,14 +161,95 @@ class Line:
     ) -> None:
         self.key = key
         self.quantity = quantity
-        self.unit_price = unit_price
-        self.name = name
-        self.added_at = added_at
-        self.changed_at = changed_at
-        self.channel = channel
-        self.dots = dots
-        self.sets = sets
         self.shown = self.kept = b""
+        self._unit_price = unit_price
+        self._name = name
+        self._added_at = added_at
+        self._changed_at = changed_at
+        self._channel = channel
+        self._dots = dots
+        self._sets = sets
+        self._read: ReadLine | None = None
+
+    @staticmethod
+    def unread(key: LineKey, quantity: int, kept: bytes, shown: bytes, read: ReadLine) -> Line:
+        """The line that ``read`` finds in ``kept``, once more than this is asked of it."""
+        line = Line(key, quantity, None, None, 0, 0, "", ())
+        line.kept = kept
+        line.shown = shown
+        line._read = read
+        return line
+
+    @property
+    def unit_price(self) -> Money | None:
+        return self._recalled()._unit_price
+
+    @property
+    def name(self) -> str | None:
+        return self._recalled()._name
+
+    @property
+    def added_at(self) -> int:
+        return self._recalled()._added_at
+
+    @property
+    def changed_at(self) -> int:
+        return self._recalled()._changed_at
+
+    @property
+    def channel(self) -> str:
+        return self._recalled()._channel
+
+    @property
+    def dots(self) -> tuple[Dot, ...]:
+        return self._recalled()._dots
+
+    @property
+    def sets(self) -> tuple[Dot, ...]:
+        return self._recalled()._sets
+
+    def _recalled(self) -> Line:
+        read = self._read
+        if read is not None:
+            line = read(self.kept, 0)
+            self._unit_price = line._unit_price
+            self._name = line._name
+            self._added_at = line._added_at
+            self._changed_at = line._changed_at
+            self._channel = line._channel
+            self._dots = line._dots
+            self._sets = line._sets
+            self._read = None  # last: queries read in threads of their own
+        return self
+
+    def _value(self) -> tuple[object, ...]:
+        line = self._recalled()
+        return (
+            line.key,
+            line.quantity,
+            line._unit_price,
+            line._name,
+            line._added_at,
+            line._changed_at,
+            line._channel,
+            line._dots,
+            line._sets,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Line) and self._value() == other._value()
+
+    def __hash__(self) -> int:
+        return hash(self._value())
+
+    def __repr__(self) -> str:
+        return f"Line{self._value()!r}"
+
+
+ReadLine = Callable[[bytes, int], Line]
+"""Reads a line from the bytes that a row keeps of it, from this place on."""
 
 
 @final

@@ -67,8 +67,22 @@ def lines_view(cart: Cart) -> list[Line]:
     for key, line in cart.lines.items():
         quantity = shown[key].quantity if key in shown else 0
         if quantity:
-            view.append(line if quantity == line.quantity else replace(line, quantity=quantity))
+            view.append(line if quantity == line.quantity else _with_quantity(line, quantity))
     return view
+
+
+def _with_quantity(line: Line, quantity: int) -> Line:
+    return Line(
+        line.key,
+        quantity,
+        line.unit_price,
+        line.name,
+        line.added_at,
+        line.changed_at,
+        line.channel,
+        line.dots,
+        line.sets,
+    )
 
 
 def difference(before: Cart, after: Cart) -> tuple[tuple[Line, ...], tuple[LineKey, ...]]:

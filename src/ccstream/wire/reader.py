@@ -66,6 +66,7 @@ def reader_source(
     *,
     types: Mapping[str, str] = NOTHING,
     encoded: Mapping[str, str] = NOTHING,
+    elsewhere: Mapping[str, str] = NOTHING,
 ) -> str:
     """The source of such a reader as the typed function ``name``, to be written to a module.
 
@@ -76,8 +77,13 @@ def reader_source(
         name: the function's.
         types: of records that are built by functions, what those return.
         encoded: of records that keep the bytes that they were read from, the attribute for them.
+        elsewhere: of records that are read by functions of the module's, what to call: an
+            expression in ``b`` and ``p`` for the record and where the next value begins.
     """
-    return _Compiler(parsed, classes, tuples=True, types=types, encoded=encoded).source(name)
+    made = _Compiler(
+        parsed, classes, tuples=True, types=types, encoded=encoded, elsewhere=elsewhere
+    )
+    return made.source(name)
 
 
 _PRIMITIVES: Final = {
@@ -101,11 +107,13 @@ class _Compiler:
         tuples: bool,
         types: Mapping[str, str] = NOTHING,
         encoded: Mapping[str, str] = NOTHING,
+        elsewhere: Mapping[str, str] = NOTHING,
     ) -> None:
         self._parsed = parsed
         self._classes = classes
         self._types = {**classes, **types}
         self._encoded = encoded
+        self._elsewhere = elsewhere
         self._tuples = tuples
         self._lines: list[str] = []
         self._names = 0
@@ -232,6 +240,10 @@ class _Compiler:
         if fullname in self._open:
             raise SchemaError(f"{fullname} contains itself")
         self._records[fullname] = record
+        if fullname in self._elsewhere:
+            name = self._name()
+            self._emit(depth, f"{name}, p = {self._elsewhere[fullname]}")
+            return name
         self._open.append(fullname)
         begin = ""
         if fullname in self._encoded:

@@ -26,6 +26,7 @@ from ccstream.domain.cart_state import Absorbed, Dot, Line, LineKey, PendingRemo
 from ccstream.domain.events import Campaign, Money
 from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
 from ccstream.domain.window import SourceWindow
+from ccstream.wire.cart_lines import line_at
 from ccstream.wire.cart_rows import cart_absorbed, cart_dot, cart_entry, cart_line, cart_position
 from ccstream.wire.entry import Entry
 from ccstream.wire.touch_rows import touch_entry, touch_share
@@ -71,19 +72,26 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 
 _ENCODED: Final[Mapping[str, str]] = {
-    "ccstream.state.v1.CartRowLine": "kept",
     "ccstream.state.v1.TouchTrail": "encoded",
     "ccstream.touch.v1.Touch": "encoded",
+}
+
+_LINE: Final = "read_cart_line"
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "ccstream.state.v1.CartRowLine": f"line_at(b, p, {_LINE})",
 }
 
 
 def source() -> str:
     """The module's source."""
-    parts = [_HEAD]
+    line = schema("CartRowLine").parsed
+    parts = [_HEAD, "\n" + reader_source(line, _CLASSES, _LINE, types=_TYPES) + "\n\n"]
     names = {schema(row).fullname: f"_{index}_{row}" for index, row in enumerate(_ROWS)}
     for fullname, name in names.items():
         parsed = schema(fullname).parsed
-        made = reader_source(parsed, _CLASSES, name, types=_TYPES, encoded=_ENCODED)
+        made = reader_source(
+            parsed, _CLASSES, name, types=_TYPES, encoded=_ENCODED, elsewhere=_ELSEWHERE
+        )
         parts.append("\n" + made + "\n\n")
     parts.append("\nROW_READERS: Final[dict[str, Callable[[bytes, int], Entry]]] = {\n")
     parts += [f'    "{fullname}": {name},\n' for fullname, name in names.items()]

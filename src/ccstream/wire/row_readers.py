@@ -13,6 +13,7 @@ from ccstream.domain.cart_state import Absorbed, Dot, Line, LineKey, PendingRemo
 from ccstream.domain.events import Campaign, Money
 from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
 from ccstream.domain.window import SourceWindow
+from ccstream.wire.cart_lines import line_at
 from ccstream.wire.cart_rows import cart_absorbed, cart_dot, cart_entry, cart_line, cart_position
 from ccstream.wire.entry import Entry
 from ccstream.wire.touch_rows import touch_entry, touch_share
@@ -20,6 +21,223 @@ from ccstream.wire.varint import Malformed, long, long_length
 from ccstream.wire.window_rows import window_entry, window_source
 
 __all__ = ["ROW_READERS"]
+
+
+def read_cart_line(b: bytes, p: int) -> Line:
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v1 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v2 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v3 = b[p:q].decode(); p = q
+    n = b[p]
+    if n & 0x81: n, p = long_length(b, p)
+    else: n >>= 1; p += 1
+    q = p + n; v4 = b[p:q].decode(); p = q
+    v5: list[Dot] = []
+    while b[p]:
+        v6, p = long(b, p)
+        if v6 < 0:
+            v6 = -v6; n, p = long_length(b, p)
+        if v6 > len(b) - p: raise IndexError('cut short')
+        while v6:
+            v6 -= 1
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v7 = b[p:q].decode(); p = q
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v8 = b[p:q].decode(); p = q
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v9 = b[p:q].decode(); p = q
+            n = b[p]; p += 1
+            if n < 128: v10 = (n >> 1) ^ -(n & 1)
+            else: v10, p = long(b, p - 1)
+            n = b[p]; p += 1
+            if n < 128: v11 = (n >> 1) ^ -(n & 1)
+            else: v11, p = long(b, p - 1)
+            n = b[p]; p += 1
+            if n < 128: v12 = (n >> 1) ^ -(n & 1)
+            else: v12, p = long(b, p - 1)
+            v13: list[Position] = []
+            while b[p]:
+                v14, p = long(b, p)
+                if v14 < 0:
+                    v14 = -v14; n, p = long_length(b, p)
+                if v14 > len(b) - p: raise IndexError('cut short')
+                while v14:
+                    v14 -= 1
+                    n = b[p]; p += 1
+                    if n < 128: v15 = (n >> 1) ^ -(n & 1)
+                    else: v15, p = long(b, p - 1)
+                    if not -2147483648 <= v15 < 2147483648:
+                        raise Malformed('an int of more than 32 bits')
+                    n = b[p]; p += 1
+                    if n < 128: v16 = (n >> 1) ^ -(n & 1)
+                    else: v16, p = long(b, p - 1)
+                    if not -2147483648 <= v16 < 2147483648:
+                        raise Malformed('an int of more than 32 bits')
+                    n = b[p]; p += 1
+                    if n < 128: v17 = (n >> 1) ^ -(n & 1)
+                    else: v17, p = long(b, p - 1)
+                    v18 = cart_position(partition=v15, topic=v16, offset=v17)
+                    v13.append(v18)
+            p += 1
+            v19: None | Money
+            n = b[p]; p += 1
+            if n == 2:
+                n = b[p]; p += 1
+                if n < 128: v20 = (n >> 1) ^ -(n & 1)
+                else: v20, p = long(b, p - 1)
+                n = b[p]
+                if n & 0x81: n, p = long_length(b, p)
+                else: n >>= 1; p += 1
+                q = p + n; v21 = b[p:q].decode(); p = q
+                v22 = Money(amount_minor=v20, currency=v21)
+                v19 = v22
+            elif n == 0:
+                v19 = None
+            else: raise Malformed('a union index that does not exist')
+            v24: None | str
+            n = b[p]; p += 1
+            if n == 2:
+                n = b[p]
+                if n & 0x81: n, p = long_length(b, p)
+                else: n >>= 1; p += 1
+                q = p + n; v25 = b[p:q].decode(); p = q
+                v24 = v25
+            elif n == 0:
+                v24 = None
+            else: raise Malformed('a union index that does not exist')
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v27 = b[p:q].decode(); p = q
+            v28: None | bytes
+            n = b[p]; p += 1
+            if n == 2:
+                n = b[p]
+                if n & 0x81: n, p = long_length(b, p)
+                else: n >>= 1; p += 1
+                q = p + n; v29 = b[p:q]; p = q
+                v28 = v29
+            elif n == 0:
+                v28 = None
+            else: raise Malformed('a union index that does not exist')
+            v31 = cart_dot(event_id=v7, channel=v8, source=v9, quantity=v10, occurred_at=v11, appended_at=v12, positions=tuple(v13), unit_price=v19, name=v24, origin=v27, event_uuid=v28)
+            v5.append(v31)
+    p += 1
+    v32: list[Dot] = []
+    while b[p]:
+        v33, p = long(b, p)
+        if v33 < 0:
+            v33 = -v33; n, p = long_length(b, p)
+        if v33 > len(b) - p: raise IndexError('cut short')
+        while v33:
+            v33 -= 1
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v34 = b[p:q].decode(); p = q
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v35 = b[p:q].decode(); p = q
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v36 = b[p:q].decode(); p = q
+            n = b[p]; p += 1
+            if n < 128: v37 = (n >> 1) ^ -(n & 1)
+            else: v37, p = long(b, p - 1)
+            n = b[p]; p += 1
+            if n < 128: v38 = (n >> 1) ^ -(n & 1)
+            else: v38, p = long(b, p - 1)
+            n = b[p]; p += 1
+            if n < 128: v39 = (n >> 1) ^ -(n & 1)
+            else: v39, p = long(b, p - 1)
+            v40: list[Position] = []
+            while b[p]:
+                v41, p = long(b, p)
+                if v41 < 0:
+                    v41 = -v41; n, p = long_length(b, p)
+                if v41 > len(b) - p: raise IndexError('cut short')
+                while v41:
+                    v41 -= 1
+                    n = b[p]; p += 1
+                    if n < 128: v42 = (n >> 1) ^ -(n & 1)
+                    else: v42, p = long(b, p - 1)
+                    if not -2147483648 <= v42 < 2147483648:
+                        raise Malformed('an int of more than 32 bits')
+                    n = b[p]; p += 1
+                    if n < 128: v43 = (n >> 1) ^ -(n & 1)
+                    else: v43, p = long(b, p - 1)
+                    if not -2147483648 <= v43 < 2147483648:
+                        raise Malformed('an int of more than 32 bits')
+                    n = b[p]; p += 1
+                    if n < 128: v44 = (n >> 1) ^ -(n & 1)
+                    else: v44, p = long(b, p - 1)
+                    v45 = cart_position(partition=v42, topic=v43, offset=v44)
+                    v40.append(v45)
+            p += 1
+            v46: None | Money
+            n = b[p]; p += 1
+            if n == 2:
+                n = b[p]; p += 1
+                if n < 128: v47 = (n >> 1) ^ -(n & 1)
+                else: v47, p = long(b, p - 1)
+                n = b[p]
+                if n & 0x81: n, p = long_length(b, p)
+                else: n >>= 1; p += 1
+                q = p + n; v48 = b[p:q].decode(); p = q
+                v49 = Money(amount_minor=v47, currency=v48)
+                v46 = v49
+            elif n == 0:
+                v46 = None
+            else: raise Malformed('a union index that does not exist')
+            v51: None | str
+            n = b[p]; p += 1
+            if n == 2:
+                n = b[p]
+                if n & 0x81: n, p = long_length(b, p)
+                else: n >>= 1; p += 1
+                q = p + n; v52 = b[p:q].decode(); p = q
+                v51 = v52
+            elif n == 0:
+                v51 = None
+            else: raise Malformed('a union index that does not exist')
+            n = b[p]
+            if n & 0x81: n, p = long_length(b, p)
+            else: n >>= 1; p += 1
+            q = p + n; v54 = b[p:q].decode(); p = q
+            v55: None | bytes
+            n = b[p]; p += 1
+            if n == 2:
+                n = b[p]
+                if n & 0x81: n, p = long_length(b, p)
+                else: n >>= 1; p += 1
+                q = p + n; v56 = b[p:q]; p = q
+                v55 = v56
+            elif n == 0:
+                v55 = None
+            else: raise Malformed('a union index that does not exist')
+            v58 = cart_dot(event_id=v34, channel=v35, source=v36, quantity=v37, occurred_at=v38, appended_at=v39, positions=tuple(v40), unit_price=v46, name=v51, origin=v54, event_uuid=v55)
+            v32.append(v58)
+    p += 1
+    v59 = cart_line(sku=v1, options_hash=v2, fulfilment=v3, store=v4, dots=tuple(v5), sets=tuple(v32))
+    if p > len(b): raise IndexError('cut short')
+    if p < len(b): raise Malformed('bytes are left after the record')
+    return v59
 
 
 def _0_CartRow(b: bytes, p: int) -> Entry:
@@ -48,349 +266,137 @@ def _0_CartRow(b: bytes, p: int) -> Entry:
         if v7 > len(b) - p: raise IndexError('cut short')
         while v7:
             v7 -= 1
-            v8 = p
-            n = b[p]
-            if n & 0x81: n, p = long_length(b, p)
-            else: n >>= 1; p += 1
-            q = p + n; v9 = b[p:q].decode(); p = q
-            n = b[p]
-            if n & 0x81: n, p = long_length(b, p)
-            else: n >>= 1; p += 1
-            q = p + n; v10 = b[p:q].decode(); p = q
+            v8, p = line_at(b, p, read_cart_line)
+            v6.append(v8)
+    p += 1
+    v9: list[PendingRemoval] = []
+    while b[p]:
+        v10, p = long(b, p)
+        if v10 < 0:
+            v10 = -v10; n, p = long_length(b, p)
+        if v10 > len(b) - p: raise IndexError('cut short')
+        while v10:
+            v10 -= 1
             n = b[p]
             if n & 0x81: n, p = long_length(b, p)
             else: n >>= 1; p += 1
             q = p + n; v11 = b[p:q].decode(); p = q
-            n = b[p]
-            if n & 0x81: n, p = long_length(b, p)
-            else: n >>= 1; p += 1
-            q = p + n; v12 = b[p:q].decode(); p = q
-            v13: list[Dot] = []
-            while b[p]:
-                v14, p = long(b, p)
-                if v14 < 0:
-                    v14 = -v14; n, p = long_length(b, p)
-                if v14 > len(b) - p: raise IndexError('cut short')
-                while v14:
-                    v14 -= 1
-                    n = b[p]
-                    if n & 0x81: n, p = long_length(b, p)
-                    else: n >>= 1; p += 1
-                    q = p + n; v15 = b[p:q].decode(); p = q
-                    n = b[p]
-                    if n & 0x81: n, p = long_length(b, p)
-                    else: n >>= 1; p += 1
-                    q = p + n; v16 = b[p:q].decode(); p = q
-                    n = b[p]
-                    if n & 0x81: n, p = long_length(b, p)
-                    else: n >>= 1; p += 1
-                    q = p + n; v17 = b[p:q].decode(); p = q
-                    n = b[p]; p += 1
-                    if n < 128: v18 = (n >> 1) ^ -(n & 1)
-                    else: v18, p = long(b, p - 1)
-                    n = b[p]; p += 1
-                    if n < 128: v19 = (n >> 1) ^ -(n & 1)
-                    else: v19, p = long(b, p - 1)
-                    n = b[p]; p += 1
-                    if n < 128: v20 = (n >> 1) ^ -(n & 1)
-                    else: v20, p = long(b, p - 1)
-                    v21: list[Position] = []
-                    while b[p]:
-                        v22, p = long(b, p)
-                        if v22 < 0:
-                            v22 = -v22; n, p = long_length(b, p)
-                        if v22 > len(b) - p: raise IndexError('cut short')
-                        while v22:
-                            v22 -= 1
-                            n = b[p]; p += 1
-                            if n < 128: v23 = (n >> 1) ^ -(n & 1)
-                            else: v23, p = long(b, p - 1)
-                            if not -2147483648 <= v23 < 2147483648:
-                                raise Malformed('an int of more than 32 bits')
-                            n = b[p]; p += 1
-                            if n < 128: v24 = (n >> 1) ^ -(n & 1)
-                            else: v24, p = long(b, p - 1)
-                            if not -2147483648 <= v24 < 2147483648:
-                                raise Malformed('an int of more than 32 bits')
-                            n = b[p]; p += 1
-                            if n < 128: v25 = (n >> 1) ^ -(n & 1)
-                            else: v25, p = long(b, p - 1)
-                            v26 = cart_position(partition=v23, topic=v24, offset=v25)
-                            v21.append(v26)
-                    p += 1
-                    v27: None | Money
-                    n = b[p]; p += 1
-                    if n == 2:
-                        n = b[p]; p += 1
-                        if n < 128: v28 = (n >> 1) ^ -(n & 1)
-                        else: v28, p = long(b, p - 1)
-                        n = b[p]
-                        if n & 0x81: n, p = long_length(b, p)
-                        else: n >>= 1; p += 1
-                        q = p + n; v29 = b[p:q].decode(); p = q
-                        v30 = Money(amount_minor=v28, currency=v29)
-                        v27 = v30
-                    elif n == 0:
-                        v27 = None
-                    else: raise Malformed('a union index that does not exist')
-                    v32: None | str
-                    n = b[p]; p += 1
-                    if n == 2:
-                        n = b[p]
-                        if n & 0x81: n, p = long_length(b, p)
-                        else: n >>= 1; p += 1
-                        q = p + n; v33 = b[p:q].decode(); p = q
-                        v32 = v33
-                    elif n == 0:
-                        v32 = None
-                    else: raise Malformed('a union index that does not exist')
-                    n = b[p]
-                    if n & 0x81: n, p = long_length(b, p)
-                    else: n >>= 1; p += 1
-                    q = p + n; v35 = b[p:q].decode(); p = q
-                    v36: None | bytes
-                    n = b[p]; p += 1
-                    if n == 2:
-                        n = b[p]
-                        if n & 0x81: n, p = long_length(b, p)
-                        else: n >>= 1; p += 1
-                        q = p + n; v37 = b[p:q]; p = q
-                        v36 = v37
-                    elif n == 0:
-                        v36 = None
-                    else: raise Malformed('a union index that does not exist')
-                    v39 = cart_dot(event_id=v15, channel=v16, source=v17, quantity=v18, occurred_at=v19, appended_at=v20, positions=tuple(v21), unit_price=v27, name=v32, origin=v35, event_uuid=v36)
-                    v13.append(v39)
-            p += 1
-            v40: list[Dot] = []
-            while b[p]:
-                v41, p = long(b, p)
-                if v41 < 0:
-                    v41 = -v41; n, p = long_length(b, p)
-                if v41 > len(b) - p: raise IndexError('cut short')
-                while v41:
-                    v41 -= 1
-                    n = b[p]
-                    if n & 0x81: n, p = long_length(b, p)
-                    else: n >>= 1; p += 1
-                    q = p + n; v42 = b[p:q].decode(); p = q
-                    n = b[p]
-                    if n & 0x81: n, p = long_length(b, p)
-                    else: n >>= 1; p += 1
-                    q = p + n; v43 = b[p:q].decode(); p = q
-                    n = b[p]
-                    if n & 0x81: n, p = long_length(b, p)
-                    else: n >>= 1; p += 1
-                    q = p + n; v44 = b[p:q].decode(); p = q
-                    n = b[p]; p += 1
-                    if n < 128: v45 = (n >> 1) ^ -(n & 1)
-                    else: v45, p = long(b, p - 1)
-                    n = b[p]; p += 1
-                    if n < 128: v46 = (n >> 1) ^ -(n & 1)
-                    else: v46, p = long(b, p - 1)
-                    n = b[p]; p += 1
-                    if n < 128: v47 = (n >> 1) ^ -(n & 1)
-                    else: v47, p = long(b, p - 1)
-                    v48: list[Position] = []
-                    while b[p]:
-                        v49, p = long(b, p)
-                        if v49 < 0:
-                            v49 = -v49; n, p = long_length(b, p)
-                        if v49 > len(b) - p: raise IndexError('cut short')
-                        while v49:
-                            v49 -= 1
-                            n = b[p]; p += 1
-                            if n < 128: v50 = (n >> 1) ^ -(n & 1)
-                            else: v50, p = long(b, p - 1)
-                            if not -2147483648 <= v50 < 2147483648:
-                                raise Malformed('an int of more than 32 bits')
-                            n = b[p]; p += 1
-                            if n < 128: v51 = (n >> 1) ^ -(n & 1)
-                            else: v51, p = long(b, p - 1)
-                            if not -2147483648 <= v51 < 2147483648:
-                                raise Malformed('an int of more than 32 bits')
-                            n = b[p]; p += 1
-                            if n < 128: v52 = (n >> 1) ^ -(n & 1)
-                            else: v52, p = long(b, p - 1)
-                            v53 = cart_position(partition=v50, topic=v51, offset=v52)
-                            v48.append(v53)
-                    p += 1
-                    v54: None | Money
-                    n = b[p]; p += 1
-                    if n == 2:
-                        n = b[p]; p += 1
-                        if n < 128: v55 = (n >> 1) ^ -(n & 1)
-                        else: v55, p = long(b, p - 1)
-                        n = b[p]
-                        if n & 0x81: n, p = long_length(b, p)
-                        else: n >>= 1; p += 1
-                        q = p + n; v56 = b[p:q].decode(); p = q
-                        v57 = Money(amount_minor=v55, currency=v56)
-                        v54 = v57
-                    elif n == 0:
-                        v54 = None
-                    else: raise Malformed('a union index that does not exist')
-                    v59: None | str
-                    n = b[p]; p += 1
-                    if n == 2:
-                        n = b[p]
-                        if n & 0x81: n, p = long_length(b, p)
-                        else: n >>= 1; p += 1
-                        q = p + n; v60 = b[p:q].decode(); p = q
-                        v59 = v60
-                    elif n == 0:
-                        v59 = None
-                    else: raise Malformed('a union index that does not exist')
-                    n = b[p]
-                    if n & 0x81: n, p = long_length(b, p)
-                    else: n >>= 1; p += 1
-                    q = p + n; v62 = b[p:q].decode(); p = q
-                    v63: None | bytes
-                    n = b[p]; p += 1
-                    if n == 2:
-                        n = b[p]
-                        if n & 0x81: n, p = long_length(b, p)
-                        else: n >>= 1; p += 1
-                        q = p + n; v64 = b[p:q]; p = q
-                        v63 = v64
-                    elif n == 0:
-                        v63 = None
-                    else: raise Malformed('a union index that does not exist')
-                    v66 = cart_dot(event_id=v42, channel=v43, source=v44, quantity=v45, occurred_at=v46, appended_at=v47, positions=tuple(v48), unit_price=v54, name=v59, origin=v62, event_uuid=v63)
-                    v40.append(v66)
-            p += 1
-            v67 = cart_line(sku=v9, options_hash=v10, fulfilment=v11, store=v12, dots=tuple(v13), sets=tuple(v40))
-            v67.kept = b[v8:p]
-            v6.append(v67)
-    p += 1
-    v68: list[PendingRemoval] = []
-    while b[p]:
-        v69, p = long(b, p)
-        if v69 < 0:
-            v69 = -v69; n, p = long_length(b, p)
-        if v69 > len(b) - p: raise IndexError('cut short')
-        while v69:
-            v69 -= 1
-            n = b[p]
-            if n & 0x81: n, p = long_length(b, p)
-            else: n >>= 1; p += 1
-            q = p + n; v70 = b[p:q].decode(); p = q
             n = b[p]; p += 1
-            if n < 128: v71 = (n >> 1) ^ -(n & 1)
-            else: v71, p = long(b, p - 1)
-            v72: None | tuple[LineKey, ...]
+            if n < 128: v12 = (n >> 1) ^ -(n & 1)
+            else: v12, p = long(b, p - 1)
+            v13: None | tuple[LineKey, ...]
             n = b[p]; p += 1
             if n == 2:
-                v73: list[LineKey] = []
+                v14: list[LineKey] = []
                 while b[p]:
-                    v74, p = long(b, p)
-                    if v74 < 0:
-                        v74 = -v74; n, p = long_length(b, p)
-                    if v74 > len(b) - p: raise IndexError('cut short')
-                    while v74:
-                        v74 -= 1
+                    v15, p = long(b, p)
+                    if v15 < 0:
+                        v15 = -v15; n, p = long_length(b, p)
+                    if v15 > len(b) - p: raise IndexError('cut short')
+                    while v15:
+                        v15 -= 1
                         n = b[p]
                         if n & 0x81: n, p = long_length(b, p)
                         else: n >>= 1; p += 1
-                        q = p + n; v75 = b[p:q].decode(); p = q
+                        q = p + n; v16 = b[p:q].decode(); p = q
                         n = b[p]
                         if n & 0x81: n, p = long_length(b, p)
                         else: n >>= 1; p += 1
-                        q = p + n; v76 = b[p:q].decode(); p = q
+                        q = p + n; v17 = b[p:q].decode(); p = q
                         n = b[p]
                         if n & 0x81: n, p = long_length(b, p)
                         else: n >>= 1; p += 1
-                        q = p + n; v77 = b[p:q].decode(); p = q
+                        q = p + n; v18 = b[p:q].decode(); p = q
                         n = b[p]
                         if n & 0x81: n, p = long_length(b, p)
                         else: n >>= 1; p += 1
-                        q = p + n; v78 = b[p:q].decode(); p = q
-                        v79 = LineKey(sku=v75, options_hash=v76, fulfilment=v77, store=v78)
-                        v73.append(v79)
+                        q = p + n; v19 = b[p:q].decode(); p = q
+                        v20 = LineKey(sku=v16, options_hash=v17, fulfilment=v18, store=v19)
+                        v14.append(v20)
                 p += 1
-                v72 = tuple(v73)
+                v13 = tuple(v14)
             elif n == 0:
-                v72 = None
+                v13 = None
             else: raise Malformed('a union index that does not exist')
-            v81: list[str] = []
+            v22: list[str] = []
             while b[p]:
-                v82, p = long(b, p)
-                if v82 < 0:
-                    v82 = -v82; n, p = long_length(b, p)
-                if v82 > len(b) - p: raise IndexError('cut short')
-                while v82:
-                    v82 -= 1
+                v23, p = long(b, p)
+                if v23 < 0:
+                    v23 = -v23; n, p = long_length(b, p)
+                if v23 > len(b) - p: raise IndexError('cut short')
+                while v23:
+                    v23 -= 1
                     n = b[p]
                     if n & 0x81: n, p = long_length(b, p)
                     else: n >>= 1; p += 1
-                    q = p + n; v83 = b[p:q].decode(); p = q
-                    v81.append(v83)
+                    q = p + n; v24 = b[p:q].decode(); p = q
+                    v22.append(v24)
             p += 1
-            v84: None | bytes
+            v25: None | bytes
             n = b[p]; p += 1
             if n == 2:
                 n = b[p]
                 if n & 0x81: n, p = long_length(b, p)
                 else: n >>= 1; p += 1
-                q = p + n; v85 = b[p:q]; p = q
-                v84 = v85
+                q = p + n; v26 = b[p:q]; p = q
+                v25 = v26
             elif n == 0:
-                v84 = None
+                v25 = None
             else: raise Malformed('a union index that does not exist')
-            v87: None | str
+            v28: None | str
             n = b[p]; p += 1
             if n == 2:
                 n = b[p]
                 if n & 0x81: n, p = long_length(b, p)
                 else: n >>= 1; p += 1
-                q = p + n; v88 = b[p:q].decode(); p = q
-                v87 = v88
+                q = p + n; v29 = b[p:q].decode(); p = q
+                v28 = v29
             elif n == 0:
-                v87 = None
+                v28 = None
             else: raise Malformed('a union index that does not exist')
-            v90 = PendingRemoval(event_id=v70, appended_at=v71, keys=v72, dots=tuple(v81), token=v84, order_id=v87)
-            v68.append(v90)
+            v31 = PendingRemoval(event_id=v11, appended_at=v12, keys=v13, dots=tuple(v22), token=v25, order_id=v28)
+            v9.append(v31)
     p += 1
-    v91: list[Absorbed] = []
+    v32: list[Absorbed] = []
     while b[p]:
-        v92, p = long(b, p)
-        if v92 < 0:
-            v92 = -v92; n, p = long_length(b, p)
-        if v92 > len(b) - p: raise IndexError('cut short')
-        while v92:
-            v92 -= 1
+        v33, p = long(b, p)
+        if v33 < 0:
+            v33 = -v33; n, p = long_length(b, p)
+        if v33 > len(b) - p: raise IndexError('cut short')
+        while v33:
+            v33 -= 1
             n = b[p]
             if n & 0x81: n, p = long_length(b, p)
             else: n >>= 1; p += 1
-            q = p + n; v93 = b[p:q].decode(); p = q
+            q = p + n; v34 = b[p:q].decode(); p = q
             n = b[p]; p += 1
-            if n < 128: v94 = (n >> 1) ^ -(n & 1)
-            else: v94, p = long(b, p - 1)
+            if n < 128: v35 = (n >> 1) ^ -(n & 1)
+            else: v35, p = long(b, p - 1)
             n = b[p]
             if n & 0x81: n, p = long_length(b, p)
             else: n >>= 1; p += 1
-            q = p + n; v95 = b[p:q].decode(); p = q
+            q = p + n; v36 = b[p:q].decode(); p = q
             n = b[p]
             if n & 0x81: n, p = long_length(b, p)
             else: n >>= 1; p += 1
-            q = p + n; v96 = b[p:q].decode(); p = q
+            q = p + n; v37 = b[p:q].decode(); p = q
             n = b[p]
             if n & 0x81: n, p = long_length(b, p)
             else: n >>= 1; p += 1
-            q = p + n; v97 = b[p:q].decode(); p = q
+            q = p + n; v38 = b[p:q].decode(); p = q
             n = b[p]; p += 1
-            if n < 128: v98 = (n >> 1) ^ -(n & 1)
-            else: v98, p = long(b, p - 1)
-            v99 = cart_absorbed(id=v93, occurred_at=v94, subject=v95, mode=v96, into=v97, since=v98)
-            v91.append(v99)
+            if n < 128: v39 = (n >> 1) ^ -(n & 1)
+            else: v39, p = long(b, p - 1)
+            v40 = cart_absorbed(id=v34, occurred_at=v35, subject=v36, mode=v37, into=v38, since=v39)
+            v32.append(v40)
     p += 1
     n = b[p]; p += 1
-    if n < 128: v100 = (n >> 1) ^ -(n & 1)
-    else: v100, p = long(b, p - 1)
-    v101 = cart_entry(version=v1, number=v2, currency=v3, lines=tuple(v6), pending=tuple(v68), absorbed=tuple(v91), last_now=v100)
+    if n < 128: v41 = (n >> 1) ^ -(n & 1)
+    else: v41, p = long(b, p - 1)
+    v42 = cart_entry(version=v1, number=v2, currency=v3, lines=tuple(v6), pending=tuple(v9), absorbed=tuple(v32), last_now=v41)
     if p > len(b): raise IndexError('cut short')
     if p < len(b): raise Malformed('bytes are left after the record')
-    return v101
+    return v42
 
 
 def _1_TouchRow(b: bytes, p: int) -> Entry:

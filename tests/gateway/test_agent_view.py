@@ -110,8 +110,14 @@ def test_staff_see_what_was_spoken_of_the_latest_first_and_what_was_said_by_thei
     latest, first = view(masked=False, talks=talks)["interactions"]
     assert (latest["topic"], latest["outcome"], latest["evidence"]) == ("tea", None, "e-2")
     assert (first["intent"], first["outcome"], first["kind"]) == ("refund", None, "call")
-    assert view(talks=talks)["interactions"][1]["intent"] == "r•••"
     assert view()["interactions"] == []
+
+
+def test_of_what_was_said_in_a_call_nothing_is_left_whatever_is_in_it() -> None:
+    said = {"intent": "w@b.fr, new card 4111 1111", "outcome": "refund to w@b.fr, 4111 1111"}
+    (shown,) = view(talks={"interactions": (talk(1, **said),)})["interactions"]
+    assert (shown["intent"], shown["outcome"]) == ("•••", "•••")
+    assert (shown["kind"], shown["topic"], shown["evidence"]) == ("call", "tea", "e-1")
 
 
 def test_an_identifier_that_was_asked_for_is_no_secret_and_the_others_are() -> None:
@@ -121,7 +127,21 @@ def test_an_identifier_that_was_asked_for_is_no_secret_and_the_others_are() -> N
 
 @pytest.mark.parametrize(
     ("text", "masked"),
-    [("Camille", "C•••"), ("", "•••"), ("a@b.fr", "a•••@b.fr"), ("@b.fr", "•••@b.fr")],
+    [
+        ("Camille", "C•••"),
+        ("", "•••"),
+        ("a@b.fr", "a•••@b.fr"),
+        ("ada.l@mail.b-c.co.uk", "a•••@mail.b-c.co.uk"),
+        ("ada@bücher.example", "a•••@bücher.example"),
+        # An address is shown as one only where there is nothing else.
+        ("w@b.fr, new card 4111", "w•••"),
+        ("write to ada@b.fr", "w•••"),
+        ("ada@b.fr\n4111", "a•••"),
+        ("a@b.fr,c@d.fr", "a•••"),
+        ("a@4111.1111", "a•••"),
+        ("@b.fr", "@•••"),
+        ("ada@work", "a•••"),
+    ],
 )
 def test_of_a_value_the_beginning_is_left(text: str, masked: str) -> None:
     assert masked_text(text) == masked

@@ -1,12 +1,14 @@
 """A customer as the service staff sees them: who, what they do, whether they may be contacted.
 
 Personal values are masked unless the reader may read profiles anyway: enough is left to compare
-with what the caller says. Pure: records go in, with personal fields in plain as far as they can be
-read. Of the others nothing is shown but that they are there.
+with what the caller says, and nothing of what was written down of a call. Pure: records go in, with
+personal fields in plain as far as they can be read. Of the others nothing is shown but that they
+are there.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -34,10 +36,15 @@ PURPOSES_MAX: Final = 6
 """Shown; each is decided for every channel."""
 
 
+_ADDRESS: Final = re.compile(r"([^\s@])[^\s@]*@((?:[\w-]+\.)+[^\W\d_][\w-]*)")
+"""One address and nothing else. What is taken for one is shown from its ``@`` on, so that what may
+be none is not: a sentence with an address in it, two of them, a domain that ends in a number."""
+
+
 def masked_text(text: str) -> str:
     """A value of which its owner knows the beginning; of an address, the domain as well."""
-    name, at, domain = text.partition("@")
-    return f"{name[:1]}{MASK}{at}{domain}" if at else f"{text[:1]}{MASK}"
+    address = _ADDRESS.fullmatch(text)
+    return f"{address[1]}{MASK}@{address[2]}" if address else f"{text[:1]}{MASK}"
 
 
 def masked_key(key: str) -> str:
@@ -128,14 +135,21 @@ def _shown(value: str, *, hidden: bool) -> str | None:
     return masked_text(value) if hidden else value
 
 
+def _told(text: str | None, *, hidden: bool) -> str | None:
+    """What somebody wrote down of a customer, who would not know how it begins: all or nothing."""
+    if not text or is_ciphertext(text):
+        return None
+    return MASK if hidden else text
+
+
 def _interaction(one: Interaction, *, masked: bool) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "channel": one.channel,
         "occurred_at": one.occurred_at,
         "topic": one.topic,
-        "intent": one.intent and _shown(one.intent, hidden=masked),
-        "outcome": one.outcome and _shown(one.outcome, hidden=masked),
+        "intent": _told(one.intent, hidden=masked),
+        "outcome": _told(one.outcome, hidden=masked),
         "evidence": one.event_id,
     }
 

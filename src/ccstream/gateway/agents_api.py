@@ -38,7 +38,7 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "interactions": {
         **_OBJECTS,
         "description": "The latest first; intent and outcome are null where there are none, or "
-        "where they are stored encrypted and cannot be read here.",
+        "where they are stored encrypted and cannot be read here; masked they are hidden whole.",
     },
     "consents": _OBJECTS,
     "may_contact": {**_OBJECTS, "description": "By channel and purpose: whether, and why."},

@@ -14,7 +14,7 @@ export const byAdding = (a, b) => a.added_at - b.added_at || (a.sku < b.sku ? -1
 
 export function follow(key, options = {}) {
   const { base = "", aggregates = [], channel = "", onChange = () => {}, onStatus = () => {} } = options;
-  const profile = { key, subject: key, cart: null, touch: null, profile: null, consent: null, order: [] };
+  const profile = { key, subject: key, cart: null, touch: null, profile: null, consent: null, interaction: null, order: [] };
   let source = null, cursor = "", timer = 0;
 
   function url() {
@@ -59,12 +59,12 @@ export function follow(key, options = {}) {
   }
 
   function snapshot(data) {
-    const same = profile.subject === data.profile && profile.from === data.profile;
-    for (const name of ["cart", "touch", "profile", "consent"]) {
+    const same = profile.from === profile.subject; // versions compare within one profile
+    for (const name of ["cart", "touch", "profile", "consent", "interaction"]) {
       if (name in data && !(same && older(data[name], profile[name]))) profile[name] = data[name];
     }
     if ("order" in data) profile.order = data.order;
-    profile.from = data.profile;
+    profile.from = profile.subject;
     onChange(profile, null);
   }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
 
-from ccstream.client.records import Removed
+from ccstream.client.records import CartSynced, Removed
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.gateway.auth import EVERYTHING, Grant, Identity
 from ccstream.gateway.problems import ProblemError
@@ -24,6 +26,7 @@ from tests.support.topics import make_topic
 
 SEEN = "ccstream_gateway_seen_latency_seconds"
 ME = "customer:1"
+SEEN_BY = (*CHANNELS, "agent", "other")
 
 
 @pytest.fixture
@@ -62,22 +65,57 @@ def test_a_channel_that_there_is_not_is_refused_so_that_series_are_bounded(
         sightings.channel_of(who("read"), "made_up_7")
 
 
-def test_each_follower_counts_once_and_what_is_told_again_or_gone_does_not() -> None:
-    metrics = Metrics(channels=CHANNELS)
-    sightings = Sightings(Settings.load(), metrics)
-    followers = [
-        Subscription(ME, ME, "print", (0,), channel) for channel in ("app", "app", "store")
-    ]
+def of(outcome: str, channel: str = "web", **more: Any) -> CartSynced:
     record = cart(ME, 1, mug=1)
-    sightings.told(record, followers)
-    again = msgspec.structs.replace(record.cause, outcome="duplicate")
-    sightings.told(msgspec.structs.replace(record, cause=again), followers)
-    sightings.told(Removed(), followers)
-    stranger = msgspec.structs.replace(record.cause, channel="made_up_7")
-    sightings.told(msgspec.structs.replace(record, cause=stranger), followers[:1])
-    assert metrics.value(SEEN, ("web", "app")) == 2
-    assert metrics.value(SEEN, ("web", "store")) == 1
-    assert metrics.value(SEEN, ("other", "app")) == 1
+    cause = msgspec.structs.replace(record.cause, outcome=outcome, channel=channel, **more)
+    return msgspec.structs.replace(record, cause=cause)
+
+
+def followers(*channels: str) -> list[Subscription]:
+    return [Subscription(ME, ME, "print", (0,), channel) for channel in channels]
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(channels=CHANNELS)
+
+
+def test_each_follower_of_another_channel_counts_once(metrics: Metrics) -> None:
+    sightings = Sightings(Settings.load(), metrics)
+    sightings.told(of("applied"), followers("app", "app", "store", "web", "agent"))
+    sightings.told(of("applied", "made_up_7"), followers("app", "other"))
+    sightings.told(Removed(), followers("app"))
+    counts = {pair: metrics.value(SEEN, pair) for pair in product(("web", "other"), SEEN_BY)}
+    assert {pair: count for pair, count in counts.items() if count} == {
+        ("web", "app"): 2,
+        ("web", "store"): 1,
+        ("web", "agent"): 1,
+        ("other", "app"): 1,
+        ("other", "other"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"),
+    [
+        ("applied", True),
+        ("merged", True),
+        ("split", True),
+        ("no_effect", False),
+        ("duplicate", False),
+        ("too_late", False),
+        ("rejected", False),
+        ("forwarded", False),
+        ("erased", False),
+    ],
+)
+def test_what_is_told_again_without_a_change_is_not_seen_late(
+    metrics: Metrics, outcome: str, counts: bool
+) -> None:
+    forty_days_ago = int(time.time() - 40 * 86_400) * 1000
+    late = of(outcome, occurred_at=forty_days_ago)
+    Sightings(Settings.load(), metrics).told(late, followers("app"))
+    assert metrics.value(SEEN, ("web", "app")) == int(counts)
 
 
 @pytest.fixture

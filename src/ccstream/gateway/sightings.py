@@ -4,6 +4,11 @@ A worker knows where an event came from and not who looks; the gateway knows bot
 the event's own channel, the other that of the client that follows: the one it says when it opens
 its stream, or else the only one that it may publish on. What a client says counts for nothing
 else, and has to be a channel of this installation: labels take values of fixed lists alone.
+
+What counts is that one channel sees what another has changed. A row is published for each event of
+its subject, also for one that changes nothing: a duplicate, or one that is refused for being a
+month old. That tells nobody anything, and its age is no latency. Nor is it another channel's event
+that a client sees of its own channel.
 """
 
 from __future__ import annotations
@@ -26,6 +31,10 @@ __all__ = ["AGENT", "Sightings"]
 
 AGENT: Final = "agent"
 """Stands for a channel where service staff look by the gateway's own page."""
+
+CHANGED: Final = frozenset({"applied", "merged", "split"})
+"""The outcomes by which a row may be another than before, told of by a cause that says whose event
+it was: `erased` says when alone."""
 
 
 class Sightings:
@@ -57,13 +66,11 @@ class Sightings:
         return own[0] if len(own) == 1 else OTHER
 
     def told(self, record: SyncRecord, followers: Iterable[Subscription]) -> None:
-        """A change has just been handed to the streams of these followers.
-
-        One that is told again, as that of a duplicate, says nothing of how late it was seen.
-        """
+        """A row has just been handed to the streams of these followers."""
         cause: Cause | None = getattr(record, "cause", None)
-        if cause is None or cause.outcome == "duplicate":
+        if cause is None or cause.outcome not in CHANGED:
             return
         seconds = time.time() - cause.occurred_at / 1000
-        for channel, count in Counter(one.channel for one in followers).items():
+        others = Counter(one.channel for one in followers if one.channel != cause.channel)
+        for channel, count in others.items():
             self._metrics.observe_many(SEEN, (cause.channel, channel), (seconds,) * count)

@@ -63,9 +63,10 @@ GATEWAY_METRICS: Final = (
         unit="seconds",
         labels=("channel", "to"),
         buckets=_SEEN_BUCKETS,
-        help="From the time of an event, by the clock of its channel, to its being handed to the "
-        "stream of a client that follows, by the channel that this client is of: agent (the page "
-        "of service staff), other (it did not say, and may publish on several or none).",
+        help="From the time of an event that changed something, by the clock of its channel, to "
+        "its being handed to the stream of a client of another channel that follows, by the "
+        "channel that this client is of: agent (the page of service staff), other (it did not "
+        "say, and may publish on several or none).",
     ),
     MetricSpec(
         name="ccstream_gateway_replica_bytes",

@@ -64,6 +64,30 @@ async def test_the_whole_story_by_clicks_in_three_pages_at_once(
         await expect(app.element.locator("#app-order")).to_contain_text("from the till")
 
 
+async def test_a_till_without_a_network_looks_nobody_up_until_it_is_back(
+    browser: Browser, live: LivePage
+) -> None:
+    async with visit(browser, live) as made:
+        shop, app, till = made.devices
+        who = till.element.locator("#till-who")
+        await shop.add("Kettle")
+        await made.all_show(kettle=1)
+
+        await till.switch("Network").click()
+        await till.button("Next person").click()
+        await expect(who).to_have_text("Nobody yet")
+        await till.button("Scan the card").click()
+        await shop.add("Cup")
+        await app.shows(kettle=1, cup=1)
+        await expect(who).to_have_text("Looking up")
+        await till.shows()
+        await expect(till.element).to_have_attribute("data-state", "offline")
+
+        await till.switch("Network").click()
+        await expect(who).to_have_text("Camille Laurent")
+        await made.all_show(kettle=1, cup=1)
+
+
 async def test_a_visitors_basket_comes_along_to_the_app_and_to_the_till_that_scans_the_card(
     browser: Browser, live: LivePage
 ) -> None:

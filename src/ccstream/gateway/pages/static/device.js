@@ -137,6 +137,7 @@ export class Device {
       onChange: (profile, change) => this.show(profile, change),
       onStatus: (status, hello) => this.connection(status, hello),
     });
+    if (!this.online) this.stream.close(); // it opens when the network is back
   }
 
   connection(status, hello) {

@@ -14,6 +14,7 @@ from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.gateway.asking import Asker
 from ccstream.gateway.audit import Audit
 from ccstream.gateway.problems import ProblemError
+from ccstream.gateway.profiles import AGGREGATES
 from ccstream.gateway.signing import Signer
 from ccstream.ops.exposition import exposition
 from ccstream.ops.settings import Settings
@@ -21,7 +22,7 @@ from ccstream.rules import DENIALS
 from ccstream.wire import query
 from ccstream.wire.audit import ProfileRead, decode_read
 from ccstream.wire.catalogue import AUDIT_TOPIC
-from tests.client.sync_records import SyncWriter, cart
+from tests.client.sync_records import SyncWriter, cart, encoded
 from tests.gateway.calls import Answer, call
 from tests.gateway.serving import Serving, serving
 from tests.support.sse import Sse
@@ -139,6 +140,28 @@ def desk_points() -> Any:
 async def test_a_search_for_nothing_is_refused(desk: Serving, body: bytes) -> None:
     assert (await search(desk, body)).status == 400
     assert (await search(desk, b'{"text": "%b"}' % (b"x" * 201))).problem == "invalid-request"
+
+
+async def test_of_a_table_that_an_older_worker_does_not_have_there_are_no_rows(
+    desk: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for missing, table in AGGREGATES.items():
+
+        async def older(
+            asker: Asker, question: query.Question, until: float, table: str = table
+        ) -> query.Answer:
+            answer = await _nothing(asker, question, until)
+            answer.rows["carts"].append(encoded(cart(KEY, 1 << 32 | 1, mug=1)))
+            del answer.rows[table]
+            return answer
+
+        monkeypatch.setattr(Asker, "ask", older)
+        for path in (f"/v1/profiles/{KEY}", f"/v1/agents/profiles/{KEY}"):
+            answer = await call(desk.app, "GET", path)
+            assert answer.status == 200, (missing, path, answer)
+            assert (answer.json["cart"] is None) == (missing == "cart"), (missing, path)
+        told = (await call(desk.app, "GET", f"/v1/profiles/{KEY}")).json[missing]
+        assert told == ([] if missing == "order" else None), missing
 
 
 async def test_the_stream_of_changes_says_that_there_is_one_and_not_what(

@@ -22,7 +22,14 @@ CODEC = Codec()
 
 
 def alias(root: str) -> bytes:
-    fields = {"version": 1, "root": root, "since": 5, "event_id": "e", "earlier": []}
+    fields = {
+        "version": 1,
+        "root": root,
+        "since": 5,
+        "event_id": "e",
+        "earlier": [],
+        "known_from": None,
+    }
     return CODEC.encode("AliasRow", fields)
 
 

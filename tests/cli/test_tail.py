@@ -171,7 +171,14 @@ def test_a_letter_and_a_dead_letter_show_the_event_they_hold(
 def test_a_row_of_a_changelog_is_shown_decoded(
     tail: Tail, embedded_kafka: str, unique: str
 ) -> None:
-    row = {"version": 1, "root": "customer:42", "since": 5, "event_id": "e", "earlier": []}
+    row = {
+        "version": 1,
+        "root": "customer:42",
+        "since": 5,
+        "event_id": "e",
+        "earlier": [],
+        "known_from": None,
+    }
     produce(embedded_kafka, [Sent(unique, "visitor:9", CODEC.encode("AliasRow", row))])
     (shown,) = tail("--from", "beginning")
     assert shown["type"] == "AliasRow"

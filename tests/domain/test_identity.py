@@ -10,7 +10,7 @@ from ccstream.domain import reasons
 from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import IdentifierRules
-from ccstream.domain.identity import NOBODY, Alias, began, holder_at, step
+from ccstream.domain.identity import NOBODY, Alias, began, forget, holder_at, step
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment, Scope
 
@@ -40,7 +40,10 @@ def linked(
     ],
 )
 def test_a_visitor_who_logs_in_becomes_an_alias_of_the_account(identifiers: tuple[str]) -> None:
-    assert step(None, linked(*identifiers), AT) == (Alias("customer:1", NOON, "e"), (Publish(),))
+    assert step(None, linked(*identifiers), AT) == (
+        Alias("customer:1", NOON, "e", known_from=0),
+        (Publish(),),
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,6 +153,36 @@ def test_of_too_many_tenures_the_earliest_are_forgotten() -> None:
     state = told(*(linked(f"customer:{n}", at=n, event_id=str(n)) for n in range(TENURES_MAX + 5)))
     assert len(state.earlier) == TENURES_MAX - 1
     assert state.earlier[0].root == "customer:5"
+    assert state.known_from == state.earlier[0].since == 5
+
+
+def test_of_as_many_tenures_as_are_kept_none_is_forgotten_whatever_the_order() -> None:
+    logins = [linked(f"customer:{n}", at=n, event_id=str(n)) for n in range(1, TENURES_MAX + 2)]
+    assert told(*logins[:TENURES_MAX]).known_from == 0
+    assert told(*logins) == told(*reversed(logins))
+    assert told(*reversed(logins)).known_from == 2
+
+
+def test_what_was_not_noted_of_a_row_before_is_not_claimed_after_it() -> None:
+    state, _ = step(Alias("customer:1", 5, "a"), out(20, "b"), AT)
+    assert state is not None
+    assert state.known_from is None
+
+
+def test_of_the_time_before_who_is_forgotten_left_nothing_is_known() -> None:
+    state = told(
+        linked("customer:1", at=10, event_id="a"),
+        linked("customer:2", at=20, event_id="b"),
+        linked("customer:3", at=30, event_id="c"),
+        linked("customer:2", at=40, event_id="d"),
+        out(50, "e"),
+        linked("customer:4", at=60, event_id="f"),
+    )
+    left = forget(state, "customer:2")
+    assert [one.root for one in left.earlier] == ["customer:1", "customer:3", NOBODY]
+    assert (left.root, left.known_from) == ("customer:4", 50)
+    assert forget(left, "customer:1").known_from == 50, "never less than before"
+    assert forget(state, "customer:9") is state
 
 
 RULES = IdentifierRules(

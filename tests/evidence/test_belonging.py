@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked, ProductViewed
 from ccstream.domain.identifiers import DEFAULT_RULES
-from ccstream.domain.identity import Alias, step
+from ccstream.domain.identity import Alias, forget, step
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment, Scope
 from ccstream.evidence.belonging import Belonging
@@ -62,3 +65,29 @@ def test_of_a_time_whose_tenures_are_forgotten_it_is_nobodys() -> None:
         assert not belonging(person, people).had(TABLET, 52)
     tablet = Belonging(TABLET, DEFAULT_RULES, {TABLET: used_by(people)})
     assert not tablet.has(TABLET, seen(48))
+
+
+def test_where_as_many_tenures_are_kept_as_there_were_nothing_is_forgotten() -> None:
+    people = TENURES_MAX // 2
+    assert belonging(1, people).has(TABLET, seen(3)), "what the first log-in took over"
+    assert belonging(1, people).had(TABLET, 3)
+
+
+def test_what_an_earlier_version_may_have_forgotten_is_nobodys() -> None:
+    full = replace(used_by(TENURES_MAX // 2), known_from=None)
+    assert not Belonging("customer:1", DEFAULT_RULES, {TABLET: full}).had(TABLET, 3)
+    some = replace(used_by(3), known_from=None)
+    assert Belonging("customer:1", DEFAULT_RULES, {TABLET: some}).had(TABLET, 3)
+
+
+@pytest.mark.parametrize("people", [3, TENURES_MAX])
+def test_what_somebody_did_who_was_erased_is_nobody_elses(people: int) -> None:
+    erased = people - 1
+    alias = {TABLET: forget(used_by(people), f"customer:{erased}")}
+    for person in (erased - 1, people):
+        theirs = Belonging(f"customer:{person}", DEFAULT_RULES, alias)
+        assert not theirs.had(TABLET, 10 * erased + 3)
+        assert not theirs.has(TABLET, seen(10 * erased + 3))
+        assert not theirs.had(TABLET, 10 * erased - 3), "what their log-in took over"
+        assert not theirs.had(TABLET, 3)
+    assert Belonging(f"customer:{people}", DEFAULT_RULES, alias).had(TABLET, 10 * people + 3)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from ccstream.domain.identity import Alias
 from ccstream.domain.moment import Moment, Scope
 from ccstream.domain.observed import Observed
 from ccstream.domain.timers import Timer, Timers
@@ -51,6 +52,11 @@ def dot(**named: Any) -> dict[str, Any]:
         "origin": "",
     }
     return fields | named
+
+
+def device(known_from: int | None) -> bytes:
+    alias = Alias("customer:1", 5, "e", known_from=known_from)
+    return ROW_CODECS["aliases"].encode_row(Entry(alias, 1))
 
 
 def timers(due_ms: int) -> bytes:
@@ -132,3 +138,7 @@ def test_a_row_of_an_earlier_version_says_the_same_as_one_of_today() -> None:
     earlier, today, other = (cart(lines=[line("tea") | {"dots": [dot(**one)]}]) for one in dots)
     assert same_row(earlier, today, AT)
     assert not same_row(earlier, other, AT)
+
+
+def test_a_device_of_an_earlier_version_is_the_same_as_one_folded_anew() -> None:
+    assert same_row(device(None), device(0), AT)

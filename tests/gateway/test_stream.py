@@ -45,7 +45,14 @@ class Writer(SyncWriter):
         self.flush()
 
     def link(self, key: str, root: str | None) -> None:
-        row = {"version": 1, "root": root, "since": AT, "event_id": "e", "earlier": []}
+        row = {
+            "version": 1,
+            "root": root,
+            "since": AT,
+            "event_id": "e",
+            "earlier": [],
+            "known_from": None,
+        }
         self.producer.produce(
             changelog_topic("push", "aliases"),
             key=key,

@@ -79,7 +79,14 @@ class ByHand:
 
     def write_row(self, partition: int = 0) -> None:
         """A row of a cart, as a worker would have left it."""
-        row = {"version": 1 << 32, "root": "customer:1", "since": 1, "event_id": "e", "earlier": []}
+        row = {
+            "version": 1 << 32,
+            "root": "customer:1",
+            "since": 1,
+            "event_id": "e",
+            "earlier": [],
+            "known_from": None,
+        }
         changelog = changelog_topic(self._settings.app_id, "aliases")
         self.write(changelog, b"visitor:1", codec.encode("AliasRow", row), partition)
 
@@ -215,7 +222,14 @@ def test_a_row_that_cannot_be_read_ends_the_worker_when_it_is_needed(
     settings: Settings, by_hand: ByHand
 ) -> None:
     bootstrap = settings.kafka.bootstrap
-    alias = {"version": 1, "root": "customer:1", "since": 1, "event_id": "", "earlier": []}
+    alias = {
+        "version": 1,
+        "root": "customer:1",
+        "since": 1,
+        "event_id": "",
+        "earlier": [],
+        "known_from": None,
+    }
     row = codec.encode("AliasRow", alias)
     subject = f"customer:{settings.app_id}"
     by_hand.write(changelog_topic(settings.app_id, "carts"), subject.encode(), row, home(subject))

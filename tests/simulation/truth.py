@@ -479,9 +479,16 @@ class Truth:
     def forget_tenures(self, entity: str, account: str) -> None:
         """That the entity once was this account's is not known any more."""
         alias = self.rows["aliases"][entity]
-        earlier = tuple(one for one in alias.earlier if one.root != account)
+        nexts = [*(one.since for one in alias.earlier[1:]), alias.since]
+        known_from = alias.known_from
+        earlier = []
+        for one, end in zip(alias.earlier, nexts, strict=False):
+            if one.root == account:
+                known_from = max(end, known_from or 0)
+            else:
+                earlier.append(one)
         self.rows["aliases"][entity] = identity.Alias(
-            alias.root, alias.since, alias.event_id, earlier
+            alias.root, alias.since, alias.event_id, tuple(earlier), known_from
         )
 
     def write(

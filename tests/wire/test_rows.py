@@ -180,4 +180,5 @@ def test_a_changelog_can_be_read_with_the_schema_alone() -> None:
         "since": 5,
         "event_id": "e",
         "earlier": [],
+        "known_from": None,
     }

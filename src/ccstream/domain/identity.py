@@ -15,7 +15,8 @@ next, who took over what there was (`holder_at`).
 
 *Exceptions.* What has been folded is not moved again by a log-in or log-out that arrives after a
 later one, nor by one that ends a tenure and arrives after events from behind that end. Of more
-than `TENURES_MAX` the earliest is forgotten.
+than `TENURES_MAX` the earliest is forgotten, and so is that of who was erased (`forget`); from when
+on all are known is kept.
 
 An account is never an alias of another: that would be two people's data, or a mistake. Nor is what
 many people use at a time, or what only looks like an identifier; of those that have belonged to
@@ -24,6 +25,7 @@ more accounts than their class may, the next log-in is rejected, which one depen
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
@@ -35,7 +37,7 @@ from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment
 
-__all__ = ["NOBODY", "Alias", "Tenure", "began", "holder_at", "step"]
+__all__ = ["NOBODY", "Alias", "Tenure", "began", "forget", "holder_at", "step"]
 
 NOBODY: Final = ""
 """The root of a subject that belongs to no account."""
@@ -50,12 +52,17 @@ class Tenure(Struct, frozen=True, gc=False):
 
 
 class Alias(Struct, frozen=True):
-    """The row: the latest tenure, and those before it, the earliest first."""
+    """The row: the latest tenure, and those before it, the earliest first.
+
+    ``known_from`` is the time before which some are forgotten, 0 if none is, None if that was not
+    noted: by an earlier version, or where links decide.
+    """
 
     root: str
     since: int
     event_id: str
     earlier: tuple[Tenure, ...] = ()
+    known_from: int | None = None
 
 
 _CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
@@ -94,8 +101,14 @@ def step(
     tenure = Tenure(root, event.occurred_at, event.event_id)
     if tenure in known:
         return state, ()
-    *earlier, latest = sorted((*known, tenure), key=_stamp)[-TENURES_MAX:]
-    return Alias(latest.root, latest.since, latest.event_id, tuple(earlier)), _CHANGED
+    tenures = sorted((*known, tenure), key=_stamp)
+    known_from = 0 if state is None else state.known_from
+    if len(tenures) > TENURES_MAX:
+        tenures = tenures[-TENURES_MAX:]
+        known_from = max(tenures[0].since, known_from or 0)
+    *earlier, latest = tenures
+    state = Alias(latest.root, latest.since, latest.event_id, tuple(earlier), known_from)
+    return state, _CHANGED
 
 
 def _refusal(
@@ -139,6 +152,21 @@ def holder_at(alias: Alias, when: int) -> str:
             return tenure.root or next_root
         next_root = tenure.root or next_root
     return next_root
+
+
+def forget(alias: Alias, account: str) -> Alias:
+    """The alias without that it once belonged to an account, which it does not now.
+
+    What remains would give the account's time to who had it before or after, so from then on
+    nothing is known of any time before the account's end.
+    """
+    tenures = _tenures(alias)
+    ends = [after.since for one, after in pairwise(tenures) if one.root == account]
+    if not ends:
+        return alias
+    earlier = tuple(one for one in alias.earlier if one.root != account)
+    known_from = max(ends[-1], alias.known_from or 0)
+    return Alias(alias.root, alias.since, alias.event_id, earlier, known_from)
 
 
 def began(alias: Alias) -> int:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ccstream.domain import reasons
 from ccstream.domain.effects import Reject
 from ccstream.domain.events import Event
-from ccstream.domain.identity import Alias
+from ccstream.domain.identity import Alias, forget
 from ccstream.domain.order import Order
 from ccstream.domain.timers import Timer
 from ccstream.engine.aggregates import ALIASES, LINKS, ORDERS, WINDOWS, Aggregate
@@ -97,9 +97,8 @@ class PersonRows:
     def forget_tenures(partition: Partition, identifier: str, account: str, known: Entry) -> None:
         """It is somebody else's by now: only that it once was this account's goes."""
         alias: Alias = known.state
-        earlier = tuple(one for one in alias.earlier if one.root != account)
-        if len(earlier) < len(alias.earlier):
-            state = Alias(alias.root, alias.since, alias.event_id, earlier)
+        state = forget(alias, account)
+        if state is not alias:
             partition.tables[ALIASES].put(identifier, Entry(state, known.version))
 
     def roll(self, partition: Partition, timer: Timer) -> None:

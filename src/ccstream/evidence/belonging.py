@@ -3,7 +3,7 @@
 A card that was linked by mistake has handed its rows over and taken them back; what came by its key
 is of whoever it belongs to now. A device is held for a time: an event of it is of the account that
 held it when it occurred, as the worker has it (`ccstream.domain.identity.holder_at`); of a time
-before the tenures that are remembered, nobody's.
+that tenures are forgotten of, nobody's.
 """
 
 from __future__ import annotations
@@ -83,9 +83,15 @@ class Belonging(Struct, frozen=True):
         alias = self.aliases.get(device)
         if alias is None:
             return NOBODY
-        if len(alias.earlier) + 1 == TENURES_MAX and when < alias.earlier[0].since:
-            return None  # the worker takes it for the earliest who is known; they may be another
+        if when < _known_from(alias):
+            return None  # the worker takes it for who is known of then; they may be another
         return holder_at(alias, when)
+
+
+def _known_from(alias: Alias) -> int:
+    if alias.known_from is None and len(alias.earlier) + 1 == TENURES_MAX:
+        return alias.earlier[0].since  # of an earlier version, which may have forgotten some
+    return alias.known_from or 0
 
 
 def belonging_of(settings: Settings, trail: Trail, progress: Callable[[str], None]) -> Belonging:

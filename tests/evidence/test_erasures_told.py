@@ -64,7 +64,7 @@ def test_the_request_is_told_with_all_that_went_also_without_the_erasure_key(
     gone = {change.name: (change.before, change.after) for change in step.changes}
     assert gone["line tea"][1] is None
     assert gone["trait name"] == ("x", None)
-    assert gone["order O-1"][1] is None and gone["interaction c-1"][1] is None
+    assert gone["order O-1"][1] is None and gone["interaction c-1 (web/shop-1)"][1] is None
     assert gone["erasure"] == (None, "all rows and keys are gone")
     assert told(found.steps, VISITOR)[-1] == ("ErasureRequested", "erased", "identifier")
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from ccstream.domain.consent import Consents, StatedFlag, StatedQuietHours
 from ccstream.domain.events import QuietHours
+from ccstream.domain.interactions import Interaction, Interactions
 from ccstream.domain.profile import Profile, Statement
 from ccstream.evidence.explanation import Wanted
 from ccstream.evidence.views import origins, view
@@ -35,3 +36,28 @@ def test_preferences_are_shown_as_people_say_them() -> None:
         "preference quiet_hours": "21:30-08:00",
         "preference objects_to_marketing": "yes",
     }
+
+
+BEGAN = Interaction("e1", "1", "call", "call_centre", "desk", 5, "size")
+ENDED = Interaction("e2", "1", "call", "call_centre", "desk", 9, "size", outcome="ordered it")
+CHAT = Interaction("e3", "1", "chat", "chat", "bot", 7, "size")
+
+
+def test_a_call_that_was_logged_twice_is_shown_twice_and_one_of_another_system_by_itself() -> None:
+    states = {"interactions": Interactions((BEGAN, CHAT, ENDED))}
+    call, chat = "interaction 1 (call_centre/desk)", "interaction 1 (chat/bot)"
+    about = "call in call_centre about size"
+    assert view(states) == {
+        call: [[about], [about, "outcome ordered it"]],
+        chat: [["chat in chat about size"]],
+    }
+    named = {name: [one.event_id for one in kept] for name, kept in origins(states).items()}
+    assert named == {call: ["e1", "e2"], chat: ["e3"]}
+    wanted = Wanted(prefixes=("interaction 1",))
+    assert wanted.has(call) and wanted.has(chat)
+    assert not wanted.has("interaction 12 (chat/bot)")
+
+
+def test_a_start_that_arrives_after_the_end_changes_what_is_shown() -> None:
+    ended = view({"interactions": Interactions((ENDED,))})
+    assert view({"interactions": Interactions((BEGAN, ENDED))}) != ended

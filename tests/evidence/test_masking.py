@@ -24,11 +24,19 @@ def test_values_of_traits_are_hidden_and_others_are_not() -> None:
     assert "Lyon" not in mask.value("trait city", "Lyon")
     assert mask.value("trait likes", ["tea", "cups"]) == ["•••", "•••"]
     assert mask.value("line tea", 3) == 3
-    said = ["call in app about tea", "intent refund", "outcome done"]
-    shown = ["call in app about tea", "intent •••", "outcome •••"]
-    assert mask.value("interaction c-9", said) == shown
+    said = [["call in app about tea"], ["call in app about tea", "intent refund", "outcome done"]]
+    shown = [["call in app about tea"], ["call in app about tea", "intent •••", "outcome •••"]]
+    assert mask.value("interaction c-9 (app/tills)", said) == shown
     assert mask.value("trait city", None) is None
     assert mask.value("account", "customer:7") == "customer:•••1"
+
+
+def test_a_hidden_key_is_hidden_in_the_source_that_an_interaction_is_named_with() -> None:
+    mask = Mask("customer:42", show=False)
+    mask.know(["visitor:9f3c"])
+    assert "9f3c" not in mask.name("interaction c-9 (chat/of-9f3c)")
+    assert mask.name("interaction c-9 (chat/desk)") == "interaction c-9 (chat/desk)"
+    assert mask.name("line tea (red)") == "line tea (red)"
 
 
 def test_who_asks_for_values_sees_them() -> None:

@@ -173,7 +173,10 @@ def _tell(found: Explanation) -> None:
 def _value(value: Any) -> str:
     if value is None:
         return "nothing"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    between = "; " if any(isinstance(one, list) for one in value) else ", "
+    return between.join(map(_value, value))
 
 
 def _clean(text: str) -> str:

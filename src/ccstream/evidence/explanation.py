@@ -168,12 +168,16 @@ def explain(
         redirects=tuple(map(mask.key, found.redirects)),
         identifiers=tuple(map(mask.key, traced.now)),
         parted=tuple(mask.key(one) for one in trail.handed_over if one not in traced.now),
-        shown={name: mask.value(name, value) for name, value in stored.items() if wanted.has(name)},
+        shown={
+            mask.name(name): mask.value(name, value)
+            for name, value in stored.items()
+            if wanted.has(name)
+        },
         events=tuple(event for event in events if event is not None),
         unfound=tuple(_unfound(origins(states), seen, wanted, mask)),
-        replayed_otherwise=tuple(differing),
+        replayed_otherwise=tuple(map(mask.name, differing)),
         notes=(
-            *_notes(trail.gone, trail.since_ms, differing, told.unreadable),
+            *_notes(trail.gone, trail.since_ms, [*map(mask.name, differing)], told.unreadable),
             *_of_erasures(settings, told.steps),
         ),
         known=found.known or bool(told.steps),
@@ -215,7 +219,7 @@ def _event(
         **({} if step.reason is None else {"reason": step.reason}),
         "changes": [
             {
-                "what": change.name,
+                "what": mask.name(change.name),
                 "before": mask.value(change.name, change.before),
                 "after": mask.value(change.name, change.after),
                 "rule": rule_of(change, step, settings, policies),
@@ -252,7 +256,7 @@ def _unfound(
         for origin in kept:
             if origin.event_id not in seen:
                 yield {
-                    "what": name,
+                    "what": mask.name(name),
                     "event_id": mask.text(origin.event_id),
                     "channel": origin.channel,
                     "source": mask.text(origin.source),

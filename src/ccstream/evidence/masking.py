@@ -52,6 +52,13 @@ class Mask:
                 text = text.replace(value, shown.partition(":")[2])
         return text
 
+    def name(self, name: str) -> str:
+        """A thing's name: that of an interaction has the source, which channels make up."""
+        if not name.startswith("interaction "):
+            return name
+        which, opened, source = name.partition(" (")
+        return which + opened + self.text(source)
+
     def value(self, name: str, value: Any) -> Any:
         """What a thing shows; ``name`` is its name in `ccstream.evidence.views`."""
         if self._show or value is None:
@@ -59,8 +66,10 @@ class Mask:
         if name == "account":
             return self.key(value)
         if name.startswith("interaction "):
-            what, *said = value
-            return [what, *(f"{one.partition(' ')[0]} {HIDDEN}" for one in said)]
+            return [
+                [what, *(f"{one.partition(' ')[0]} {HIDDEN}" for one in said)]
+                for what, *said in value
+            ]
         if name.partition(" ")[0] not in PERSONAL_KINDS:
             return value
         return [HIDDEN for _ in value] if isinstance(value, list) else HIDDEN

@@ -1,8 +1,8 @@
 """A person's rows as the things that one can ask about, each under a name.
 
-``line tea``, ``trait city``, ``consent email/newsletter``, ``order 17``, ``interaction c-9``,
-``account``: what a thing shows, before and after an event, tells whether the event had to do with
-it.
+``line tea``, ``trait city``, ``consent email/newsletter``, ``order 17``,
+``interaction c-9 (call_centre/desk-1)``, ``account``: what a thing shows, before and after an
+event, tells whether the event had to do with it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import Struct
 from ccstream.domain.cart_state import Cart, Dot, LineKey
 from ccstream.domain.consent import Consents
 from ccstream.domain.identity import Alias
-from ccstream.domain.interactions import Interactions
+from ccstream.domain.interactions import Interaction, Interactions
 from ccstream.domain.merge import lines_view
 from ccstream.domain.order import Order
 from ccstream.domain.profile import Profile
@@ -122,10 +122,18 @@ def _orders(orders: Mapping[str, Order]) -> Iterator[tuple[str, Any]]:
 
 
 def _interactions(known: Interactions) -> Iterator[tuple[str, Any]]:
+    """What was logged under each id, the earliest first: that a call began, and that it ended."""
+    logged: dict[str, list[list[str]]] = {}
     for one in known.interactions:
         said = [f"{one.kind} in {one.channel} about {one.topic}"]
         said += [f"{name} {text}" for name in ("intent", "outcome") if (text := getattr(one, name))]
-        yield f"interaction {one.interaction_id}", said
+        logged.setdefault(_interaction(one), []).append(said)
+    yield from logged.items()
+
+
+def _interaction(one: Interaction) -> str:
+    """Each system has ids of its own."""
+    return f"interaction {one.interaction_id} ({one.channel}/{one.source})"
 
 
 def _alias(alias: Alias) -> Iterator[tuple[str, Any]]:
@@ -168,7 +176,7 @@ def _origins(states: Mapping[str, State]) -> Iterator[tuple[str, Origin]]:
     known: Interactions | None = states.get("interactions")
     for talk in () if known is None else known.interactions:
         origin = Origin(talk.event_id, talk.channel, talk.source, talk.occurred_at)
-        yield f"interaction {talk.interaction_id}", origin
+        yield _interaction(talk), origin
 
 
 def _of_dot(dot: Dot) -> Origin:

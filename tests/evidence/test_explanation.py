@@ -1,11 +1,23 @@
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
 from ccstream.domain.consent import Consents, StatedFlag, StatedQuietHours
-from ccstream.domain.events import QuietHours
+from ccstream.domain.events import ProfileUpdated, QuietHours, Trait
 from ccstream.domain.interactions import Interaction, Interactions
 from ccstream.domain.profile import Profile, Statement
-from ccstream.evidence.explanation import Wanted
+from ccstream.errors import SettingsError
+from ccstream.evidence.explanation import Wanted, explain
+from ccstream.evidence.masking import Mask
 from ccstream.evidence.views import origins, view
+from ccstream.ops.codecs import codec_of
+from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import OWNERS_TOPIC, TABLES, changelog_topic, topic_numbers
+from tests.support.produce import Sent, produce
 
 
 def test_what_is_asked_is_a_name_or_how_it_begins() -> None:
@@ -61,3 +73,58 @@ def test_a_call_that_was_logged_twice_is_shown_twice_and_one_of_another_system_b
 def test_a_start_that_arrives_after_the_end_changes_what_is_shown() -> None:
     ended = view({"interactions": Interactions((ENDED,))})
     assert view({"interactions": Interactions((BEGAN, ENDED))}) != ended
+
+
+TRUSTING = """
+format = 1
+[traits.city]
+policy = "most_trusted"
+trust = ["kiosk", "store"]
+"""
+
+
+def test_a_trait_is_explained_by_policies_that_trust_a_channel_of_ones_own(
+    embedded_kafka: str, unique: str, tmp_path: Path
+) -> None:
+    policies, channel, key = tmp_path / "policies.toml", f"kiosk_{unique}", f"customer:{unique}"
+    policies.write_text(TRUSTING.replace("kiosk", channel))
+    settings = Settings.load(
+        app_id=unique,
+        kafka__bootstrap=embedded_kafka,
+        channels_extra=(channel,),
+        profile__policies=str(policies),
+    )
+    stated = ProfileUpdated(
+        event_id="e1",
+        occurred_at=int(time.time() * 1000),
+        channel=channel,
+        source="desk",
+        subject=key,
+        traits=(Trait("city", "Lyon"),),
+    )
+    numbers = topic_numbers((channel,))
+    changelogs = (changelog_topic(unique, table) for table in TABLES)
+    client = AdminClient({"bootstrap.servers": embedded_kafka})
+    for topic in (*numbers, *changelogs, OWNERS_TOPIC):
+        client.list_topics(topic, timeout=10)  # the embedded broker makes it
+    (topic,) = (topic for topic in numbers if channel in topic)
+    produce(embedded_kafka, [Sent(topic, key, codec_of(settings).encode_event(stated))])
+
+    mask = Mask(key, show=False)
+    found = explain(settings, key, Wanted(), since_ms=None, mask=mask, progress=lambda _: None)
+    (event,) = found.events
+    rules = {change["what"]: change["rule"] for change in event["changes"]}
+    assert "most_trusted" in rules["trait city"]
+
+
+def test_a_file_of_policies_that_is_wrong_is_told_before_a_broker_is_asked() -> None:
+    settings = Settings.load(profile__policies="nowhere.toml", kafka__bootstrap="127.0.0.1:1")
+    with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read"):
+        explain(
+            settings,
+            "customer:1",
+            Wanted(),
+            since_ms=None,
+            mask=Mask("customer:1", show=False),
+            progress=lambda _: None,
+        )

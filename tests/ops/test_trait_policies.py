@@ -16,13 +16,14 @@ from ccstream.ops.trait_policies import (
     load_trait_policies,
     read_trait_policies,
 )
+from ccstream.wire.catalogue import CHANNELS
 
 DOCS = Path(__file__).parents[2] / "docs" / "semantics.md"
 
 
 def test_without_a_file_the_latest_statement_of_every_trait_holds() -> None:
-    assert load_trait_policies(None) == Policies()
-    assert load_trait_policies(None).of("city") == Policy("most_recent")
+    assert load_trait_policies(None, CHANNELS) == Policies()
+    assert load_trait_policies(None, CHANNELS).of("city") == Policy("most_recent")
 
 
 def test_the_file_in_the_documentation_decides_as_it_says(tmp_path: Path) -> None:
@@ -40,7 +41,9 @@ def test_the_file_in_the_documentation_decides_as_it_says(tmp_path: Path) -> Non
 
 def test_all_that_are_not_named_may_have_another_policy() -> None:
     content = b'format = 1\nother = {policy = "most_trusted", trust = ["store"]}'
-    assert read_trait_policies(content, "t.toml").of("x") == Policy("most_trusted", ("store",))
+    assert read_trait_policies(content, "t.toml", ("store",)).of("x") == Policy(
+        "most_trusted", ("store",)
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,14 +68,14 @@ def test_all_that_are_not_named_may_have_another_policy() -> None:
 )
 def test_a_file_with_a_mistake_is_refused_with_the_place(content: str, says: str) -> None:
     with pytest.raises(RulesError, match=says):
-        read_trait_policies(content.encode(), "t.toml")
+        read_trait_policies(content.encode(), "t.toml", CHANNELS)
 
 
 def test_a_file_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"setting profile\.policies: .*none\.toml cannot be read"
     ):
-        load_trait_policies(tmp_path / "none.toml")
+        load_trait_policies(tmp_path / "none.toml", CHANNELS)
 
 
 def test_channels_of_ones_own_may_be_trusted(tmp_path: Path) -> None:

@@ -15,14 +15,13 @@ from msgspec import Struct
 
 from ccstream.domain.events import ErasureRequested, LegalHoldChanged
 from ccstream.domain.profile import Policies
-from ccstream.engine.aggregates import ORDERS
+from ccstream.engine.aggregates import ORDERS, Rules
 from ccstream.evidence.masking import Mask
 from ccstream.evidence.replay import Change, Step
 from ccstream.evidence.trace import trace
 from ccstream.evidence.views import Origin, origins, view
 from ccstream.ops.entity import Entity, entity
 from ccstream.ops.settings import Settings
-from ccstream.ops.trait_policies import load_trait_policies
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import time_text
 from ccstream.wire.rows import ROW_CODECS
@@ -146,14 +145,15 @@ def explain(
     Raises:
         TopicMismatchError: topics are missing.
         StateError: a row cannot be read, or the key is no one person's.
+        SettingsError: a file of rules cannot be read, or is malformed.
     """
+    policies = Rules.of(settings).profile  # what is wrong there is told before much is read
     found = entity(settings, key, progress)
     states = states_of(found)
     traced = trace(settings, found, since_ms, progress, "give a later --since")
     trail, told = traced.trail, traced.told
     stored = view(states)
     mask.know((key, *found.redirects, found.key, *trail.handed_over, *trail.former))
-    policies = load_trait_policies(settings.profile.policies)
     events = [_event(step, wanted, settings, policies, mask) for step in told.steps]
     seen = {step.event.event_id for step in told.steps}
     differing = sorted(

@@ -15,7 +15,6 @@ from msgspec import Struct, field
 from ccstream.domain.profile import Policies, Policy, PolicyName
 from ccstream.errors import RulesError, SettingsError
 from ccstream.rules.toml_file import read_toml
-from ccstream.wire.catalogue import CHANNELS
 
 __all__ = ["POLICIES_BYTES_MAX", "load_trait_policies", "read_trait_policies"]
 
@@ -38,7 +37,7 @@ class _File(Struct, forbid_unknown_fields=True):
     traits: dict[str, _Decided] = field(default_factory=dict)
 
 
-def load_trait_policies(path: Path | None, channels: Collection[str] = CHANNELS) -> Policies:
+def load_trait_policies(path: Path | None, channels: Collection[str]) -> Policies:
     """The policies of a file; the latest statement of every trait if None.
 
     Args:
@@ -62,9 +61,7 @@ def load_trait_policies(path: Path | None, channels: Collection[str] = CHANNELS)
         raise SettingsError(f"setting profile.policies: {problem}") from None
 
 
-def read_trait_policies(
-    content: bytes, name: str, channels: Collection[str] = CHANNELS
-) -> Policies:
+def read_trait_policies(content: bytes, name: str, channels: Collection[str]) -> Policies:
     """The policies of a file's content.
 
     Args:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from ccstream.ops.latest_rows import latest_rows
+from ccstream.cli.exits import ExitCode, code_of
+from ccstream.domain.identity import Alias
+from ccstream.errors import StateError
+from ccstream.evidence.erasures import find_person, is_held, receipts
+from ccstream.ops.devices import devices_of
+from ccstream.ops.entity import entity
+from ccstream.ops.latest_rows import latest_rows, latest_states, state_of
 from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import TABLES, changelog_topic
+from ccstream.wire.partition import partition_for
+from ccstream.wire.rows import ROW_CODECS, Entry
 from tests.support.produce import Sent, produce
 
 
@@ -44,3 +55,73 @@ def test_of_an_empty_partition_there_are_none_and_nothing_is_said(
     assert said == []
     assert latest_rows(*read, (2, 3), lambda key, _: key == b"d", said.append) == {b"d": b"mine 1"}
     assert said == [f"reading {read[1]}, partition 2: 1 records"]
+
+
+def quiet(_: str) -> None: ...
+
+
+def everything(*_: bytes) -> bool:
+    return True
+
+
+class Application:
+    """One whose rows a test writes."""
+
+    def __init__(self, bootstrap: str, app_id: str) -> None:
+        self.settings = Settings.load(
+            app_id=app_id, kafka__bootstrap=bootstrap, privacy__erasure_key="e" * 32
+        )
+        client = AdminClient({"bootstrap.servers": bootstrap})
+        for table in TABLES:
+            client.list_topics(self.changelog(table), timeout=10)  # the embedded broker makes it
+
+    def changelog(self, table: str) -> str:
+        return changelog_topic(self.settings.app_id, table)
+
+    def put(self, table: str, key: str, row: bytes) -> None:
+        sent = Sent(self.changelog(table), key, row, partition=partition_for(key.encode(), 4))
+        produce(self.settings.kafka.bootstrap, [sent])
+
+
+@pytest.fixture
+def application(embedded_kafka: str, unique: str) -> Application:
+    return Application(embedded_kafka, unique)
+
+
+def test_the_states_of_rows_are_found_by_their_keys(application: Application) -> None:
+    alias = Alias("customer:1", 5, "e")
+    application.put("aliases", "visitor:a", ROW_CODECS["aliases"].encode_row(Entry(alias, 7)))
+    found = latest_states(application.settings, "aliases", range(4), everything, quiet)
+    assert found == {"visitor:a": alias}
+
+
+def test_a_row_that_is_damaged_is_a_fault_of_the_state_and_told_with_its_topic(
+    application: Application,
+) -> None:
+    account, another, settings = "customer:1", "customer:2", application.settings
+    named = ROW_CODECS["aliases"].encode_row(Entry(Alias(account, 5, "e"), 7))
+    application.put("aliases", "visitor:a", named[:-1])  # with the account in it
+    application.put("erasures", another, b"no row")
+    for table, read in (
+        ("aliases", lambda: find_person(settings, account, quiet)),
+        ("aliases", lambda: devices_of(settings, account, quiet)),
+        ("aliases", lambda: entity(settings, "visitor:a", quiet)),
+        ("aliases", lambda: latest_states(settings, "aliases", range(4), everything, quiet)),
+        ("erasures", lambda: receipts(settings, None, quiet)),
+        ("erasures", lambda: is_held(settings, another, quiet)),
+        ("erasures", lambda: state_of(settings, "erasures", b"")),
+    ):
+        told = f"a row in {re.escape(application.changelog(table))} cannot be read: "
+        with pytest.raises(StateError, match=told) as refused:
+            read()
+        assert code_of(refused.value) == ExitCode.STATE
+
+
+def test_so_is_a_key_that_is_no_text(application: Application) -> None:
+    row = ROW_CODECS["aliases"].encode_row(Entry(Alias("customer:1", 5, "e"), 7))
+    produce(
+        application.settings.kafka.bootstrap,
+        [Sent(application.changelog("aliases"), b"\xff", row, partition=0)],
+    )
+    with pytest.raises(StateError, match="cannot be read"):
+        devices_of(application.settings, "customer:1", quiet)

@@ -18,13 +18,10 @@ from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.identity import NOBODY, Alias, holder_at
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.linking import is_linkable
-from ccstream.errors import StateError, UndecodableError
 from ccstream.evidence.trail import Trail
 from ccstream.ops.identity_rules import load_identifier_rules
-from ccstream.ops.latest_rows import latest_rows
+from ccstream.ops.latest_rows import latest_states
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import changelog_topic
-from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["Belonging", "belonging_of"]
 
@@ -110,16 +107,6 @@ def belonging_of(settings: Settings, trail: Trail, progress: Callable[[str], Non
 def _aliases(
     settings: Settings, keys: Iterable[str], trail: Trail, progress: Callable[[str], None]
 ) -> dict[str, Alias]:
-    topic = changelog_topic(settings.app_id, ALIASES)
     wanted = {key.encode(): key for key in keys}
     homes = map(trail.home, wanted.values())
-    rows = latest_rows(settings, topic, homes, lambda name, _: name in wanted, progress)
-    return {wanted[name]: _alias(topic, value) for name, value in rows.items()}
-
-
-def _alias(topic: str, value: bytes) -> Alias:
-    try:
-        state: Alias = ROW_CODECS[ALIASES].decode_row(value).state
-    except UndecodableError as problem:
-        raise StateError(f"a row in {topic} cannot be read: {problem}") from None
-    return state
+    return latest_states(settings, ALIASES, homes, lambda name, _: name in wanted, progress)

@@ -15,11 +15,10 @@ from ccstream.errors import TopicMismatchError
 from ccstream.ops.broker import Broker
 from ccstream.ops.entity import entity
 from ccstream.ops.erasure_key import ErasureKey, is_signed
-from ccstream.ops.latest_rows import each_row, latest_rows
+from ccstream.ops.latest_rows import each_row, latest_states, state_of
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import changelog_topic
 from ccstream.wire.partition import partition_for
-from ccstream.wire.rows import ROW_CODECS
 
 __all__ = [
     "Asked",
@@ -89,6 +88,7 @@ def is_held(settings: Settings, key: str, progress: Callable[[str], None]) -> bo
 
     Raises:
         TopicMismatchError: the application's changelogs are not there.
+        StateError: a row cannot be read.
     """
     erasure_key = ErasureKey.of(settings)
     if erasure_key is None:
@@ -99,7 +99,7 @@ def is_held(settings: Settings, key: str, progress: Callable[[str], None]) -> bo
     topic, partitions = _changelog(settings, "erasures")
     home = partition_for(key.encode(), partitions)
     for name, value in each_row(settings, topic, (home,), progress):
-        row = None if value is None else _state("erasures", value)
+        row = None if value is None else state_of(settings, "erasures", value)
         if row is not None:
             key_id = row.key_id
         if name == person:
@@ -152,6 +152,10 @@ def receipts(
         settings: which cluster; with ``privacy.erasure_key``, signatures are checked.
         key: of this person alone, which takes the erasure key.
         progress: called with a line before the changelog is read.
+
+    Raises:
+        TopicMismatchError: the application's changelogs are not there.
+        StateError: a row cannot be read.
     """
     erasure_key = ErasureKey.of(settings)
     wanted = None if key is None or erasure_key is None else erasure_key.fingerprint(key)
@@ -195,13 +199,8 @@ def _rows(
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """The states of those rows of a table that are wanted, by key."""
-    topic, partitions = _changelog(settings, table)
-    rows = latest_rows(settings, topic, range(partitions), wanted, progress)
-    return {name.decode(): _state(table, value) for name, value in rows.items()}
-
-
-def _state(table: str, value: bytes) -> Any:
-    return ROW_CODECS[table].decode_row(value).state
+    _, partitions = _changelog(settings, table)
+    return latest_states(settings, table, range(partitions), wanted, progress)
 
 
 def _changelog(settings: Settings, table: str) -> tuple[str, int]:

@@ -12,13 +12,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from ccstream.errors import StateError, UndecodableError
 from ccstream.ops.broker import Broker
 from ccstream.ops.identity_rules import load_identifier_rules
-from ccstream.ops.latest_rows import latest_rows
+from ccstream.ops.latest_rows import latest_states
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import changelog_topic
-from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["Device", "devices_of"]
 
@@ -51,14 +49,9 @@ def devices_of(
     named = account.encode()
     partitions = range(Broker(settings).cluster().topics[topic].partitions)
     # Most are of others, and need not be decoded to know that.
-    latest = latest_rows(settings, topic, partitions, lambda _, value: named in value, progress)
+    latest = latest_states(settings, ALIASES, partitions, lambda _, value: named in value, progress)
     found = []
-    for key, value in latest.items():
-        name = key.decode()
-        try:
-            state = ROW_CODECS[ALIASES].decode_row(value).state
-        except UndecodableError as problem:
-            raise StateError(f"a row in {topic} cannot be read: {problem}") from None
+    for name, state in latest.items():
         if state.root == account and rules.class_of(name) == "device":
             found.append(Device(name, state.since, state.event_id))
     return tuple(sorted(found, key=lambda one: (one.since, one.key)))

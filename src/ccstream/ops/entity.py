@@ -8,11 +8,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ccstream.domain.forest import Fact
-from ccstream.errors import StateError, TopicMismatchError, UndecodableError
+from ccstream.errors import StateError, TopicMismatchError
 from ccstream.ops.broker import Broker
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.identity_rules import load_identifier_rules
-from ccstream.ops.latest_rows import latest_rows
+from ccstream.ops.latest_rows import latest_rows, told_with
 from ccstream.ops.profile_links import (
     Identifier,
     KeptApart,
@@ -180,11 +180,6 @@ def _rows(
         lambda name, _: name == exactly or (prefix is not None and name.startswith(prefix)),
         progress,
     )
-    return tuple(_row(topic, name, value) for name, value in found.items())
-
-
-def _row(topic: str, name: bytes, value: bytes) -> Row:
-    try:
-        return Row(name.decode(), *Codec().decode(value))
-    except UndecodableError as problem:
-        raise StateError(f"a row in {topic} cannot be read: {problem}") from None
+    codec = Codec()
+    with told_with(topic):
+        return tuple(Row(name.decode(), *codec.decode(value)) for name, value in found.items())

@@ -47,7 +47,19 @@ def test_other_rules_whose_file_is_wrong_are_told_before_a_broker_is_asked(
     missing = tmp_path / "policies.toml"
     rules.write_text(f'profile.policies = "{missing}"')
     ended = ccstream("rebuild", "--as", "x", "--with", str(rules), "--bootstrap", "127.0.0.1:1")
-    assert (ended.code, f"{missing} cannot be read" in ended.err) == (4, True)
+    told = f"{rules}: setting profile.policies: {missing} cannot be read"
+    assert (ended.code, told in ended.err) == (2, True)
+
+
+def test_a_file_that_a_setting_names_is_not_the_fault_of_other_rules(
+    ccstream: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules, policies = tmp_path / "rules.toml", tmp_path / "policies.toml"
+    policies.write_text("format = 1")
+    rules.write_text(f'profile.policies = "{policies}"')
+    monkeypatch.setenv("CCSTREAM_IDENTITY__RULES", "nowhere.toml")
+    ended = ccstream("rebuild", "--as", "x", "--with", str(rules), "--bootstrap", "127.0.0.1:1")
+    assert (ended.code, "nowhere.toml" in ended.err, str(rules) in ended.err) == (4, True, False)
 
 
 def test_so_are_those_of_a_worker(ccstream: Run, monkeypatch: pytest.MonkeyPatch) -> None:

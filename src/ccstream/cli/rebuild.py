@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ccstream.cli.options import Bootstrap
+
+if TYPE_CHECKING:
+    from ccstream.ops.settings import Settings
 
 app = typer.Typer()
 
@@ -94,6 +97,8 @@ def rebuild(
     logs.configure(settings.log)
 
     if parent is None:
+        if "profile__policies" in others:
+            _check_policies(settings, str(rules))
         Rules.of(settings)  # their files are read before anything is made
         check_free(settings.web.host, settings.web.port)
         make_topics(settings, say, lambda: check_rebuild(settings, old.app_id, say))
@@ -115,3 +120,14 @@ def rebuild(
     share_one_heap()
     rebuilt = Rebuild(old.app_id, until_caught_up)
     return run(settings, rebuild=rebuilt, restarts=restarts)
+
+
+def _check_policies(settings: Settings, named_in: str) -> None:
+    """A file that other rules name is their fault, and so the option's."""
+    from ccstream.errors import OptionError, SettingsError
+    from ccstream.ops.trait_policies import policies_of
+
+    try:
+        policies_of(settings)
+    except SettingsError as problem:
+        raise OptionError(f"{named_in}: {problem}") from None

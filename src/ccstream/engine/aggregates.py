@@ -34,8 +34,8 @@ from ccstream.errors import StateError
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.ops.settings import Settings
-from ccstream.ops.trait_policies import load_trait_policies
-from ccstream.wire.catalogue import AGGREGATES, CHANNELS, EVENTS, SYNC_TOPICS
+from ccstream.ops.trait_policies import policies_of
+from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
 from ccstream.wire.personal import has_plain_values, personal_fields
@@ -103,7 +103,7 @@ class Rules:
         return cls(
             settings.cart.lines_max,
             touch.TouchLimits(settings.touch.lookback_days * _DAY_MS),
-            load_trait_policies(settings.profile.policies, (*CHANNELS, *settings.channels_extra)),
+            policies_of(settings),
             settings.identity.cart_merge,
             load_identifier_rules(settings.identity.rules),
             settings.signals.cart_abandoned_after_ms,

@@ -14,9 +14,11 @@ from msgspec import Struct, field
 
 from ccstream.domain.profile import Policies, Policy, PolicyName
 from ccstream.errors import RulesError, SettingsError
+from ccstream.ops.settings import Settings
 from ccstream.rules.toml_file import read_toml
+from ccstream.wire.catalogue import CHANNELS
 
-__all__ = ["POLICIES_BYTES_MAX", "load_trait_policies", "read_trait_policies"]
+__all__ = ["POLICIES_BYTES_MAX", "load_trait_policies", "policies_of", "read_trait_policies"]
 
 POLICIES_BYTES_MAX: Final = 1_000_000
 """Some lines a trait; more is another kind of file."""
@@ -35,6 +37,12 @@ class _File(Struct, forbid_unknown_fields=True):
     format: Literal[1]
     other: _Decided = field(default_factory=lambda: _Decided("most_recent"))
     traits: dict[str, _Decided] = field(default_factory=dict)
+
+
+def policies_of(settings: Settings) -> Policies:
+    """The policies that these settings name. Raises as `load_trait_policies`."""
+    channels = (*CHANNELS, *settings.channels_extra)
+    return load_trait_policies(settings.profile.policies, channels)
 
 
 def load_trait_policies(path: Path | None, channels: Collection[str]) -> Policies:

@@ -119,6 +119,33 @@ def test_a_wrong_value_is_told_with_the_place_that_it_comes_from_and_not_another
     assert "touch.lookback_days (in r.toml)" in message
 
 
+def test_a_secret_that_is_wrong_is_told_with_the_place_that_names_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    short = tmp_path / "short"
+    short.write_text("abc")
+    (tmp_path / "ccstream.toml").write_text(f'[privacy]\nerasure_key_file = "{short}"\n')
+    assert "privacy (in ccstream.toml): erasure_key has fewer than 32" in refusal()
+    monkeypatch.setenv("CCSTREAM_PRIVACY__ERASURE_KEY_FILE", str(short))
+    variable = "(environment variable CCSTREAM_PRIVACY__ERASURE_KEY_FILE)"
+    assert f"privacy {variable}: erasure_key has fewer than 32" in refusal()
+    with pytest.raises(OptionError, match="given as an option or argument"):
+        Settings.load(privacy__erasure_key_file=str(short))
+
+
+def test_a_setting_of_a_section_in_json_is_told_with_the_sections_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "ccstream.toml").write_text("[web]\nport = 1\n[cart]\nlines_max = 0\n")
+    monkeypatch.setenv("CCSTREAM_WEB", '{"port": 70000}')
+    monkeypatch.setenv("CCSTREAM_CART", "{}")
+    message = refusal()
+    assert "web.port (environment variable CCSTREAM_WEB)" in message
+    assert "cart.lines_max (in ccstream.toml)" in message
+    monkeypatch.setenv("CCSTREAM_WEB__PORT", "70001")
+    assert "web.port (environment variable CCSTREAM_WEB__PORT)" in refusal()
+
+
 def test_a_section_is_not_told_as_given_for_another_setting_in_it_that_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

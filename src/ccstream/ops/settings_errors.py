@@ -5,6 +5,7 @@ Values never appear in a message, as they may be secrets.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -21,7 +22,8 @@ __all__ = ["Places", "refusal"]
 
 GIVEN: Final = "given as an option or argument"
 
-Path = tuple[str, ...]
+SettingPath = tuple[str, ...]
+"""The names of the section and of the setting in it."""
 
 
 class Places:
@@ -41,23 +43,24 @@ class Places:
         self._given = given
         self._given_in = given_in
 
-    def is_given(self, path: Path) -> bool:
+    def is_given(self, path: SettingPath) -> bool:
         """Whether it is one of those that go before all else, or about one."""
-        return _has(self._given, self._culprit(path))
+        return any(_has(self._given, one) for one in self._names(path))
 
-    def of(self, path: Path) -> str:
+    def of(self, path: SettingPath) -> str:
         """Where it stands; empty if nowhere, as what is wrong is what is missing."""
-        path = self._culprit(path)
-        if _has(self._given, path):
-            return self._given_in.get("__".join(path), GIVEN)
-        variable = env_name(path)
-        if any(name.upper() == variable for name in os.environ):
-            return f"environment variable {variable}"
-        if _has(self._file, path):
+        names = self._names(path)
+        for name in names:
+            if _has(self._given, name):
+                return self._given_in.get("__".join(name), GIVEN)
+        for name in names:
+            if variable := _variable(name):
+                return f"environment variable {variable}"
+        if any(_has(self._file, name) for name in names):
             return f"in {config_file()}"
         return ""
 
-    def about(self, path: Path, text: str) -> Path:
+    def about(self, path: SettingPath, text: str) -> SettingPath:
         """The setting that a sentence about a section is about, if it names one that stands
         somewhere; the section itself otherwise.
         """
@@ -69,11 +72,16 @@ class Places:
                 return named
         return path
 
-    def _culprit(self, path: Path) -> Path:
-        """The setting itself, where a path leads on into its value."""
+    def _names(self, path: SettingPath) -> tuple[SettingPath, ...]:
+        """The setting itself, where a path leads on into its value, and the one that names its
+        file, if it is a secret.
+        """
         while path and path not in self._known:
             path = path[:-1]
-        return path
+        if not path:
+            return ()
+        of_file = (*path[:-1], f"{path[-1]}_file")
+        return (path, of_file) if of_file in self._known else (path,)
 
     @cached_property
     def _file(self) -> Mapping[str, Any]:
@@ -81,7 +89,7 @@ class Places:
         try:
             return {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return {}
+            return {}  # it was read a moment ago: changed since then, it is no place to name
 
 
 def refusal(problem: ValidationError, places: Places) -> SettingsError:
@@ -105,7 +113,27 @@ def refusal(problem: ValidationError, places: Places) -> SettingsError:
     return kind("; ".join(findings))
 
 
-def _has(tree: Any, path: Path) -> bool:
+def _variable(path: SettingPath) -> str | None:
+    """The variable that a setting stands in: its own, or as JSON that of its section."""
+    values = {name.upper(): value for name, value in os.environ.items()}
+    own = env_name(path)
+    if own in values:
+        return own
+    for length in range(len(path) - 1, 0, -1):
+        section = env_name(path[:length])
+        if _has(_json(values.get(section, "")), path[length:]):
+            return section
+    return None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None  # unset, or what has no settings in it
+
+
+def _has(tree: Any, path: SettingPath) -> bool:
     for part in path:
         if not isinstance(tree, Mapping) or part not in tree:
             return False

@@ -38,7 +38,7 @@ __all__ = ["run", "without_counts"]
 
 QUESTION = "instrumentation-compiled"
 COUNTED = Path("ccstream/engine/chunk_statistics.py")
-COUNTS = frozenset({"not_taken_in", "taken_in"})
+COUNTS = frozenset({"counted", "taken_in"})
 """The methods that the fold calls for every event."""
 
 EVENTS = 100_000

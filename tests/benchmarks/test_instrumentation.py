@@ -33,7 +33,7 @@ def test_a_copy_that_counts_nothing_is_otherwise_the_same() -> None:
     exec(without_counts(source), copy)
     one = copy["ChunkStatistics"](3)
     one.taken_in(None, "applied")
-    one.not_taken_in(None, "rejected")
+    one.counted(None, "rejected")
     assert (one.times, one.outcomes()) == ({}, {})
     one.unreadable()
     assert one.outcomes() == {("unknown", "unknown", "rejected"): 1}

@@ -71,7 +71,11 @@ MEANINGS: dict[ExitCode, str] = {
 
 
 _OF_THE_CALL: Final = (
-    *(CustomerFileError, InvalidEventError, OptionError, RulesError, UndecodableError),
+    CustomerFileError,
+    InvalidEventError,
+    OptionError,
+    RulesError,
+    UndecodableError,
 )
 
 

@@ -20,9 +20,10 @@ Counts = dict[tuple[str, ...], int]
 class ChunkStatistics:
     """What one chunk did, counted as plainly as possible; turned into metrics at its end.
 
-    ``times`` are the event times of what was taken in, by channel, type of event and outcome;
-    ``receipts_after`` how many ms after the request each receipt was made; ``awaited`` what was put
-    out of each table and is on its way to the broker.
+    ``times`` are the event times of what was folded into rows, by channel, type of event and
+    outcome; of others it is counted that they came to one. ``receipts_after`` is how many ms after
+    the request each receipt was made; ``awaited`` what was put out of each table and is on its way
+    to the broker.
     """
 
     def __init__(self, topics: int) -> None:
@@ -39,15 +40,17 @@ class ChunkStatistics:
         self._others: Counts = {}
 
     def taken_in(self, event: Event, outcome: str) -> None:
-        """An event was taken in, as nearly all are, with this ``outcome``."""
+        """An event was folded into its rows, as nearly all are, with this ``outcome``."""
         key = (event.channel, type(event), outcome)
         times = self.times.get(key)
         if times is None:
             times = self.times[key] = []
         times.append(event.occurred_at)
 
-    def not_taken_in(self, event: Event, outcome: str) -> None:
-        """An event was rejected, sent on, or came to something else that is rare."""
+    def counted(self, event: Event, outcome: str) -> None:
+        """An event came to this ``outcome``, and its time is not kept: it was rejected, sent on or
+        a duplicate, or asked for an erasure or a legal hold.
+        """
         count(self._others, event.channel, type(event).__name__, outcome)
 
     def unreadable(self) -> None:

@@ -186,7 +186,7 @@ class ChunkLoop:
     def end(self, assignment: Assignment, timeout: float) -> dict[int, Partition]:
         """Commit what was folded and let go; the partitions, all their work committed.
 
-        None where the group did not take all offsets: what is held is ahead of them.
+        Empty where the group did not take all offsets: what is held is ahead of them.
 
         Raises:
             DeliveryError: it took longer than ``timeout`` seconds.

@@ -263,7 +263,7 @@ class Folder:
             if refusal is not None:
                 self._refuse(partition, entity, event, source, refusal)
             else:
-                self.statistics.not_taken_in(event, "applied")
+                self.statistics.counted(event, "applied")
             return
         try:
             outcome, outputs, asked, refusal = self._step(partition, entity, event, source, at)
@@ -354,7 +354,7 @@ class Folder:
             key = aggregate.row_key(entity, event)
             self._outlet.publish_as_is(aggregate, partition, entity, key, cause, source.trace)
         if outcome != "forwarded":
-            self.statistics.not_taken_in(event, outcome)
+            self.statistics.counted(event, outcome)
 
     def _refuse(
         self,
@@ -377,7 +377,7 @@ class Folder:
         if publish and at_home:
             self._publish_unchanged(partition, entity, event, source, outcome)
         else:
-            self.statistics.not_taken_in(event, outcome)
+            self.statistics.counted(event, outcome)
 
     def _reject_bytes(self, source: Source, reason: str, detail: str) -> None:
         """Reject what could not be read."""
@@ -394,5 +394,5 @@ class Folder:
             self._refuse(partition, to, event, source, refusal, publish=False)
             return False
         count(self.statistics.mail, FORWARD)
-        self.statistics.not_taken_in(event, "forwarded")
+        self.statistics.counted(event, "forwarded")
         return True

@@ -103,6 +103,38 @@ def test_of_a_former_root_that_was_sent_nothing_of_the_card_nothing_is_kept(shop
     assert shop.root not in shop.followed().records
 
 
+@pytest.mark.parametrize("of_the_card", [True, False])
+def test_a_topic_is_read_once_for_former_roots_and_mail_alone_if_no_letter_is_about_the_card(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, *, of_the_card: bool
+) -> None:
+    shop.views(shop.root, 1)
+    shop.sent_on(shop.card if of_the_card else "loyalty:another", shop.root)
+    found, opened = shop.found(), list[str]()
+    reader: Callable[..., object] = trails.TopicReader
+
+    def noted(settings: Settings, topic: str, *more: object) -> object:
+        opened.append(topic)
+        return reader(settings, topic, *more)
+
+    monkeypatch.setattr(trails, "TopicReader", noted)
+    follow(shop.settings, found, (shop.root,), lambda _: None)
+    assert sorted(opened) == (sorted(TOPIC_NUMBERS) if of_the_card else [MAIL_TOPIC])
+
+
+def test_letters_that_are_looked_at_and_let_go_are_within_the_bound_meanwhile(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.sent_on(shop.card, shop.root)
+    for _ in range(2):
+        shop.sent_on("loyalty:another", shop.root)
+    assert len(shop.followed().records[shop.root]) == 1
+    monkeypatch.setattr(trails, "RECORDS_MAX", 3)
+    assert len(shop.followed().records[shop.root]) == 1
+    monkeypatch.setattr(trails, "RECORDS_MAX", 2)
+    with pytest.raises(StateError, match="more than 2 records"):
+        shop.followed()
+
+
 def test_the_bound_of_records_is_one_for_the_person_and_their_former_roots(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

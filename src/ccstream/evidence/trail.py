@@ -12,6 +12,7 @@ the last letter about the entity's identifiers makes no difference to it, and is
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from confluent_kafka import Message
@@ -36,6 +37,8 @@ that everybody shares.
 
 RECORDS_MAX: Final = 500_000
 """Records about one person that are held; the busiest customer of a year has some thousands."""
+
+NO_END: Final[Mapping[str, int]] = MappingProxyType({})
 
 READ_A_PART: Final = "`ccstream explain KEY --since TIME` reads a part of it"
 """What can be done about too much where all is asked for."""
@@ -149,10 +152,10 @@ def follow(
             f"this key: is it a person's? {remedy}"
         )
     numbers = topic_numbers(settings.channels_extra)
-    search = _Search(settings, trail.partitions, trail.since_ms, progress, remedy)
-    search.held = sum(map(len, trail.records.values()))
-    search.letters_about(keys, numbers[MAIL_TOPIC], roots)
-    search.all_events(numbers, tuple(search.until))
+    held = sum(map(len, trail.records.values()))
+    search = _Search(settings, trail.partitions, trail.since_ms, progress, remedy, held)
+    if until := search.letters_until(keys, numbers[MAIL_TOPIC], roots):
+        search.all_events(numbers, until, until)
     return replace(
         trail,
         records={**trail.records, **search.sorted()},
@@ -162,7 +165,7 @@ def follow(
 
 
 class _Search:
-    """One search: what is found, and where the logs begin."""
+    """One search: what is found, and where the logs begin; ``held`` records are there already."""
 
     def __init__(
         self,
@@ -171,14 +174,14 @@ class _Search:
         since_ms: int | None,
         progress: Callable[[str], None],
         remedy: str,
+        held: int = 0,
     ) -> None:
         self._settings = settings
         self._codec = codec_of(settings)
         self._since_ms = since_ms
         self._progress = progress
         self._remedy = remedy
-        self.held = 0
-        self.until: dict[str, int] = {}
+        self._held = held
         self.partitions = partitions
         self.records: dict[str, list[Logged]] = {}
         self.gone: dict[str, None] = {}
@@ -199,17 +202,29 @@ class _Search:
                     senders.append(sender)
         return senders
 
-    def letters_about(self, subjects: Container[str], number: int, keys: Iterable[str]) -> None:
+    def letters_until(
+        self, subjects: Container[str], number: int, keys: Iterable[str]
+    ) -> dict[str, int]:
         """Take the letters to these entities, of each until the last that is about one of the
-        subjects; nothing that came later is taken of it, and nothing at all if there is none.
+        subjects, and none if there is none; when that was appended, by entity.
         """
         wanted = {key.encode(): key for key in keys}
+        letters: list[tuple[str, Message]] = []
+        until: dict[str, int] = {}
         for message in self._read(MAIL_TOPIC, wanted):
             mail = _mail(message)
-            if mail is not None and self._subject(mail.value) in subjects:
-                entity, at = wanted[_key_of(message)], message.timestamp()[1]
-                self.until[entity] = max(at, self.until.get(entity, at))
-        self.letters(number, tuple(self.until))
+            if mail is None:
+                continue
+            self._hold()  # though it may be let go: which is the last, the end of the log tells
+            entity = wanted[_key_of(message)]
+            letters.append((entity, message))
+            if self._subject(mail.value) in subjects:
+                until[entity] = max(message.timestamp()[1], until.get(entity, 0))
+        self._held -= len(letters)
+        for entity, message in letters:
+            if entity in until and message.timestamp()[1] <= until[entity]:
+                self._take(entity, number, message)
+        return until
 
     def _subject(self, value: bytes) -> str | None:
         try:
@@ -217,11 +232,20 @@ class _Search:
         except UndecodableError:
             return None
 
-    def all_events(self, numbers: Mapping[str, int], keys: Iterable[str]) -> None:
-        """Take the events of these entities on all channels."""
+    def all_events(
+        self, numbers: Mapping[str, int], keys: Iterable[str], until: Mapping[str, int] = NO_END
+    ) -> None:
+        """Take the events of these entities on all channels; of those in ``until`` what was
+        appended by then.
+        """
+        wanted = {key.encode(): key for key in keys}
         for topic, number in numbers.items():
-            if topic != MAIL_TOPIC:
-                self.events(topic, number, keys)
+            if topic == MAIL_TOPIC:
+                continue
+            for message in self._read(topic, wanted):
+                entity, at = wanted[_key_of(message)], message.timestamp()[1]
+                if at <= until.get(entity, at):
+                    self._take(entity, number, message)
 
     def sorted(self) -> dict[str, list[Logged]]:
         """What was found, of each entity in the order in which it is to be folded."""
@@ -229,20 +253,15 @@ class _Search:
             found.sort(key=lambda one: one.order)
         return self.records
 
-    def events(self, topic: str, number: int, keys: Iterable[str]) -> None:
-        """Take the events of these entities on one channel."""
-        wanted = {key.encode(): key for key in keys}
-        for message in self._read(topic, wanted):
-            self._take(wanted[_key_of(message)], number, message)
-
-    def _take(self, entity: str, number: int, message: Message) -> None:
-        if entity in self.until and message.timestamp()[1] > self.until[entity]:
-            return
-        self.held += 1
-        if self.held > RECORDS_MAX:
+    def _hold(self) -> None:
+        self._held += 1
+        if self._held > RECORDS_MAX:
             raise StateError(
                 f"there are more than {RECORDS_MAX:,} records about this key: {self._remedy}"
             )
+
+    def _take(self, entity: str, number: int, message: Message) -> None:
+        self._hold()
         self.records.setdefault(entity, []).append(Logged(entity, number, message))
 
     def _read(self, topic: str, wanted: Mapping[bytes, str]) -> Iterable[Message]:

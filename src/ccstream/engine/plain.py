@@ -167,7 +167,7 @@ class PlainDelivery:
             log.info("offsets stay behind, for a rebalance")
             self._offsets_behind = True
             return
-        if snapshot.assignment is not self._taken:  # before, it may not have had the same inputs
+        if snapshot.assignment is not self._taken:  # its first has the offsets of all its inputs
             self._offsets_behind = False
         self._taken = snapshot.assignment
 

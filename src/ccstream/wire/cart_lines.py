@@ -1,9 +1,9 @@
 """Lines of a cart's row, left in their bytes.
 
 An event changes one line of a cart and leaves the others alone, of which its row and its snapshot
-need the bytes alone. So a line is passed over: its key and its quantity are read, and where one
-add is all that there is, which is usual, the bytes that readers are shown are put together from
-those of the row. `Line.unread` has the rest read if it is asked for.
+need the bytes alone. So a line is passed over: its key and its quantity are read, and where it has
+one dot, which is usual, the bytes that readers are shown are put together from those of the row.
+`Line.unread` has the rest read if it is asked for.
 """
 
 from __future__ import annotations
@@ -93,27 +93,27 @@ def line_at(b: bytes, p: i64, read: ReadLine) -> tuple[Line, int]:
 
 
 def _text(b: bytes, p: i64) -> tuple[str, i64]:
-    end = _past_text(b, p)
-    if end == p + 1:
-        return "", end
-    return b[end - _length(b, p) : end].decode(), end
-
-
-def _length(b: bytes, p: i64) -> i64:
-    n: i64 = b[p]
-    if n & _LONG_LENGTH:
-        length, _ = long_length(b, p)
-        return length
-    return n >> 1
+    """A ``string``, and where it ends."""
+    length, begin = _length(b, p)
+    if not length:  # as most are
+        return "", begin
+    end = begin + length
+    return b[begin:end].decode(), end
 
 
 def _past_text(b: bytes, p: i64) -> i64:
     """Where a ``string`` or ``bytes`` ends."""
+    length, begin = _length(b, p)
+    return begin + length
+
+
+def _length(b: bytes, p: i64) -> tuple[i64, i64]:
+    """How many bytes a ``string`` or ``bytes`` has, and where they begin."""
     n: i64 = b[p]
     if n & _LONG_LENGTH:
-        length, q = long_length(b, p)
-        return q + length
-    return p + 1 + (n >> 1)
+        length, begin = long_length(b, p)
+        return length, begin
+    return n >> 1, p + 1
 
 
 def _past_long(b: bytes, p: i64) -> i64:

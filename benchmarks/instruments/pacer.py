@@ -36,6 +36,9 @@ def pace(
             "bootstrap.servers": bootstrap,
             "partitioner": "murmur2_random",
             "linger.ms": 0,
+            # As the SDK's, and so with five requests on their way at most: one that sends whatever
+            # it has, record by record, drowns a broker that was slow for a moment.
+            "enable.idempotence": True,
             # A broker that pauses is to be seen as latency, not as an error here.
             "queue.buffering.max.messages": 1_000_000,
         }

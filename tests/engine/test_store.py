@@ -20,8 +20,10 @@ class Words:
 
     def __init__(self) -> None:
         self.decoded = 0
+        self.encoded = 0
 
     def encode_row(self, entry: Entry) -> bytes:
+        self.encoded += 1
         return f"{entry.version}:{entry.state}".encode()
 
     def decode_row(self, value: bytes) -> Entry:
@@ -106,6 +108,48 @@ def test_a_drained_row_is_clean_until_it_is_put_again(table: Table) -> None:
     list(table.drain())
     assert table.dirty_rows == 0
     assert list(table.drain()) == []
+
+
+def test_rows_are_encoded_ahead_the_longest_dirty_first_and_not_twice(
+    table: Table, codec: Words
+) -> None:
+    for number in range(3):
+        table.put(f"k{number}", Entry("a", number))
+    table.put("gone", Entry(None, 3))
+    assert [table.encode_ahead(2) for _ in range(3)] == [2, 1, 0]
+    assert codec.encoded == 3
+    table.put("k1", Entry("b", 4))
+    assert table.drain() == [("k0", b"0:a"), ("k1", b"4:b"), ("k2", b"2:a"), ("gone", None)]
+    assert codec.encoded == 4
+    assert table.encode_ahead(2) == 0
+
+
+def test_a_row_that_was_told_again_since_it_was_encoded_has_its_version(table: Table) -> None:
+    entry = Entry("a", 1)
+    table.put("k", entry)
+    assert table.encode_ahead(9) == 1
+    entry.version = 2
+    assert table.drain() == [("k", b"2:a")]
+
+
+def test_whatever_is_encoded_ahead_the_same_rows_are_drained(codec: Words) -> None:
+    steps = random.Random(5)
+    table, twin = Table("words", codec, 2), Table("words", codec, 2)
+    for version in range(3_000):
+        key = f"k{steps.randrange(12)}"
+        match steps.randrange(8):
+            case 0:
+                assert table.drain() == twin.drain()
+            case 1 | 2:
+                table.encode_ahead(steps.randrange(6))
+            case 3:
+                for one in (table, twin):
+                    if (entry := one.get(key)) is not None:
+                        entry.version = version
+            case outcome:
+                for one in (table, twin):
+                    one.put(key, Entry("x" if outcome > 4 else None, version))
+    assert codec.encoded > 0
 
 
 def test_a_deletion_is_seen_at_once_and_drained_as_a_tombstone(table: Table) -> None:

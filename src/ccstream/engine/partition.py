@@ -103,6 +103,14 @@ class Partition:
             )
         return self._version_base | self._counter
 
+    def encode_ahead(self, rows_max: int) -> int:
+        """Encode some rows already that :meth:`drain` will ask for, so many of each table at most;
+        how many it were.
+        """
+        if not self.changed:
+            return 0
+        return sum([table.encode_ahead(rows_max) for table in self.tables.values()])
+
     def drain(self) -> Iterator[tuple[str, str, bytes | None]]:
         """All dirty rows as (table, key, value or None), which then count as clean."""
         for name, table in self.tables.items():

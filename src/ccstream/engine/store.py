@@ -2,7 +2,8 @@
 
 A row lives in two forms. Every row is kept as its encoded bytes, exactly what its changelog
 holds, which is compact; rows in use are also kept decoded, as :class:`Entry`. A changed row
-is *dirty*: it exists only decoded until :meth:`Table.drain` encodes it for the changelog.
+is *dirty*: it exists only decoded until :meth:`Table.drain` encodes it for the changelog. To
+encode some already before, while nobody waits, is what :meth:`Table.encode_ahead` is for.
 Decoded rows beyond a bound are dropped again, oldest change first, never a dirty one.
 
 The encoded rows are in memory, or in a :class:`Backing`. Then memory holds, beside the decoded
@@ -49,6 +50,7 @@ class Table:
 
     __slots__ = (
         "_absent",
+        "_ahead",
         "_backing",
         "_before",
         "_codec",
@@ -73,7 +75,9 @@ class Table:
         self._backing = backing
         self._encoded: dict[str, bytes] = {}  # with a backing, the unwritten ones
         self._decoded: dict[str, Entry] = {}
-        self._dirty: dict[str, None] = {}
+        # A row that was encoded ahead, with its version then, by which it may be told again since.
+        self._dirty: dict[str, tuple[int, bytes] | None] = {}
+        self._ahead: list[str] = []  # which of the dirty ones to encode ahead, the next one last
         self._absent: set[str] = set()  # looked for since the last drain; with a backing only
         self._owned: dict[str, set[str]] | None = None  # once asked for; without a backing only
         self._before: dict[str, bytes | None] = {}  # of the drained ones; without a backing only
@@ -167,6 +171,23 @@ class Table:
         if self._owned is not None:
             _note(self._owned, key, entry.state is not None)
 
+    def encode_ahead(self, rows_max: int) -> int:
+        """Encode so many dirty rows at most, for the next :meth:`drain`; how many it were.
+
+        The longest dirty ones come first. One that changes again has been encoded in vain.
+        """
+        if not self._ahead:
+            self._ahead = [key for key, ahead in self._dirty.items() if ahead is None]
+            self._ahead.reverse()
+        done = 0
+        while done < rows_max and self._ahead:
+            key = self._ahead.pop()
+            entry = self._decoded[key]
+            if entry.state is not None:
+                self._dirty[key] = entry.version, self._codec.encode_row(entry)
+                done += 1
+        return done
+
     def drain(self) -> list[tuple[str, bytes | None]]:
         """Encode every dirty row (None: deleted) and forget that it was dirty."""
         rows: list[tuple[str, bytes | None]] = []
@@ -178,7 +199,7 @@ class Table:
         if self._backing is not None:
             self._backing.rows += self._dirty_growth()
             self._absent.clear()
-        for key in self._dirty:
+        for key, ahead in self._dirty.items():
             entry = decoded[key]
             if in_memory:
                 before[key] = encoded.get(key)
@@ -190,10 +211,12 @@ class Table:
                 del decoded[key]
                 rows.append((key, None))
             else:
-                value = encode(entry)
+                known = ahead is not None and ahead[0] == entry.version
+                value = ahead[1] if ahead is not None and known else encode(entry)
                 encoded[key] = value
                 rows.append((key, value))
         self._dirty.clear()
+        self._ahead.clear()
         excess = len(decoded) - self.decoded_rows_max
         if excess > 0:
             for key in list(_first(decoded, excess)):

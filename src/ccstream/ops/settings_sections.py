@@ -90,7 +90,7 @@ class ChunkSettings(Section):
         default=500, ge=1, le=100_000, description="Most records in one chunk."
     )
     linger_ms_max: int = Field(
-        default=5,
+        default=2,
         ge=0,
         le=1_000,
         description="Longest that the loop waits, under load, for a fuller chunk.",

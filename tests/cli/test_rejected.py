@@ -10,12 +10,23 @@ from typing import Any
 import pytest
 
 from ccstream.devkit.embedded import EmbeddedKafka
-from ccstream.domain.events import CartItemAdded
+from ccstream.domain.events import CartItemAdded, IdentifiersLinked
+from ccstream.domain.interactions import Interaction, Interactions
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, input_topic
 from ccstream.wire.codec import Codec
-from ccstream.wire.headers import BY_HAND, RETRY_OF, event_headers
-from ccstream.wire.mail import decode_mail
+from ccstream.wire.headers import BY_HAND, RETRY_OF, TRACEPARENT, event_headers
+from ccstream.wire.mail import (
+    GIVE_BACK,
+    HAND_BACK,
+    HAND_OVER,
+    HAND_OVER_AGAIN,
+    LINK,
+    Mail,
+    decode_mail,
+    encode_mail,
+)
 from ccstream.wire.rejected import encode_rejected, rejected_record
+from ccstream.wire.rows import ROW_CODECS, Entry, row_fingerprint
 from tests.cli.conftest import Ended
 from tests.integration.harness import read
 from tests.support.produce import Sent, produce
@@ -200,6 +211,151 @@ def test_an_event_rejected_as_a_letter_is_a_letter_again(rejected: Run, kafka: s
     assert sent.key() == b"customer:7"
     assert (letter.to, letter.hops, letter.value) == ("customer:7", 1, EVENT)
     assert (letter.origin_topic, letter.origin_partition, letter.origin_offset) == (WEB, 3, 99)
+    assert read(kafka, WEB) == []
+
+
+LOG_IN = IdentifiersLinked(
+    event_id="in",
+    occurred_at=1_700_000_000_000,
+    channel="web",
+    source="shop",
+    subject="visitor:1",
+    identifiers=("customer:7",),
+)
+
+ROW = ROW_CODECS["interactions"].encode_row(
+    Entry(Interactions((Interaction("e1", "c-1", "call", "web", "shop", 1, "a-secret"),)), 17)
+)
+
+
+def handed_over(**changes: Any) -> Mail:
+    fields: dict[str, Any] = {
+        "mail_id": f"{WEB}/3/99/0/0",
+        "hops": 1,
+        "to": "customer:7",
+        "kind": HAND_OVER,
+        "origin_topic": WEB,
+        "origin_partition": 3,
+        "origin_offset": 99,
+        "origin_appended_at": 1_700_000_000_000,
+        "value": CODEC.encode_event(LOG_IN),
+        "table": "interactions",
+        "key": "visitor:1",
+        "row": ROW,
+    }
+    return Mail(**fields | changes)
+
+
+def dead_letter_of(mail: Mail, mail_offset: int | None = 0) -> Sent:
+    more = {"to": mail.to, "mail_offset": mail_offset, "reason": "unexpected_record"}
+    return dead(mail.value, event=LOG_IN, key=b"visitor:1", **more)
+
+
+def put_mail(kafka: str, *mail: Mail, headers: Any = ()) -> None:
+    sent = [Sent(MAIL_TOPIC, one.to, encode_mail(one), headers, partition=0) for one in mail]
+    produce(kafka, sent)
+
+
+def test_a_row_that_was_not_taken_is_asked_of_who_has_it_without_the_row(
+    rejected: Run, kafka: str
+) -> None:
+    trace = (TRACEPARENT, b"00-1-2-01")
+    put_mail(kafka, handed_over(), headers=(trace,))
+    letter = dead_letter_of(handed_over())
+    produce(kafka, [letter, letter])
+    assert json.loads(rejected("show", "0@0", "--json").out)["mail_offset"] == 0
+    told = json.loads(rejected("retry", "0@0", "0@1", "--json").out)
+    assert (told["sent"], told["places"]) == (1, ["0@0", "0@1"])
+    _, sent = sorted(read(kafka, MAIL_TOPIC), key=lambda one: one.key() == b"visitor:1")
+    asked = decode_mail(sent.value())
+    assert sent.headers() == [trace, (RETRY_OF, b"0@1")]
+    assert b"a-secret" not in sent.value()
+    fingerprint = row_fingerprint("interactions", ROW)
+    again = {"to": "visitor:1", "kind": HAND_OVER_AGAIN, "row": fingerprint}
+    assert asked == handed_over(**again)
+    assert read(kafka, WEB) == []
+
+
+def test_rows_of_one_log_in_are_asked_for_one_by_one(rejected: Run, kafka: str) -> None:
+    first, second = handed_over(), handed_over(mail_id=f"{WEB}/3/99/0/1", table="interactions")
+    put_mail(kafka, first, second)
+    produce(kafka, [dead_letter_of(first, 0), dead_letter_of(second, 1)])
+    told = json.loads(rejected("retry", "0@0", "0@1", "--json").out)
+    assert told["sent"] == 2
+
+
+def test_a_dead_letter_of_an_earlier_version_has_all_rows_asked_for_that_came_of_its_event(
+    rejected: Run, kafka: str
+) -> None:
+    put_mail(
+        kafka,
+        handed_over(),
+        handed_over(mail_id=f"{WEB}/3/99/0/1"),
+        handed_over(mail_id=f"{WEB}/3/99/0/2", table="windows"),
+        handed_over(mail_id=f"{WEB}/3/99/0/3", kind=LINK),
+        handed_over(mail_id=f"{WEB}/3/98/0/0", origin_offset=98),
+        handed_over(mail_id=f"{WEB}/3/99/0/4", to="customer:8"),
+    )
+    produce(kafka, [dead_letter_of(handed_over(), None), dead_letter_of(handed_over(), None)])
+    told = json.loads(rejected("retry", "0@0", "0@1", "--json").out)
+    assert (told["sent"], told["places"], told["passed_over"]) == (2, ["0@0", "0@1"], {})
+    asked = [decode_mail(m.value()) for m in read(kafka, MAIL_TOPIC) if m.key() == b"visitor:1"]
+    assert [(one.kind, one.mail_id[-4:]) for one in asked] == [
+        (HAND_OVER_AGAIN, "/0/0"),
+        (HAND_OVER_AGAIN, "/0/1"),
+    ]
+
+
+def test_what_did_not_come_back_is_asked_of_who_gave_it_by_another_letter_each_time(
+    rejected: Run, kafka: str
+) -> None:
+    given = handed_over(kind=HAND_BACK, to="loyalty:5", key="loyalty:5#A", holder="customer:7")
+    put_mail(kafka, given)
+    produce(kafka, [dead_letter_of(given)])
+    for _ in range(2):
+        assert rejected("retry", "0@0").code == 0
+    asked = [decode_mail(m.value()) for m in read(kafka, MAIL_TOPIC) if m.key() == b"customer:7"]
+    assert [(one.kind, one.key, one.row) for one in asked] == [(GIVE_BACK, "loyalty:5", None)] * 2
+    assert len({one.mail_id for one in asked}) == 2
+    assert all(one.mail_id.startswith(f"{WEB}/3/99/0/again/0@0/") for one in asked)
+
+
+def test_a_letter_of_a_kind_that_is_not_known_here_is_sent_as_it_was(
+    rejected: Run, kafka: str
+) -> None:
+    mail = handed_over(kind="to_come", hops=8)
+    put_mail(kafka, mail)
+    produce(kafka, [dead_letter_of(mail)])
+    assert rejected("retry", "0@0").code == 0
+    assert {m.value() for m in read(kafka, MAIL_TOPIC)} == {
+        encode_mail(mail),
+        encode_mail(handed_over(kind="to_come", hops=1)),
+    }
+
+
+def test_a_row_that_cannot_be_asked_for_is_told_and_not_mistaken_for_its_log_in(
+    rejected: Run, kafka: str
+) -> None:
+    put_mail(kafka, handed_over(origin_offset=98), handed_over(table="plans"))
+    produce(
+        kafka,
+        [
+            dead_letter_of(handed_over(to="customer:8"), None),  # of an earlier version
+            dead_letter_of(handed_over(), 0),  # another letter is there, the topic was made anew
+            dead_letter_of(handed_over(), 7),
+            dead_letter_of(handed_over(table="plans"), 1),
+        ],
+    )
+    ended = rejected("retry", "--since", "1h", "--yes", "--json")
+    assert ended.code == 1
+    told = json.loads(ended.out)
+    assert told["sent"] == 0
+    assert "has no row of it" in told["passed_over"]["0@0"]
+    assert "ccstream rebuild" in told["passed_over"]["0@0"]
+    assert "is gone from" in told["passed_over"]["0@1"]
+    assert "is gone from" in told["passed_over"]["0@2"]
+    assert "no table plans" in told["passed_over"]["0@3"]
+    assert len(read(kafka, MAIL_TOPIC)) == 2
     assert read(kafka, WEB) == []
 
 

@@ -18,7 +18,7 @@ from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.domain import reasons
 from ccstream.domain.events import CartItemAdded, Event, IdentifiersLinked
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import MAIL_TOPIC, input_topic
+from ccstream.wire.catalogue import MAIL_TOPIC, SYNC_TOPICS, input_topic
 from ccstream.wire.headers import RETRY_OF, TRACEPARENT, event_headers
 from tests.integration.harness import (
     Worker,
@@ -58,6 +58,24 @@ folding.make_plans = lambda *made: {
 }
 """
 """A mistake of ours: the basket's step raises for one article."""
+
+POISONED_MERGE = """
+import dataclasses
+from ccstream.engine import folding
+
+make_plans = folding.make_plans
+
+def merge(*given):
+    raise ValueError("cannot take it")
+
+folding.make_plans = lambda *made: {
+    kind: tuple(
+        dataclasses.replace(one, merge=merge) if one.table == "carts" else one for one in plan
+    )
+    for kind, plan in make_plans(*made).items()
+}
+"""
+"""A mistake of ours: no basket can be taken over."""
 
 
 @pytest.fixture(params=["embedded", "real"])
@@ -175,6 +193,33 @@ def test_an_event_that_was_sent_on_when_it_was_rejected_goes_back_to_where_it_wa
         wait_until(lambda: synced_units(bootstrap).get(account) == 1, 30, every=0.3)
     letters = [m for m in read(bootstrap, MAIL_TOPIC) if m.key() == account.encode()]
     assert [dict(m.headers() or ()).get(RETRY_OF) for m in letters[-2:]] == [place.encode()] * 2
+
+
+def test_a_basket_that_could_not_be_taken_over_is_handed_over_after_a_retry_and_once(
+    app: Settings,
+) -> None:
+    bootstrap = app.kafka.bootstrap
+    visitor, account = f"visitor:{app.app_id}", f"customer:{app.app_id}"
+    metadata = {name: getattr(added(0, visitor), name) for name in Event.__struct_fields__}
+    link = IdentifiersLinked(**metadata, identifiers=(account,))
+    with worker(app, program=POISONED_MERGE):
+        publish(bootstrap, [added(2, visitor), link])
+        (letter,) = wait_letters(app, link)
+        assert (letter["reason"], letter["to"]) == (reasons.FAILED, account)
+        assert synced_units(bootstrap).get(visitor) == 1
+    (place,) = places_of(app, visitor)
+    with worker(app) as mended:
+        (told,) = ccstream(app, "retry", place)
+        assert told["sent"] == 1
+        wait_until(lambda: synced_units(bootstrap).get(account) == 1, 30, every=0.3)
+        wait_until(lambda: not synced_units(bootstrap).get(visitor), 30, every=0.3)
+        versions = len(read(bootstrap, SYNC_TOPICS["carts"]))
+        ccstream(app, "retry", place)
+        publish(bootstrap, [added(3, visitor)])  # behind it, and sent on
+        wait_until(lambda: synced_units(bootstrap).get(account) == 2, 30, every=0.3)
+        assert mended.metric("ccstream_mail_total", kind="hand_over") == 1
+    assert letters_of(app, link) == [letter]
+    assert len(read(bootstrap, SYNC_TOPICS["carts"])) == versions + 2, "of the third event alone"
 
 
 def test_an_event_that_is_too_late_is_applied_by_hand_and_only_so(app: Settings) -> None:

@@ -150,7 +150,9 @@ def retry(
     """Send events again as they were, to where they came from, and wait until they are stored.
 
     An event takes effect once however often it is retried. What is rejected again is a new
-    dead letter. The same event in several dead letters is sent once.
+    dead letter. The same event in several dead letters is sent once. A row that was handed over
+    and not taken is asked of who has it, as long as the mail has its letter (a week); nothing
+    happens if it has been taken since, or a log-out, a split or an erasure has deleted it.
 
     `--late` also applies events that are too late: older than what duplicates can be told from.
     Whether such an event had been applied when it first came, nobody knows any more: you do.
@@ -202,7 +204,9 @@ def _tell(outcome: Outcome, data: Any) -> int:
         data(
             {
                 "sent": sent,
-                "places": [str(place) for one in outcome.sent for place in one.places],
+                "places": list(
+                    dict.fromkeys(str(place) for one in outcome.sent for place in one.places)
+                ),
                 "passed_over": {str(place): why for place, why in outcome.passed_over.items()},
                 "failed": {str(place): why for place, why in outcome.failed.items()},
             }

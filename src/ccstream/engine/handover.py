@@ -35,10 +35,18 @@ from ccstream.engine.firing import Firing
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partings import Partings
 from ccstream.engine.partition import Partition
+from ccstream.engine.row_letters import RowLetters
 from ccstream.engine.source import Source
 from ccstream.engine.taking import take_in
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import ACKNOWLEDGE, GIVE_BACK, HAND_BACK, HAND_OVER, HOPS_MAX, Mail
+from ccstream.wire.mail import (
+    ACKNOWLEDGE,
+    GIVE_BACK,
+    HAND_BACK,
+    HAND_OVER,
+    HAND_OVER_AGAIN,
+    Mail,
+)
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS
 
@@ -78,6 +86,7 @@ class HandOvers:
         self._outlet = outlet
         self._window_limits = window_limits
         self.partings = Partings(self._aggregates, outlet, firing, rules)
+        self._letters = RowLetters(self._aggregates, outlet, self.partings)
 
     @staticmethod
     def refusal(entity: str, event: Event, source: Source) -> Reject | None:
@@ -159,11 +168,14 @@ class HandOvers:
         if mail.kind == GIVE_BACK:
             self.partings.give(partition, mail, event, source, statistics)
             return
+        if mail.kind == HAND_OVER_AGAIN and mail.table in self._aggregates:
+            self._letters.again(partition, mail, event, source, statistics)
+            return
         goes_back = mail.kind == HAND_BACK and self.partings.knows(mail.table)
         if not goes_back and (
             mail.kind != HAND_OVER or (mail.table != WINDOWS and mail.table not in self._aggregates)
         ):
-            self._reject(
+            self._letters.reject(
                 partition,
                 mail,
                 event,
@@ -174,7 +186,7 @@ class HandOvers:
             return
         alias = partition.tables[ALIASES].get(mail.to)
         if alias is not None and alias.state.root != NOBODY:
-            self._send_on(partition, mail, event, source, alias.state.root, statistics)
+            self._letters.send_on(partition, mail, event, source, alias.state.root, statistics)
             return
         windows = partition.tables[WINDOWS]
         known = windows.get(mail.to)
@@ -196,9 +208,7 @@ class HandOvers:
             take = self.partings.take if goes_back else self._merge
             refusal = take(partition, mail, event, source, mark, fresh=fresh)
             if refusal is not None:
-                self._reject(partition, mail, event, source, refusal, statistics)
-                if goes_back:
-                    self.partings.return_to_giver(partition, mail, source, statistics)
+                self._letters.reject(partition, mail, event, source, refusal, statistics)
                 return
             if not goes_back:
                 self._acknowledge(partition, mail, event, source, statistics)
@@ -326,26 +336,6 @@ class HandOvers:
         else:
             self._delete(partition, mail.to, aggregate, mail.key, source)
 
-    def _send_on(
-        self,
-        partition: Partition,
-        mail: Mail,
-        event: Event,
-        source: Source,
-        root: str,
-        statistics: ChunkStatistics,
-    ) -> None:
-        """A row for one that has been absorbed itself is its root's."""
-        if mail.hops >= HOPS_MAX:
-            refusal = Reject(reasons.TOO_MANY_HOPS, f"sent on {mail.hops} times already")
-            self._reject(partition, mail, event, source, refusal, statistics)
-            return
-        self._outlet.send_on(
-            partition_for(root.encode(), partition.scope.partitions), source, mail, root
-        )
-        count(statistics.mail, mail.kind)
-        self.partings.note(partition, mail.to, self.partings.brought_by(mail, event))
-
     def _delete(
         self, partition: Partition, entity: str, aggregate: Aggregate, key: str, source: Source
     ) -> None:
@@ -356,20 +346,6 @@ class HandOvers:
             self._outlet.publish(
                 aggregate, partition, key, version, None, source.appended_at, source.trace
             )
-
-    def _reject(
-        self,
-        partition: Partition,
-        mail: Mail,
-        event: Event,
-        source: Source,
-        refusal: Reject,
-        statistics: ChunkStatistics,
-    ) -> None:
-        self._outlet.reject(
-            partition.number, source, refusal.reason, refusal.detail, event=event, to=mail.to
-        )
-        count(statistics.rejected, refusal.reason)
 
 
 def _marker_id(mail: Mail, event: Event, holder: str) -> str:

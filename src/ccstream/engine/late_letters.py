@@ -21,6 +21,7 @@ from ccstream.wire.mail import (
     GIVE_BACK,
     HAND_BACK,
     HAND_OVER,
+    HAND_OVER_AGAIN,
     LINK,
     Mail,
     bringer_of,
@@ -58,7 +59,7 @@ class LateLetters:
         statistics: ChunkStatistics,
     ) -> bool:
         """Whether nothing else is to be done with a letter."""
-        brings_nothing = mail.kind in {ACKNOWLEDGE, GIVE_BACK}
+        brings_nothing = mail.kind in {ACKNOWLEDGE, GIVE_BACK, HAND_OVER_AGAIN}
         erased_at = 0 if brings_nothing else self._erased.erased_at(partition, mail.to)
         if not erased_at:
             return False

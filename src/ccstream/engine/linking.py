@@ -157,7 +157,13 @@ class Linking:
             gone = self.erased.is_gone(partition, mail.to)
             to = self.erased.fingerprint(mail.to) if gone else mail.to
             self._outlet.reject(
-                partition.number, source, refusal.reason, refusal.detail, event=event, to=to
+                partition.number,
+                source,
+                refusal.reason,
+                refusal.detail,
+                event=event,
+                to=to,
+                again=post is None,
             )
             count(statistics.rejected, refusal.reason)
 

@@ -59,9 +59,11 @@ class Source:
         self.record = record
         self.trace = trace_of(record)
         self.hops = 0
+        self.mail_offset: int | None = None
 
     def came_by(self, mail: Mail, event: Event) -> None:
         """The record is a letter: its event came from where that says."""
+        self.mail_offset = self.offset
         self.topic = mail.origin_topic
         self.partition = mail.origin_partition
         self.offset = mail.origin_offset

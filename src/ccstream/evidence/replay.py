@@ -47,6 +47,7 @@ from ccstream.wire.mail import (
     GIVE_BACK,
     HAND_BACK,
     HAND_OVER,
+    HAND_OVER_AGAIN,
     LINK,
     Mail,
     decode_mail,
@@ -322,6 +323,7 @@ class _Entity:
 _VIA: Final[Mapping[str, str]] = {
     FORWARD: "forwarded",
     HAND_OVER: "handed_over",
+    HAND_OVER_AGAIN: "handed_over",
     ACKNOWLEDGE: "acknowledged",
     LINK: "linked",
     GIVE_BACK: "parted",

@@ -74,6 +74,7 @@ def show_dead_letter(rejected: Rejected, codec: Codec) -> dict[str, Any]:
         "appended_at": _time(rejected.appended_at),
         "key": rejected.key,
         "to": rejected.to,
+        "mail_offset": rejected.mail_offset,
         "value_bytes": rejected.value_bytes,
         "detail": rejected.detail,
         "value": rejected.value,

@@ -3,7 +3,8 @@
 The record is read from its own topic, with its headers, as long as it is there; after that, what
 the dead letter keeps of it must do. An event that had been sent on when it was rejected goes to
 the entity it had been sent to, as a letter again: on its own topic it would count as a duplicate
-by what it left on its way.
+by what it left on its way. One that came by a letter about something else, a row that is handed
+over, is asked for again by another letter (`letters_again.py`).
 
 A retry is an event with an old id, so that it cannot take effect twice: the worker's duplicate
 windows know the id once it has, also if it is sent again and again.
@@ -12,7 +13,7 @@ windows know the id once it has, also if it is sent again and again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from operator import methodcaller
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ccstream.errors import CcstreamError, DeliveryError, UndecodableError
 from ccstream.ops.broker import Broker
@@ -27,6 +29,8 @@ from ccstream.ops.codecs import codec_of
 from ccstream.ops.dead_letters import DeadLetter, Place
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import producer_config
+from ccstream.ops.letters_again import NOT_FOUND, asked_again, letter_of
+from ccstream.ops.letters_searched import is_unled, search
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.refusals import told
 from ccstream.ops.settings import Settings
@@ -78,39 +82,57 @@ def prepare(
     The order matters to those applied by hand: of these too, what leaves memory leaves a
     horizon behind.
     """
-    topics = Broker(settings).cluster().topics
-    codec = codec_of(settings)
+    cluster = Broker(settings).cluster()
+    topics, codec = cluster.topics, codec_of(settings)
     retries: dict[Any, Retry] = {}
     passed_over = {}
+    unled: list[DeadLetter] = []
+
+    def keep(retry: Retry, same: object) -> None:
+        known = retries.get(same)
+        places = retry.places if known is None else (*known.places, *retry.places)
+        retries[same] = replace(retry, places=places)
+
     with ExitStack() as stack:
         readers: dict[str, TopicReader] = {}
+
+        def record_at(topic: str, partition: int, offset: int) -> Message | None:
+            if topic not in topics or partition >= topics[topic].partitions:
+                return None
+            reader = readers.get(topic)
+            if reader is None:
+                reader = TopicReader(settings, topic, "read_committed", report, sparse=True)
+                readers[topic] = stack.enter_context(reader)
+            return reader.at(partition, offset)
+
         for letter in letters:
-            rejected = letter.rejected
-            original = None
-            if rejected.topic in topics and rejected.partition < topics[rejected.topic].partitions:
-                reader = readers.get(rejected.topic)
-                if reader is None:
-                    reader = TopicReader(
-                        settings, rejected.topic, "read_committed", report, sparse=True
-                    )
-                    readers[rejected.topic] = stack.enter_context(reader)
-                original = _original(rejected, reader)
+            rejected, place = letter.rejected, letter.place
             try:
-                retry = _retry(letter, original, codec, by_hand=by_hand)
+                if rejected.mail_offset is not None:
+                    found = record_at(MAIL_TOPIC, place.partition, rejected.mail_offset)
+                    asked = letter_of(rejected, found)
+                    keep(*_asked(letter, asked, found, codec, by_hand=by_hand))
+                    continue
+                found = record_at(rejected.topic, rejected.partition, rejected.offset)
+                retry = _retry(letter, _original(rejected, found), codec, by_hand=by_hand)
             except UndecodableError as problem:
-                passed_over[letter.place] = problem.detail
+                passed_over[place] = problem.detail
                 continue
-            same = (rejected.topic, rejected.to, retry.key, rejected.value)
-            known = retries.get(same)
-            places = retry.places if known is None else (*known.places, *retry.places)
-            retries[same] = Retry(
-                places=places,
-                topic=retry.topic,
-                key=retry.key,
-                value=retry.value,
-                headers=retry.headers,
-                occurred_at=retry.occurred_at,
-            )
+            if retry is None:
+                unled.append(letter)
+            else:
+                keep(retry, (rejected.topic, rejected.to, retry.key, rejected.value))
+    rows = _rows_of(settings, unled, report, by_time=not cluster.embedded)
+    for letter in unled:
+        why = NOT_FOUND
+        for asked, found in rows.get(letter.place, ()):
+            try:
+                keep(*_asked(letter, asked, found, codec, by_hand=by_hand))
+                why = ""
+            except UndecodableError as problem:
+                why = why and problem.detail
+        if why:
+            passed_over[letter.place] = why
     return sorted(retries.values(), key=lambda one: (one.occurred_at, one.places)), passed_over
 
 
@@ -139,9 +161,23 @@ def send(settings: Settings, retries: Sequence[Retry], producer: Producer | None
     return outcome
 
 
-def _original(rejected: Rejected, reader: TopicReader) -> Message | None:
+def _rows_of(
+    settings: Settings,
+    unled: Sequence[DeadLetter],
+    report: Callable[[str], None],
+    *,
+    by_time: bool,
+) -> Mapping[Place, Sequence[tuple[Mail, Message]]]:
+    """What the mail has of those that lead to no letter."""
+    if not unled:
+        return {}
+    with TopicReader(settings, MAIL_TOPIC, "read_committed", report) as mail:
+        return search(mail, unled, report, by_time=by_time)
+
+
+def _original(rejected: Rejected, found: Message | None) -> Message | None:
     """The record in its own topic, if it still is there and is the same."""
-    message: Any = reader.at(rejected.partition, rejected.offset)
+    message: Any = found
     if message is None:
         return None
     key, value, kept = message.key(), message.value(), rejected.value
@@ -154,7 +190,10 @@ def _original(rejected: Rejected, reader: TopicReader) -> Message | None:
     return message if same else None
 
 
-def _retry(letter: DeadLetter, original: Message | None, codec: Codec, *, by_hand: bool) -> Retry:
+def _retry(
+    letter: DeadLetter, original: Message | None, codec: Codec, *, by_hand: bool
+) -> Retry | None:
+    """The event again; None if it came by a letter to which the dead letter has no way."""
     rejected = letter.rejected
     value: Any = rejected.value if original is None else original.value()
     if value is None and rejected.value_bytes:
@@ -172,9 +211,10 @@ def _retry(letter: DeadLetter, original: Message | None, codec: Codec, *, by_han
     except CcstreamError:
         pass  # whether it is one now, the worker will say: a schema may have come since
     else:
+        if is_unled(rejected, event):
+            return None
         occurred_at = event.occurred_at
         headers = headers if headers is not None else event_headers(event)
-    marks = [(RETRY_OF, str(letter.place).encode()), *([(BY_HAND, b"")] if by_hand else ())]
     topic, key = rejected.topic, rejected.key if original is None else original.key()
     if rejected.to is not None:
         letter_to = Mail(
@@ -195,9 +235,33 @@ def _retry(letter: DeadLetter, original: Message | None, codec: Codec, *, by_han
         topic=topic,
         key=key,
         value=value,
-        headers=[*(headers or ()), *marks],
+        headers=[*(headers or ()), *_marks(letter, by_hand=by_hand)],
         occurred_at=occurred_at,
     )
+
+
+def _asked(
+    letter: DeadLetter, asked: Mail, found: Message | None, codec: Codec, *, by_hand: bool
+) -> tuple[Retry, object]:
+    """What asks for what the letter ``asked`` for, which is this record of the mail topic; and what
+    it is the same by.
+    """
+    event = codec.decode_event(asked.value)
+    mail = asked_again(asked, event, str(letter.place))
+    trace = [one for one in _headers(found) or () if one[0] == TRACEPARENT]
+    retry = Retry(
+        places=(letter.place,),
+        topic=MAIL_TOPIC,
+        key=mail.to.encode(),
+        value=encode_mail(mail),
+        headers=[*trace, *_marks(letter, by_hand=by_hand)],
+        occurred_at=event.occurred_at,
+    )
+    return retry, (asked.mail_id, asked.to)
+
+
+def _marks(letter: DeadLetter, *, by_hand: bool) -> Headers:
+    return [(RETRY_OF, str(letter.place).encode()), *([(BY_HAND, b"")] if by_hand else ())]
 
 
 def _headers(original: Message | None) -> Headers | None:

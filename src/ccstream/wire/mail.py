@@ -17,6 +17,7 @@ __all__ = [
     "GIVE_BACK",
     "HAND_BACK",
     "HAND_OVER",
+    "HAND_OVER_AGAIN",
     "HOPS_MAX",
     "LINK",
     "Mail",
@@ -30,6 +31,10 @@ FORWARD: Final = "forward"
 
 HAND_OVER: Final = "hand_over"
 """The kind that asks the account of its event, a log-in, to take a row of the event's subject."""
+
+HAND_OVER_AGAIN: Final = "hand_over_again"
+"""The kind that asks the holder of a row whose letter was rejected to send that letter again, with
+the row, if it still is here: ``row`` is only its fingerprint (`rows.row_fingerprint`)."""
 
 ACKNOWLEDGE: Final = "acknowledge"
 """The kind that tells the subject of a log-in that the account has taken that row."""

@@ -43,6 +43,7 @@ class Rejected(Struct, frozen=True, kw_only=True, gc=False):
     channel: str | None = None
     rejected_at: int
     to: str | None = None
+    mail_offset: int | None = None
 
 
 _codec = RecordCodec("Rejected", Rejected)
@@ -61,6 +62,7 @@ def rejected_record(
     event: Event | None,
     rejected_at: int,
     to: str | None = None,
+    mail_offset: int | None = None,
 ) -> Rejected:
     """The dead letter of a record, key and value cut to what is kept.
 
@@ -68,6 +70,7 @@ def rejected_record(
         event: the event, where the value could be decoded.
         rejected_at: the append time by which it was judged.
         to: whom it had been sent on to, where it came as a letter.
+        mail_offset: where that letter is, if what it asked for can be asked for again.
     """
     return Rejected(
         reason=reason,
@@ -83,6 +86,7 @@ def rejected_record(
         channel=event.channel if event is not None else None,
         rejected_at=rejected_at,
         to=to,
+        mail_offset=mail_offset,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Final
 
 from ccstream.domain.consent import Consents
@@ -22,7 +23,7 @@ from ccstream.wire.schemas import SchemaInfo, schema
 from ccstream.wire.touch_rows import TouchRows
 from ccstream.wire.window_rows import WindowRows
 
-__all__ = ["ROW_CODECS", "ROW_SCHEMAS", "Entry", "RowCodec"]
+__all__ = ["ROW_CODECS", "ROW_SCHEMAS", "Entry", "RowCodec", "row_fingerprint"]
 
 _TIMER: Final = {"ccstream.state.v1.Timer": Timer}
 _KEY: Final = {"ccstream.state.v1.PersonalKey": PersonalKey}
@@ -64,3 +65,14 @@ class _RowCodecs(dict[str, RowCodec]):
 
 ROW_CODECS: Final[Mapping[str, RowCodec]] = _RowCodecs()
 """The codec of each table, by the table's name."""
+
+_FINGERPRINT_BYTES: Final = 16
+
+
+def row_fingerprint(table: str, row: bytes) -> bytes:
+    """What tells a row from any other that its key has had, published again or not, and by whatever
+    version of its schema it was written.
+    """
+    codec = ROW_CODECS[table]
+    state = codec.decode_row(row).state
+    return blake2b(codec.encode_row(Entry(state, 0)), digest_size=_FINGERPRINT_BYTES).digest()

@@ -43,7 +43,7 @@ from tests.engine.test_linking import (
     key_at,
     touched,
 )
-from tests.engine.world import CHANNELS, CODEC, INPUTS, PLANS
+from tests.engine.world import CHANNELS, CODEC, INPUTS, PLANS, World
 
 TABLET = key_at(1, "visitor")
 
@@ -53,6 +53,22 @@ def plans_without(table: str) -> Mapping[type[Event], Plan]:
     return {
         event: tuple(one for one in plan if one.table != table) for event, plan in PLANS.items()
     }
+
+
+def folder_of(
+    world: World, plans: Mapping[type[Event], Plan], *, sends_mail: bool = True
+) -> Folder:
+    """What folds for a world by other plans than today's."""
+    return Folder(
+        decode=CODEC.decode_event,
+        topics=INPUTS,
+        channels=CHANNELS,
+        plans=plans,
+        outlet=Outlet(world.delivery, "app", 1_000_000, sends_mail=sends_mail),
+        window_limits=WindowLimits(),
+        append_time=True,
+        identifiers=RULES,
+    )
 
 
 class UpgradedTown(Town):
@@ -75,16 +91,7 @@ class UpgradedTown(Town):
 
     def downgrade(self, *keys: str, without: str = "interactions") -> None:
         for world in map(self.home, keys):
-            world.folder = Folder(
-                decode=CODEC.decode_event,
-                topics=INPUTS,
-                channels=CHANNELS,
-                plans=plans_without(without),
-                outlet=Outlet(world.delivery, "app", 1_000_000),
-                window_limits=WindowLimits(),
-                append_time=True,
-                identifiers=RULES,
-            )
+            world.folder = folder_of(world, plans_without(without))
 
     def upgrade(self) -> None:
         for world, folder in zip(self.worlds, self._upgraded, strict=True):
@@ -257,6 +264,22 @@ def test_a_row_that_was_sent_on_too_often_goes_on_its_way_again() -> None:
     town.retry()
     town.deliver()
     assert (town.talks(CARD), town.talks(ACCOUNT)) == ([], ["a delivery"])
+
+
+def test_an_application_that_is_rebuilt_sends_no_letter_on_as_the_one_before_has_done_so() -> None:
+    town = UpgradedTown(ACCOUNT)
+    town.talk(CARD, "a delivery", at=1)
+    town.link(CARD, ACCOUNT, at=5)
+    town.deliver()
+    town.upgrade()
+    home = town.home(CARD)
+    home.folder = folder_of(home, PLANS, sends_mail=False)
+    (asked,) = (town.asked(*one) for one in town.dead())
+    given = replace(asked, kind=HAND_OVER, row=None)
+    for mail in (asked, given, replace(given, kind=GIVE_BACK)):
+        before = len(home.letters)
+        town.fold_letter(1, CARD, encode_mail(mail))
+        assert len(home.letters) == before, mail.kind
 
 
 def test_who_was_erased_meanwhile_hands_nothing_over() -> None:

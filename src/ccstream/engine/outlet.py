@@ -313,6 +313,8 @@ class Outlet:
 
     def send_on(self, home: int, source: Source, mail: Mail, to: str) -> None:
         """Send a letter on to somebody else."""
+        if not self._sends_mail:
+            return
         self._post(home, source, replace(mail, to=to, hops=mail.hops + 1))
 
     def _post(self, home: int, source: Source, mail: Mail) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from ccstream.cli.diff import _verdict
+from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.evidence.differences import Comparison
 from ccstream.ops.broker import Broker
 from ccstream.ops.settings import Settings
+from ccstream.wire.catalogue import changelog_topic
 from tests.cli.conftest import Ended
+from tests.support.produce import Sent, produce
 
 Run = Callable[..., Ended]
 
@@ -66,6 +69,17 @@ def test_so_are_those_of_a_worker(ccstream: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CCSTREAM_PROFILE__POLICIES", "nowhere.toml")
     ended = ccstream("worker", "--no-restart", "--web-port", "0", "--bootstrap", "127.0.0.1:1")
     assert (ended.code, "nowhere.toml cannot be read" in ended.err) == (4, True)
+
+
+def test_an_application_that_there_is_not_is_a_wrong_argument(ccstream: Run, unique: str) -> None:
+    with EmbeddedKafka() as broker:
+        produce(broker.bootstrap, [Sent(changelog_topic(unique, "carts"), "k", b"v")])
+        ended = ccstream("diff", f"{unique}-1", unique, "--bootstrap", broker.bootstrap)
+        assert (ended.code, ended.out) == (2, "")
+        assert f"there is no application '{unique}-1'" in ended.err
+        half = ccstream("diff", unique, f"{unique}-1", "--bootstrap", broker.bootstrap)
+        assert (half.code, half.out) == (4, ""), "it is there, and of an earlier version"
+        assert f"application '{unique}' has no {unique}-" in half.err
 
 
 def test_what_has_to_go_on_is_told_where_the_new_application_is_behind() -> None:

@@ -42,6 +42,8 @@ def diff(
 ) -> int:
     """Compare the tables of two applications; exit code 0 if they say the same, 1 if not.
 
+    With an id that no application at this Kafka has it is 2.
+
     The committed changelogs of both are read, up to where OLD_ID has folded when this begins, and
     further where rows are changed meanwhile. Of each table: how many rows each has, and how many
     differ, or are there in one only. Not compared are versions of rows, when one was last

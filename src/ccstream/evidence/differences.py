@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from ccstream.domain.moment import Moment, Scope
 from ccstream.engine.cluster import TopicPartitionKey, committed_offsets
-from ccstream.errors import StateError, TopicMismatchError, UndecodableError
+from ccstream.errors import OptionError, StateError, TopicMismatchError, UndecodableError
 from ccstream.evidence.same_rows import differing_fields, same_row
 from ccstream.ops.broker import Broker
 from ccstream.ops.kafka_clients import make_client
@@ -123,7 +123,8 @@ def compare(
         progress: called with a line now and then.
 
     Raises:
-        TopicMismatchError: changelogs are missing, or have other partition counts.
+        OptionError: there is no such application.
+        TopicMismatchError: some changelogs are missing, or have other partition counts.
         StateError: the old one has folded nothing, or a row cannot be read.
     """
     partitions = _partitions(settings, (old, new))
@@ -353,14 +354,19 @@ def _partitions(settings: Settings, applications: Iterable[str]) -> int:
     topics = Broker(settings).cluster().topics
     counts: dict[int, str] = {}
     for app_id in applications:
-        for table in TABLES:
-            name = changelog_topic(app_id, table)
-            if name not in topics:
-                raise TopicMismatchError(
-                    f"there is no topic {name} at {settings.kafka.bootstrap}: is there an "
-                    f"application {app_id}?"
-                )
-            counts[topics[name].partitions] = name
+        names = [changelog_topic(app_id, table) for table in TABLES]
+        missing = [name for name in names if name not in topics]
+        if len(missing) == len(names):
+            raise OptionError(
+                f"there is no application {app_id!r} at {settings.kafka.bootstrap}: it has no "
+                "changelog there"
+            )
+        if missing:
+            raise TopicMismatchError(
+                f"application {app_id!r} has no {missing[0]}: upgrade its workers first, after "
+                "`ccstream topics apply`"
+            )
+        counts |= {topics[name].partitions: name for name in names}
     if len(counts) > 1:
         raise TopicMismatchError(
             f"{' and '.join(counts.values())} differ in their partition counts: the tables of "

@@ -30,8 +30,12 @@ def test_what_cannot_be_rebuilt_is_told_before_a_topic_is_made(
     new = f"{unique}-2"
 
     never = ccstream("rebuild", "--as", new, "--of", unique)
-    assert never.code == 4
-    assert f"application '{unique}' has never owned partition 0" in never.err
+    assert never.code == 2
+    assert f"--of: there is no application '{unique}'" in never.err
+    monkeypatch.setenv("CCSTREAM_APP_ID", unique)
+    configured = ccstream("rebuild", "--as", new)
+    assert configured.code == 4, "a setting says so, not an argument"
+    assert f"application '{unique}' has never owned partition 0" in configured.err
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = ccstream("rebuild", "--as", new, "--of", unique, "--web-port", port)

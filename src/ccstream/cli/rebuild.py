@@ -101,7 +101,7 @@ def rebuild(
             _check_policies(settings, str(rules))
         Rules.of(settings)  # their files are read before anything is made
         check_free(settings.web.host, settings.web.port)
-        make_topics(settings, say, lambda: check_rebuild(settings, old.app_id, say))
+        make_topics(settings, say, lambda: check_rebuild(settings, old.app_id, say, asked=bool(of)))
         tell_beginning(settings, say)
     if restart:
         from ccstream.engine.supervisor import Child, supervise

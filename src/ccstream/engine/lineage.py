@@ -26,7 +26,7 @@ from ccstream.engine.owners import (
     check_partitions,
     new_state_id,
 )
-from ccstream.errors import AccessDeniedError, StateError
+from ccstream.errors import AccessDeniedError, OptionError, StateError
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import OWNERS_TOPIC
@@ -136,10 +136,19 @@ class Lineage:
             )
 
 
-def check_rebuild(settings: Settings, of: str, report: Callable[[str], None]) -> None:
+def check_rebuild(
+    settings: Settings, of: str, report: Callable[[str], None], *, asked: bool = False
+) -> None:
     """Refuse unless the application of these settings can rebuild application ``of``, all of it.
 
+    Args:
+        settings: those of the new one.
+        of: the one to rebuild.
+        report: told that brokers are away.
+        asked: whether ``of`` was asked for, rather than being the one that is configured.
+
     Raises:
+        OptionError: there is no such application, and it was asked for.
         StateError: that one has no state, or this one has one of its own.
         BrokerUnavailableError: the owners of both were not told in time.
     """
@@ -147,6 +156,11 @@ def check_rebuild(settings: Settings, of: str, report: Callable[[str], None]) ->
         first = reader.bounds(OWNERS_PARTITION).first
         owners = all_owners(
             one for batch in reader.read({OWNERS_PARTITION: first}) for one in batch
+        )
+    if asked and of not in owners:
+        raise OptionError(
+            f"--of: there is no application {of!r} at {settings.kafka.bootstrap}: no worker of it "
+            "has ever owned a partition"
         )
     for number in range(settings.kafka.partitions):
         _rebuilt_state_id(number, owners, settings.app_id, of, settings.kafka.partitions)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccstream.domain.cart_state import Cart, Line
+from ccstream.domain.cart_state import Cart, Dot, Line, LineKey
 from ccstream.domain.lines import assemble
 from ccstream.domain.merge import lines_view
 from ccstream.errors import StateError
@@ -16,7 +17,6 @@ from ccstream.wire.entry import Entry
 from ccstream.wire.row_readers import read_cart_line
 from ccstream.wire.rows import ROW_CODECS
 from ccstream.wire.sync import SYNC_CODECS
-from ccstream.wire.varint import Malformed
 from tests.wire.row_data import STATES, causes
 
 CARTS = ROW_CODECS["carts"]
@@ -64,7 +64,7 @@ def test_what_is_shown_of_a_single_dot_is_put_together_without_reading_it(cart: 
     assert all(map(is_unread, lines_view(again)))
 
 
-@given(STATES["carts"], st.sampled_from(("unit_price", "name", "added_at", "changed_at")))
+@given(STATES["carts"], st.sampled_from(("dots", "name", "added_at", "changed_at")))
 def test_whatever_is_asked_for_first_all_of_it_is_as_it_was(cart: Cart, asked: str) -> None:
     _, again = as_read(cart)
     for key, line in cart.lines.items():
@@ -73,7 +73,7 @@ def test_whatever_is_asked_for_first_all_of_it_is_as_it_was(cart: Cart, asked: s
         assert again.lines[key] == line
         assert hash(again.lines[key]) == hash(line)
         assert repr(again.lines[key]) == repr(line)
-        assert line == read_cart_line(again.lines[key].kept, 0)
+        assert line == read_cart_line(again.lines[key].kept)
 
 
 def test_an_array_in_blocks_with_their_sizes_is_read_as_well() -> None:
@@ -104,5 +104,25 @@ def test_of_a_damaged_row_it_is_said_that_it_is_none_or_its_lines_are_read(
     except StateError:
         return
     for line in lines:
-        with suppress(Malformed, IndexError, UnicodeDecodeError):
-            assert read_cart_line(line.kept, 0).key == line.key
+        with suppress(StateError):
+            assert line.dots or line.sets
+            assert read_cart_line(line.kept).key == line.key
+
+
+def test_a_line_that_cannot_be_read_later_is_a_damaged_row() -> None:
+    dot = Dot("e1", "web", "shop", 1, 5, 6, ((0, 0, 0),), None, "teacup")
+    key = LineKey("mug")
+    row, _ = as_read(Cart(1, None, {key: assemble(key, (dot,), ())}))
+    line = CARTS.decode_row(row.replace(b"teacup", b"tea\xff\xfe\xfd")).state.lines[key]
+    assert (line.quantity, line.unit_price) == (1, None)
+    with pytest.raises(StateError, match=r"a row is no CartRow: .* its changelog is damaged"):
+        line.name  # noqa: B018 - it is asking that is tried
+
+
+@given(STATES["carts"])
+def test_that_a_line_has_no_price_is_known_without_reading_it(cart: Cart) -> None:
+    _, again = as_read(cart)
+    for key, line in cart.lines.items():
+        free = all(dot.unit_price is None for dot in line.dots + line.sets)
+        assert again.lines[key].unit_price == line.unit_price
+        assert is_unread(again.lines[key]) == free

@@ -7,8 +7,9 @@ kept. All else about a line is computed from them (``lines.py``), so two carts w
 same live dots are the same basket, whatever happened on the way.
 
 All records are immutable and share what did not change: a ``Line`` that a step leaves
-alone is the same object before and after. Those made for every event have their ``__init__``
-written out, which compiled is ten times as quick as the one that ``dataclass`` makes.
+alone is the same object before and after. What changes within one is what it is computed from
+(`Line.unread`) and what codecs keep of it; its value stays. Those made for every event have their
+``__init__`` written out, which compiled is ten times as quick as the one that ``dataclass`` makes.
 """
 
 from __future__ import annotations
@@ -138,8 +139,9 @@ class Line:
     ``shown`` and ``kept`` are no part of the value: the codecs keep there what they made of
     it, empty until they did, so that a line that an event leaves alone is encoded once.
 
-    A line of a row that is read is left in its bytes (`unread`) until something of it is asked
-    for that is neither its key nor its quantity: most events leave most lines alone.
+    A line of a row that is read is left in its bytes (`unread`), which are ``kept``, until
+    something of it is asked for that is neither its key nor its quantity nor the price that it has
+    not: most events leave most lines alone.
     """
 
     key: Final[LineKey]
@@ -170,19 +172,26 @@ class Line:
         self._dots = dots
         self._sets = sets
         self._read: ReadLine | None = None
+        self._priced = True
 
     @staticmethod
-    def unread(key: LineKey, quantity: int, kept: bytes, shown: bytes, read: ReadLine) -> Line:
-        """The line that ``read`` finds in ``kept``, once more than this is asked of it."""
+    def unread(
+        key: LineKey, quantity: int, priced: bool, kept: bytes, shown: bytes, read: ReadLine
+    ) -> Line:
+        """The line that ``read`` finds in ``kept``, once more than this is asked of it.
+
+        ``priced`` says whether any of its dots has a price. What ``read`` raises, it does then.
+        """
         line = Line(key, quantity, None, None, 0, 0, "", ())
         line.kept = kept
         line.shown = shown
         line._read = read
+        line._priced = priced
         return line
 
     @property
     def unit_price(self) -> Money | None:
-        return self._recalled()._unit_price
+        return self._recalled()._unit_price if self._priced else None
 
     @property
     def name(self) -> str | None:
@@ -211,7 +220,7 @@ class Line:
     def _recalled(self) -> Line:
         read = self._read
         if read is not None:
-            line = read(self.kept, 0)
+            line = read(self.kept)
             self._unit_price = line._unit_price
             self._name = line._name
             self._added_at = line._added_at
@@ -248,8 +257,8 @@ class Line:
         return f"Line{self._value()!r}"
 
 
-ReadLine = Callable[[bytes, int], Line]
-"""Reads a line from the bytes that a row keeps of it, from this place on."""
+ReadLine = Callable[[bytes], Line]
+"""Reads a line from the bytes that a row keeps of it."""
 
 
 @final

@@ -3,7 +3,12 @@
 An event changes one line of a cart and leaves the others alone, of which its row and its snapshot
 need the bytes alone. So a line is passed over: its key and its quantity are read, and where it has
 one dot, which is usual, the bytes that readers are shown are put together from those of the row.
-`Line.unread` has the rest read if it is asked for.
+`Line.unread` has the rest read if it is asked for, by the reader that is made from the schema.
+
+What is here follows the fields of ``CartRowLine`` and ``CartDot``, and makes a line of
+``CartSynced`` of them: who changes one of these schemas changes this, and
+``tests/wire/test_cart_lines.py`` holds it to them. What is passed over is not checked; brokers and
+stores have checksums.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ def line_at(b: bytes, p: i64, read: ReadLine) -> tuple[Line, int]:
     Args:
         b: the row.
         p: where the line begins.
-        read: reads the whole of one.
+        read: reads the whole of one from its bytes.
     """
     begin = p
     sku, p = _text(b, p)
@@ -39,6 +44,7 @@ def line_at(b: bytes, p: i64, read: ReadLine) -> tuple[Line, int]:
     dots: i64 = 0
     adds = 0
     in_force = 0
+    priced = False
     channel_at: i64 = 0
     channel_end: i64 = 0
     quantity_at: i64 = 0
@@ -65,6 +71,7 @@ def line_at(b: bytes, p: i64, read: ReadLine) -> tuple[Line, int]:
                 price_at = _past_positions(b, _past_long(b, occurred_end))
                 p = price_at + 1
                 if _some(b, price_at):
+                    priced = True
                     p = _past_text(b, _past_long(b, p))
                 price_end = p + 1
                 if _some(b, p):
@@ -89,7 +96,7 @@ def line_at(b: bytes, p: i64, read: ReadLine) -> tuple[Line, int]:
             )
         )
     key = line_key(sku, options_hash, fulfilment, store)
-    return Line.unread(key, adds + in_force, b[begin:p], shown, read), p
+    return Line.unread(key, adds + in_force, priced, b[begin:p], shown, read), p
 
 
 def _text(b: bytes, p: i64) -> tuple[str, i64]:

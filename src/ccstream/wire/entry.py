@@ -15,7 +15,7 @@ from ccstream.wire.reader import Reader
 from ccstream.wire.schemas import SchemaInfo, SchemaSet
 from ccstream.wire.varint import Malformed
 
-__all__ = ["Entry", "RowCodec", "RowReader", "SyncCodec"]
+__all__ = ["Entry", "RowCodec", "RowReader", "SyncCodec", "damaged_row"]
 
 
 @final
@@ -66,6 +66,13 @@ class SyncCodec(Protocol):
         """
 
 
+def damaged_row(name: str, error: Exception) -> StateError:
+    """What to raise where a row of this schema cannot be read."""
+    return StateError(
+        f"a row is no {name}: {error}; its changelog is damaged or newer than this worker"
+    )
+
+
 class RowReader:
     """Reads the rows of one schema, whatever version they were written with.
 
@@ -88,10 +95,7 @@ class RowReader:
                 value = self._as_of_today(value)
             entry: Entry = self._read(value, SINGLE_OBJECT_PREFIX_BYTES)
         except (UndecodableError, Malformed, IndexError, UnicodeDecodeError) as error:
-            raise StateError(
-                f"a row is no {self._info.name}: {error}; its changelog is damaged or newer "
-                "than this worker"
-            ) from error
+            raise damaged_row(self._info.name, error) from error
         return entry
 
     def _as_of_today(self, value: bytes) -> bytes:

@@ -14,7 +14,8 @@ __all__ = ["source"]
 _HEAD: Final = '''"""Readers of the rows that every event reads, one function a schema.
 
 Made from ``schemas/state`` by ``make generate``; not to be edited. They stand in a module so
-that they can be compiled with the rest of the hot path; `reader` says what they promise.
+that they can be compiled with the rest of the hot path; `reader` says what they promise. Lines of
+a cart are passed over by `cart_lines`, which is written by hand.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
 from ccstream.domain.window import SourceWindow
 from ccstream.wire.cart_lines import line_at
 from ccstream.wire.cart_rows import cart_absorbed, cart_dot, cart_entry, cart_line, cart_position
-from ccstream.wire.entry import Entry
+from ccstream.wire.entry import Entry, damaged_row
 from ccstream.wire.touch_rows import touch_entry, touch_share
 from ccstream.wire.varint import Malformed, long, long_length
 from ccstream.wire.window_rows import window_entry, window_source
@@ -76,16 +77,30 @@ _ENCODED: Final[Mapping[str, str]] = {
     "ccstream.touch.v1.Touch": "encoded",
 }
 
-_LINE: Final = "read_cart_line"
+_LINE: Final = "_read_cart_line"
 _ELSEWHERE: Final[Mapping[str, str]] = {
-    "ccstream.state.v1.CartRowLine": f"line_at(b, p, {_LINE})",
+    "ccstream.state.v1.CartRowLine": "line_at(b, p, read_cart_line)",
 }
+
+_KEPT: Final = f'''
+
+def read_cart_line(kept: bytes) -> Line:
+    """The line that a row has left in these bytes.
+
+    Raises:
+        StateError: they are none.
+    """
+    try:
+        return {_LINE}(kept, 0)
+    except (Malformed, IndexError, UnicodeDecodeError) as error:
+        raise damaged_row("CartRow", error) from error
+'''
 
 
 def source() -> str:
     """The module's source."""
     line = schema("CartRowLine").parsed
-    parts = [_HEAD, "\n" + reader_source(line, _CLASSES, _LINE, types=_TYPES) + "\n\n"]
+    parts = [_HEAD, "\n" + reader_source(line, _CLASSES, _LINE, types=_TYPES), _KEPT + "\n\n"]
     names = {schema(row).fullname: f"_{index}_{row}" for index, row in enumerate(_ROWS)}
     for fullname, name in names.items():
         parsed = schema(fullname).parsed

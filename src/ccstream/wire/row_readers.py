@@ -1,7 +1,8 @@
 """Readers of the rows that every event reads, one function a schema.
 
 Made from ``schemas/state`` by ``make generate``; not to be edited. They stand in a module so
-that they can be compiled with the rest of the hot path; `reader` says what they promise.
+that they can be compiled with the rest of the hot path; `reader` says what they promise. Lines of
+a cart are passed over by `cart_lines`, which is written by hand.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ccstream.domain.touch import Earlier, Touch, Touches, Trail, Visit
 from ccstream.domain.window import SourceWindow
 from ccstream.wire.cart_lines import line_at
 from ccstream.wire.cart_rows import cart_absorbed, cart_dot, cart_entry, cart_line, cart_position
-from ccstream.wire.entry import Entry
+from ccstream.wire.entry import Entry, damaged_row
 from ccstream.wire.touch_rows import touch_entry, touch_share
 from ccstream.wire.varint import Malformed, long, long_length
 from ccstream.wire.window_rows import window_entry, window_source
@@ -23,7 +24,7 @@ from ccstream.wire.window_rows import window_entry, window_source
 __all__ = ["ROW_READERS"]
 
 
-def read_cart_line(b: bytes, p: int) -> Line:
+def _read_cart_line(b: bytes, p: int) -> Line:
     n = b[p]
     if n & 0x81: n, p = long_length(b, p)
     else: n >>= 1; p += 1
@@ -238,6 +239,18 @@ def read_cart_line(b: bytes, p: int) -> Line:
     if p > len(b): raise IndexError('cut short')
     if p < len(b): raise Malformed('bytes are left after the record')
     return v59
+
+def read_cart_line(kept: bytes) -> Line:
+    """The line that a row has left in these bytes.
+
+    Raises:
+        StateError: they are none.
+    """
+    try:
+        return _read_cart_line(kept, 0)
+    except (Malformed, IndexError, UnicodeDecodeError) as error:
+        raise damaged_row("CartRow", error) from error
+
 
 
 def _0_CartRow(b: bytes, p: int) -> Entry:

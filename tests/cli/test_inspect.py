@@ -29,6 +29,7 @@ def alias(root: str) -> bytes:
         "event_id": "e",
         "earlier": [],
         "known_from": None,
+        "erased_until": 0,
     }
     return CODEC.encode("AliasRow", fields)
 

@@ -178,6 +178,7 @@ def test_a_row_of_a_changelog_is_shown_decoded(
         "event_id": "e",
         "earlier": [],
         "known_from": None,
+        "erased_until": 0,
     }
     produce(embedded_kafka, [Sent(unique, "visitor:9", CODEC.encode("AliasRow", row))])
     (shown,) = tail("--from", "beginning")

@@ -10,7 +10,7 @@ from ccstream.domain import reasons
 from ccstream.domain.effects import Publish, Reject
 from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import IdentifierRules
-from ccstream.domain.identity import NOBODY, Alias, began, forget, holder_at, step
+from ccstream.domain.identity import NOBODY, Alias, began, forget, holder_at, is_of_erased, step
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment, Scope
 
@@ -180,9 +180,38 @@ def test_of_the_time_before_who_is_forgotten_left_nothing_is_known() -> None:
     )
     left = forget(state, "customer:2")
     assert [one.root for one in left.earlier] == ["customer:1", "customer:3", NOBODY]
-    assert (left.root, left.known_from) == ("customer:4", 50)
+    assert (left.root, left.known_from, left.erased_until) == ("customer:4", 50, 50)
+    assert is_of_erased(left, 49) and not is_of_erased(left, 50)
     assert forget(left, "customer:1").known_from == 50, "never less than before"
     assert forget(state, "customer:9") is state
+
+
+def test_of_whom_nobody_had_been_erased_no_event_is_of_who_was() -> None:
+    before_these_were_noted = Alias("customer:1", 10, "a")
+    first = told(linked("customer:1", at=10, event_id="a"))
+    many = told(*(linked(f"customer:{n}", at=n, event_id=str(n)) for n in range(TENURES_MAX + 5)))
+    assert many.known_from == 5
+    assert not any(is_of_erased(one, 0) for one in (before_these_were_noted, first, many))
+
+
+def test_that_somebody_was_erased_is_known_however_many_come_after() -> None:
+    state = told(linked("customer:ada", at=1, event_id="a"), linked("customer:1", at=10))
+    state = forget(state, "customer:ada")
+    for n in range(TENURES_MAX + 5):
+        after, _ = step(state, linked(f"customer:{n}", at=20 + n, event_id=str(n)), AT)
+        assert after is not None
+        state = after
+        assert is_of_erased(state, 9) and not is_of_erased(state, 10)
+
+
+def test_a_first_log_in_after_an_erasure_claims_nothing_from_before_it() -> None:
+    back = Moment(300, 0, 0, AT.scope, (-1,), erased_at=200)
+    state, _ = step(None, linked("customer:2", at=210), back)
+    assert state is not None
+    assert (state.known_from, state.erased_until) == (201, 201)
+    assert is_of_erased(state, 200) and not is_of_erased(state, 201)
+    again, _ = step(state, out(220), AT)
+    assert again is not None and (again.known_from, again.erased_until) == (201, 201)
 
 
 RULES = IdentifierRules(

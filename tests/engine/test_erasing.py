@@ -12,6 +12,7 @@ from ccstream.domain.events import (
     ErasureRequested,
     Event,
     IdentifiersLinked,
+    IdentifierUnlinked,
     InteractionLogged,
     LegalHoldChanged,
     Money,
@@ -22,11 +23,13 @@ from ccstream.domain.events import (
     Trait,
 )
 from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
+from ccstream.domain.merge import lines_view
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.unfinished import Unfinished, oldest
 from ccstream.errors import StateError
+from ccstream.evidence.belonging import Belonging
 from ccstream.ops.erasure_key import ErasureKey, is_signed
 from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import SYNC_TOPICS, TABLES
@@ -428,6 +431,70 @@ def test_a_request_by_an_alias_is_its_account_s_and_takes_the_alias_with_it() ->
     town.fold(erase(subject=VISITOR), at=NOW + 10)
     town.deliver(NOW + 11)
     assert town.rows_of(ADA) == town.rows_of(VISITOR) == []
+
+
+def log_out(at: int, name: str = "out") -> Event:
+    return IdentifierUnlinked(**meta(name, at, VISITOR))
+
+
+def test_who_logs_in_on_a_device_that_was_erased_has_nothing_of_who_had_it_before() -> None:
+    town = Town()
+    town.fold(add("before", at=1, subject=VISITOR), log_in(at=2))
+    town.deliver()
+    town.fold(erase(at=9, identifiers=(VISITOR,)), at=NOW + 10)
+    town.deliver(NOW + 11)
+    town.fold(add("anew", at=15, subject=VISITOR), at=NOW + 15)
+    town.fold(log_in(account=BOB, at=20, name="next"), at=NOW + 20)
+    alias = town.state("aliases", VISITOR)
+    assert (alias.root, alias.known_from, alias.erased_until) == (BOB, NOW + 11, NOW + 11)
+    theirs = Belonging(BOB, DEFAULT_RULES, {VISITOR: alias})
+    whose = {at: theirs.had(VISITOR, NOW + at) for at in (1, 5, 10, 11, 15, 25)}
+    assert whose == {1: False, 5: False, 10: False, 11: True, 15: True, 25: True}
+    town.fold(add("late", at=9, subject=VISITOR), at=NOW + 30)
+    town.deliver(NOW + 31)
+    assert [one.reason for one in town.rejected] == [reasons.ERASED]
+    assert not town.rejected[0].value
+
+
+def test_a_first_log_in_where_nobody_was_erased_takes_over_all_there_was() -> None:
+    town = Town()
+    town.fold(add("guest", at=-5, subject=VISITOR), log_in(account=BOB))
+    town.fold(add("late", at=-3, subject=VISITOR))
+    town.deliver()
+    assert town.state("aliases", VISITOR).erased_until == 0
+    assert town.state("carts", BOB).lines and not town.rejected
+
+
+def test_what_was_done_on_a_device_by_who_was_erased_is_not_whose_it_is_now() -> None:
+    town = Town()
+    town.fold(log_in(at=1), add("known", at=2, subject=VISITOR), log_out(4))
+    town.deliver()
+    town.fold(log_in(account=BOB, at=6, name="next"), at=NOW + 6)
+    town.fold(erase(at=9, identifiers=(VISITOR,)), at=NOW + 10)
+    town.deliver(NOW + 11)
+    assert town.state("aliases", VISITOR).root == BOB
+    late = [add("late", at=2, subject=VISITOR), log_in(at=2, name="again"), log_out(3, "late-out")]
+    town.fold(*late, at=NOW + 20)
+    town.deliver(NOW + 21)
+    assert [one.reason for one in town.rejected] == [reasons.ERASED] * 3
+    assert not any(one.value for one in town.rejected)
+    assert town.rows_of(BOB) == ["windows"]
+    assert town.state("aliases", VISITOR).erased_until == NOW + 4
+    town.fold(add("known", at=2, subject=VISITOR), at=NOW + 22)
+    town.fold(add("guest", at=5, subject=VISITOR), add("own", at=8, subject=VISITOR), at=NOW + 22)
+    town.deliver(NOW + 23)
+    assert len(town.rejected) == 3
+    assert [line.quantity for line in lines_view(town.state("carts", BOB))] == [2]
+
+
+def test_what_may_be_of_who_was_erased_is_not_brought_back_by_hand() -> None:
+    town = Town()
+    town.fold(log_in(at=1), log_out(4), log_in(account=BOB, at=6, name="next"))
+    town.fold(erase(at=9, identifiers=(VISITOR,)), at=NOW + 10)
+    town.deliver(NOW + 11)
+    in_a_year = NOW + 365 * 86_400_000
+    town.fold(add("late", at=2, subject=VISITOR), at=in_a_year, headers=[(BY_HAND, b"1")])
+    assert [one.reason for one in town.rejected] == [reasons.ERASED]
 
 
 def test_without_an_erasure_key_a_request_is_rejected_and_says_so() -> None:

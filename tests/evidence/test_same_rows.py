@@ -54,8 +54,8 @@ def dot(**named: Any) -> dict[str, Any]:
     return fields | named
 
 
-def device(known_from: int | None) -> bytes:
-    alias = Alias("customer:1", 5, "e", known_from=known_from)
+def device(known_from: int | None, erased_until: int = 0) -> bytes:
+    alias = Alias("customer:1", 5, "e", known_from=known_from, erased_until=erased_until)
     return ROW_CODECS["aliases"].encode_row(Entry(alias, 1))
 
 
@@ -142,3 +142,4 @@ def test_a_row_of_an_earlier_version_says_the_same_as_one_of_today() -> None:
 
 def test_a_device_of_an_earlier_version_is_the_same_as_one_folded_anew() -> None:
     assert same_row(device(None), device(0), AT)
+    assert same_row(device(None), device(5, erased_until=5), AT)

@@ -52,6 +52,7 @@ class Writer(SyncWriter):
             "event_id": "e",
             "earlier": [],
             "known_from": None,
+            "erased_until": 0,
         }
         self.producer.produce(
             changelog_topic("push", "aliases"),

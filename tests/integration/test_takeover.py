@@ -86,6 +86,7 @@ class ByHand:
             "event_id": "e",
             "earlier": [],
             "known_from": None,
+            "erased_until": 0,
         }
         changelog = changelog_topic(self._settings.app_id, "aliases")
         self.write(changelog, b"visitor:1", codec.encode("AliasRow", row), partition)
@@ -229,6 +230,7 @@ def test_a_row_that_cannot_be_read_ends_the_worker_when_it_is_needed(
         "event_id": "",
         "earlier": [],
         "known_from": None,
+        "erased_until": 0,
     }
     row = codec.encode("AliasRow", alias)
     subject = f"customer:{settings.app_id}"

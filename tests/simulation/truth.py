@@ -299,6 +299,7 @@ class Truth:
         self._floors: dict[str, int] = {}
         self._horizons: dict[str, dict[str, int]] = {}
         self._lives: dict[str, int] = {}
+        self._erased_until: dict[str, int] = {}
         self.erasures = Erasures(self)
         self.profiles = Profiles()
         self.rows: dict[str, dict[str, Any]] = {table: {} for table in (*_STEPS, "links")}
@@ -399,6 +400,9 @@ class Truth:
         if name in ids:
             self._unchanged(entity, event, origin, "duplicate")
             return
+        if event.occurred_at < self._erased_until.get(entity, 0):
+            self._reject(reasons.ERASED, entity, event, None, origin)
+            return
         horizon = self._horizons.get(entity, {}).get(source, self._floors.get(entity, -1))
         if event.occurred_at <= horizon or event.occurred_at < now - HORIZON_MS:
             self._reject(reasons.TOO_LATE, entity, event, value, origin, outcome="too_late")
@@ -432,8 +436,18 @@ class Truth:
             )
             if self._apply(entity, event, value, origin, at):
                 self._admit(entity, source, name, now)
+                if isinstance(event, _LINKS) and alias is None and self.erasures.at(entity):
+                    self._begin_after(entity, self.erasures.at(entity) + 1)
             if isinstance(event, _LINKS):
                 self._follow(entity, alias, event, value, origin, hops)
+
+    def _begin_after(self, entity: str, erased_until: int) -> None:
+        """A device that was erased has its first log-in since: of before nothing is known."""
+        alias = self.rows["aliases"][entity]
+        self.rows["aliases"][entity] = structs.replace(
+            alias, known_from=erased_until, erased_until=erased_until
+        )
+        self._erased_until[entity] = erased_until
 
     def _admit(self, entity: str, source: str, name: _Name, now: int) -> None:
         """The event is known from now on."""
@@ -468,7 +482,13 @@ class Truth:
 
     def end_life(self, entity: str) -> bool:
         """Forget what is known of the entity beside its rows; whether it had timers, perhaps."""
-        for known in (self._ids, self._latest, self._floors, self._horizons):
+        for known in (
+            self._ids,
+            self._latest,
+            self._floors,
+            self._horizons,
+            self._erased_until,
+        ):
             known.pop(entity, None)
         self._lives[entity] = self._lives.get(entity, 0) + 1
         timed_ = bool(self.timers.get(entity))
@@ -480,16 +500,18 @@ class Truth:
         """That the entity once was this account's is not known any more."""
         alias = self.rows["aliases"][entity]
         nexts = [*(one.since for one in alias.earlier[1:]), alias.since]
-        known_from = alias.known_from
+        known_from, erased_until = alias.known_from, self._erased_until.get(entity, 0)
         earlier = []
         for one, end in zip(alias.earlier, nexts, strict=False):
             if one.root == account:
                 known_from = max(end, known_from or 0)
+                erased_until = max(end, erased_until)
             else:
                 earlier.append(one)
         self.rows["aliases"][entity] = identity.Alias(
-            alias.root, alias.since, alias.event_id, tuple(earlier), known_from
+            alias.root, alias.since, alias.event_id, tuple(earlier), known_from, erased_until
         )
+        self._erased_until[entity] = erased_until
 
     def write(
         self,

@@ -181,4 +181,5 @@ def test_a_changelog_can_be_read_with_the_schema_alone() -> None:
         "event_id": "e",
         "earlier": [],
         "known_from": None,
+        "erased_until": 0,
     }

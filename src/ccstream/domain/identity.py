@@ -16,7 +16,8 @@ next, who took over what there was (`holder_at`).
 *Exceptions.* What has been folded is not moved again by a log-in or log-out that arrives after a
 later one, nor by one that ends a tenure and arrives after events from behind that end. Of more
 than `TENURES_MAX` the earliest is forgotten, and so is that of who was erased (`forget`); from when
-on all are known is kept.
+on all are known is kept. What occurred before somebody's end who was erased, and has not come by
+then, may be theirs: it is nobody's (`is_of_erased`), whoever else had the subject in that time.
 
 An account is never an alias of another: that would be two people's data, or a mistake. Nor is what
 many people use at a time, or what only looks like an identifier; of those that have belonged to
@@ -37,7 +38,7 @@ from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment
 
-__all__ = ["NOBODY", "Alias", "Tenure", "began", "forget", "holder_at", "step"]
+__all__ = ["NOBODY", "Alias", "Tenure", "began", "forget", "holder_at", "is_of_erased", "step"]
 
 NOBODY: Final = ""
 """The root of a subject that belongs to no account."""
@@ -55,7 +56,8 @@ class Alias(Struct, frozen=True):
     """The row: the latest tenure, and those before it, the earliest first.
 
     ``known_from`` is the time before which some are forgotten, 0 if none is, None if that was not
-    noted: by an earlier version, or where links decide.
+    noted: by an earlier version, or where links decide. ``erased_until`` is the time before which
+    it belonged to somebody who was erased, 0 if it did not as far as is known.
     """
 
     root: str
@@ -63,6 +65,7 @@ class Alias(Struct, frozen=True):
     event_id: str
     earlier: tuple[Tenure, ...] = ()
     known_from: int | None = None
+    erased_until: int = 0
 
 
 _CHANGED: Final[tuple[Effect, ...]] = (Publish(),)
@@ -79,7 +82,7 @@ def step(
     Args:
         state: the subject's tenures, None if it never belonged to an account.
         event: a log-in or a log-out.
-        at: its place in the log, which decides nothing here.
+        at: its place in the log; of that it decides only when the subject was erased.
         rules: the configured rules about identifiers.
 
     Returns:
@@ -102,13 +105,15 @@ def step(
     if tenure in known:
         return state, ()
     tenures = sorted((*known, tenure), key=_stamp)
-    known_from = 0 if state is None else state.known_from
+    erased_until = _after(at.erased_at) if state is None else state.erased_until
+    known_from = erased_until if state is None else state.known_from
     if len(tenures) > TENURES_MAX:
         tenures = tenures[-TENURES_MAX:]
         known_from = max(tenures[0].since, known_from or 0)
     *earlier, latest = tenures
-    state = Alias(latest.root, latest.since, latest.event_id, tuple(earlier), known_from)
-    return state, _CHANGED
+    return Alias(
+        latest.root, latest.since, latest.event_id, tuple(earlier), known_from, erased_until
+    ), _CHANGED
 
 
 def _refusal(
@@ -154,11 +159,21 @@ def holder_at(alias: Alias, when: int) -> str:
     return next_root
 
 
+def is_of_erased(alias: Alias, when: int) -> bool:
+    """Whether an event of the subject from then may be of somebody who was erased.
+
+    Args:
+        alias: the subject's tenures.
+        when: the event's ``occurred_at``.
+    """
+    return when < alias.erased_until
+
+
 def forget(alias: Alias, account: str) -> Alias:
     """The alias without that it once belonged to an account, which it does not now.
 
     What remains would give the account's time to who had it before or after, so from then on
-    nothing is known of any time before the account's end.
+    nothing is known of any time before the account's end, and what is late is not taken in.
     """
     tenures = _tenures(alias)
     ends = [after.since for one, after in pairwise(tenures) if one.root == account]
@@ -166,7 +181,8 @@ def forget(alias: Alias, account: str) -> Alias:
         return alias
     earlier = tuple(one for one in alias.earlier if one.root != account)
     known_from = max(ends[-1], alias.known_from or 0)
-    return Alias(alias.root, alias.since, alias.event_id, earlier, known_from)
+    erased_until = max(ends[-1], alias.erased_until)
+    return Alias(alias.root, alias.since, alias.event_id, earlier, known_from, erased_until)
 
 
 def began(alias: Alias) -> int:
@@ -180,6 +196,11 @@ def began(alias: Alias) -> int:
         elif held:
             since, held = tenure.since, False
     return since
+
+
+def _after(erased_at: int) -> int:
+    """From when on nothing is an erased one's; what is of that very millisecond still is."""
+    return erased_at + 1 if erased_at else 0
 
 
 def _tenures(alias: Alias) -> tuple[Tenure, ...]:

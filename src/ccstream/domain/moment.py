@@ -44,6 +44,8 @@ class Moment:
     cannot once a crash has changed the order in which they are folded.
     ``came_by`` is the account or personal identifier that the event is of, empty if it is of the
     entity that it is folded for: what it makes goes with that one when the two part.
+    ``erased_at`` is when the entity was erased, 0 if it was not, or if it is known already whom it
+    has belonged to.
     """
 
     now: Final[Instant]
@@ -53,6 +55,7 @@ class Moment:
     folded: Final[Sequence[int]]
     appended_at: Final[Instant | None]
     came_by: Final[str]
+    erased_at: Final[Instant]
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Moment:
         folded: Sequence[int],
         appended_at: Instant | None = None,
         came_by: str = "",
+        erased_at: Instant = 0,
     ) -> None:
         self.now = now
         self.topic = topic
@@ -71,3 +75,4 @@ class Moment:
         self.folded = folded
         self.appended_at = appended_at
         self.came_by = came_by
+        self.erased_at = erased_at

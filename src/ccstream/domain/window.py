@@ -28,6 +28,8 @@ from typing import Final, Literal, final
 
 from mypy_extensions import mypyc_attr
 
+from ccstream.domain import reasons
+from ccstream.domain.effects import Reject
 from ccstream.domain.events import Event
 from ccstream.domain.limits import (
     RETRY_SPAN_MS,
@@ -42,6 +44,7 @@ __all__ = [
     "BY_HAND",
     "ENTRY_BYTES",
     "LETTERS",
+    "TOO_LATE",
     "SourceWindow",
     "Verdict",
     "Window",
@@ -65,6 +68,11 @@ LETTERS: Final = "/letters"
 
 APART: Final = frozenset({BY_HAND, LETTERS})
 """The names that are no sources, and are kept whatever else is forgotten."""
+
+TOO_LATE: Final = Reject(
+    reasons.TOO_LATE, "older than what this source's duplicates can be told from; apply it by hand"
+)
+"""Of an event with this verdict."""
 
 _TIME_BYTES: Final = 8
 _TRIM_ABOVE_BYTES: Final = (WINDOW_IDS_MIN + 16) * ENTRY_BYTES

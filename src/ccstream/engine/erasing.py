@@ -39,7 +39,7 @@ from ccstream.domain.events import (
     Event,
     LegalHoldChanged,
 )
-from ccstream.domain.identity import NOBODY
+from ccstream.domain.identity import NOBODY, is_of_erased
 from ccstream.domain.links import Links
 from ccstream.domain.timers import Timer
 from ccstream.domain.window import Window
@@ -64,6 +64,7 @@ from ccstream.wire.mail import (
 
 __all__ = ["Erasing"]
 
+_LATE: Final = Reject(reasons.ERASED, "its person was erased after it occurred")
 _NOT_CONFIGURED: Final = Reject(
     reasons.ERASURE_NOT_CONFIGURED, "workers have no privacy.erasure_key; set it and retry this"
 )
@@ -124,7 +125,21 @@ class Erasing:
                 partition, event.subject, entity, erased_at, source, "/erase", statistics
             )
         count(statistics.erasures, "late")
-        return Reject(reasons.ERASED, "its person was erased after it occurred"), None
+        return _LATE, None
+
+    def at(self, partition: Partition, entity: str) -> int:
+        """When the entity was erased, 0 if it was not."""
+        return self._erased.erased_at(partition, entity)
+
+    @staticmethod
+    def late(alias: Entry, event: Event, statistics: ChunkStatistics) -> Reject | None:
+        """Why an event of an identifier with this alias is not folded, if it may be of one of its
+        former holders who was erased.
+        """
+        if not is_of_erased(alias.state, event.occurred_at):
+            return None
+        count(statistics.erasures, "late")
+        return _LATE
 
     def by_hand(self, partition: Partition, entity: str, event: Event, source: Source) -> bool:
         """Whether a late event is to be applied by hand: who was erased is not brought back so."""

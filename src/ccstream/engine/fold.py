@@ -29,7 +29,7 @@ from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.identity import holder_at
 from ccstream.domain.moment import Moment
-from ccstream.domain.window import WindowLimits, admit, admit_by_hand, latest
+from ccstream.domain.window import TOO_LATE, WindowLimits, admit, admit_by_hand, latest
 from ccstream.engine.aggregates import ALIASES, WINDOWS, Aggregate, Plan, receipts
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.erasing import Erasing
@@ -209,18 +209,18 @@ class Folder:
         if verdict == "duplicate":
             self._publish_unchanged(partition, entity, event, source, verdict)
             return
+        alias = partition.tables[ALIASES].get(entity)
+        refused = None if alias is None else self._erasing.late(alias, event, self.statistics)
+        if refused is not None:
+            self._refuse(partition, entity, event, source, refused)
+            return
         if verdict == "too_late":
-            refusal = Reject(
-                reasons.TOO_LATE,
-                "older than what this source's duplicates can be told from; apply it by hand",
-            )
-            self._refuse(partition, entity, event, source, refusal, outcome="too_late")
+            self._refuse(partition, entity, event, source, TOO_LATE, outcome="too_late")
             return
         timers = partition.timers
         if timers.armed and timers.due(entity) <= now:
             self._firing.fire(partition, entity, now, self.statistics, by_itself=False)
         taken = Entry(admitted, partition.next_version())
-        alias = partition.tables[ALIASES].get(entity)
         is_link = type(event) is IdentifiersLinked or type(event) is IdentifierUnlinked
         root = "" if alias is None or is_link else holder_at(alias.state, event.occurred_at)
         if not root:
@@ -234,7 +234,8 @@ class Folder:
                 return
             came_by = "" if entity == event.subject else self._partings.origin(event.subject)
             folded, first_at = partition.folded, source.appended_at
-            at = Moment(now, topic, offset, partition.scope, folded, first_at, came_by)
+            gone_at = self._erasing.at(partition, entity) if is_link and alias is None else 0
+            at = Moment(now, topic, offset, partition.scope, folded, first_at, came_by, gone_at)
             self._apply(partition, entity, event, source, at, taken)
             if is_link:
                 before = None if alias is None else alias.state

@@ -13,11 +13,12 @@ from ccstream.wire.framing import SINGLE_OBJECT_PREFIX_BYTES
 
 __all__ = ["NOT_COMPARED", "differing_fields", "same_row"]
 
-NOT_COMPARED: Final = frozenset({"version", "last_now", "last_seen", "known_from"})
+NOT_COMPARED: Final = frozenset({"version", "last_now", "last_seen", "known_from", "erased_until"})
 """Fields that differ between two that folded the same: a row's version, and when it was last
 changed or a source last heard. A record counts as no earlier than the one folded before it, so
 these are later by a moment where records of two topics were taken the other way round. From when on
-all tenures of a device are known, workers of earlier versions did not note."""
+all tenures of a device are known, and until when it was somebody's who was erased, workers of
+earlier versions did not note."""
 
 CROSSED_MS: Final = 1_000
 """By so much the times of timers may differ, which are reckoned from those."""

@@ -34,6 +34,15 @@ SAY = """([kind, data]) => {
   return globalThis.profile;
 }"""
 
+UNCONNECTED = """async (key) => {
+  const { follow } = await import("/client.js");
+  globalThis.stream = null;
+  const unconnected = follow(key, { connected: false });
+  const before = globalThis.stream !== null;
+  unconnected.open();
+  return [before, globalThis.stream !== null];
+}"""
+
 
 class Follower:
     """A page that follows one key."""
@@ -45,6 +54,11 @@ class Follower:
         """Its copy of the profile after the stream has said this."""
         copy: dict[str, Any] = await self._page.evaluate(SAY, [kind, data])
         return copy
+
+    async def follows_unconnected(self, key: str) -> list[bool]:
+        """Whether a stream of the key is there before it is opened, and after."""
+        opened: list[bool] = await self._page.evaluate(UNCONNECTED, key)
+        return opened
 
 
 @asynccontextmanager
@@ -107,3 +121,11 @@ async def test_who_moves_to_another_profile_has_nothing_of_the_one_before_and_he
             assert copy[name] == ([row, {"version": 2}] if name == "order" else row), name
         await follower.told("moved", {"profile": "customer:2"})
         assert held(await follower.told("snapshot", nothing())) == nothing()
+
+
+async def test_who_has_no_network_asks_for_nobody_until_it_opens_the_stream(
+    browser: Browser,
+) -> None:
+    async with following(browser) as follower:
+        opened = await follower.follows_unconnected("visitor:2")
+        assert opened == [False, True]

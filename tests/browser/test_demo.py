@@ -73,6 +73,8 @@ async def test_a_till_without_a_network_looks_nobody_up_until_it_is_back(
         await shop.add("Kettle")
         await made.all_show(kettle=1)
 
+        asked: list[str] = []
+        till.page.on("request", lambda request: asked.append(request.url))
         await till.switch("Network").click()
         await till.button("Next person").click()
         await expect(who).to_have_text("Nobody yet")
@@ -82,9 +84,11 @@ async def test_a_till_without_a_network_looks_nobody_up_until_it_is_back(
         await expect(who).to_have_text("Looking up")
         await till.shows()
         await expect(till.element).to_have_attribute("data-state", "offline")
+        assert asked == []
 
         await till.switch("Network").click()
         await expect(who).to_have_text("Camille Laurent")
+        assert ["/stream?" in url for url in asked] == [True]
         await made.all_show(kettle=1, cup=1)
 
 

@@ -4,6 +4,7 @@
 //   const stream = follow("customer:42", { aggregates: ["cart"], onChange: show });
 //   stream.profile.cart.lines; stream.close(); stream.open();
 //
+// With connected: false nothing is asked until open(), as by a device without a network.
 // onChange(profile, change) is called after each snapshot (change is null) and each change;
 // onStatus("live" | "waiting" | "closed", hello) when the connection comes and goes.
 
@@ -13,7 +14,8 @@ const RETRY_MS = 1500; // after an answer that EventSource itself gives up on
 export const byAdding = (a, b) => a.added_at - b.added_at || (a.sku < b.sku ? -1 : 1);
 
 export function follow(key, options = {}) {
-  const { base = "", aggregates = [], channel = "", onChange = () => {}, onStatus = () => {} } = options;
+  const { base = "", aggregates = [], channel = "", connected = true } = options;
+  const { onChange = () => {}, onStatus = () => {} } = options;
   const profile = { key, subject: key, cart: null, touch: null, profile: null, consent: null, interaction: null, order: [] };
   let source = null, cursor = "", timer = 0;
 
@@ -89,7 +91,7 @@ export function follow(key, options = {}) {
     onChange(profile, { aggregate, row, record, traceparent });
   }
 
-  open();
+  if (connected) open();
   return { profile, open, close() { close(); onStatus("closed"); } };
 }
 

@@ -134,10 +134,10 @@ export class Device {
     if (this.stream) this.stream.close();
     this.stream = follow(key, {
       channel: this.channel,
+      connected: this.online, // or else it opens when the network is back
       onChange: (profile, change) => this.show(profile, change),
       onStatus: (status, hello) => this.connection(status, hello),
     });
-    if (!this.online) this.stream.close(); // it opens when the network is back
   }
 
   connection(status, hello) {

@@ -10,16 +10,26 @@ from typing import Any
 import msgspec
 import pytest
 
-from ccstream.client.records import CartSynced, Removed
+from ccstream.client.records import CartSynced, ProfileSynced, Removed, SyncRecord
+from ccstream.client.sync_decoder import SyncDecoder
 from ccstream.devkit.embedded import EmbeddedKafka
+from ccstream.domain.events import (
+    CartItemAdded,
+    CartItemRemoved,
+    Event,
+    ProfileUpdated,
+    Trait,
+)
 from ccstream.gateway.auth import EVERYTHING, Grant, Identity
 from ccstream.gateway.problems import ProblemError
 from ccstream.gateway.sightings import Sightings
 from ccstream.gateway.subscription import Subscription
 from ccstream.ops.metrics import Metrics
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import CHANNELS, changelog_topic
+from ccstream.wire.catalogue import CHANNELS, SYNC_TOPICS, changelog_topic
+from ccstream.wire.codec import Codec
 from tests.client.sync_records import SyncWriter, cart
+from tests.engine.world import NOW, World, key_living_at
 from tests.gateway.serving import Serving, serving
 from tests.support.sse import Sse
 from tests.support.topics import make_topic
@@ -83,7 +93,7 @@ def metrics() -> Metrics:
 def test_each_follower_of_another_channel_counts_once(metrics: Metrics) -> None:
     sightings = Sightings(Settings.load(), metrics)
     sightings.told(of("applied"), followers("app", "app", "store", "web", "agent"))
-    sightings.told(of("applied", "made_up_7"), followers("app", "other"))
+    sightings.told(of("applied", "made_up_7", event_id="e2"), followers("app", "other"))
     sightings.told(Removed(), followers("app"))
     counts = {pair: metrics.value(SEEN, pair) for pair in product(("web", "other"), SEEN_BY)}
     assert {pair: count for pair, count in counts.items() if count} == {
@@ -116,6 +126,56 @@ def test_what_is_told_again_without_a_change_is_not_seen_late(
     late = of(outcome, occurred_at=forty_days_ago)
     Sightings(Settings.load(), metrics).told(late, followers("app"))
     assert metrics.value(SEEN, ("web", "app")) == int(counts)
+
+
+FOLLOWED = ("carts", "touches", "profiles", "orders")
+
+
+def folded(*events: Event) -> list[list[SyncRecord]]:
+    """What a worker publishes of each of these events, as the gateway reads it."""
+    world = World()
+    tables = {SYNC_TOPICS[table]: SyncDecoder(table, Codec()) for table in FOLLOWED}
+    return [
+        [tables[sent.topic].record(sent.value) for sent in world.fold(one) if sent.topic in tables]
+        for one in events
+    ]
+
+
+def did(cls: type[Event], number: int, **fields: Any) -> Any:
+    common = {"event_id": f"e{number}", "occurred_at": NOW + number, "channel": "web"}
+    return cls(**common, source="shop-1", subject=key_living_at(0), **fields)
+
+
+def test_an_event_is_seen_by_what_it_changed_and_once_however_many_rows_that_were(
+    metrics: Metrics,
+) -> None:
+    sightings = Sightings(Settings.load(), metrics)
+    basket, everything = followers("app", "store")
+    counts = []
+    for records in folded(
+        did(CartItemAdded, 1, sku="tea", quantity=1),
+        did(CartItemRemoved, 2, sku="cup"),  # of which there was none
+        did(CartItemRemoved, 3, sku="tea"),
+        did(ProfileUpdated, 4, traits=(Trait("name", "Ada"),)),
+    ):
+        carts = [one for one in records if isinstance(one, CartSynced)]
+        for record in carts:
+            assert record.cause.outcome == "applied"
+            sightings.told(record, [basket])
+        for record in records:
+            sightings.told(record, [everything])
+        counts.append([metrics.value(SEEN, ("web", to)) for to in ("app", "store")])
+    assert counts == [[1, 1], [1, 2], [2, 3], [2, 4]]
+
+
+def test_a_profile_that_is_told_the_same_again_is_not_seen(metrics: Metrics) -> None:
+    name = (Trait("name", "Ada"),)
+    again = did(ProfileUpdated, 1, traits=name)
+    _, records = folded(did(ProfileUpdated, 2, traits=name), again)  # the older one is late
+    profiles = [one for one in records if isinstance(one, ProfileSynced)]
+    assert [one.cause.outcome for one in profiles] == ["applied"]
+    Sightings(Settings.load(), metrics).told(profiles[0], followers("app"))
+    assert metrics.value(SEEN, ("web", "app")) == 0
 
 
 @pytest.fixture

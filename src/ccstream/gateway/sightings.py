@@ -8,7 +8,9 @@ else, and has to be a channel of this installation: labels take values of fixed 
 What counts is that one channel sees what another has changed. A row is published for each event of
 its subject, also for one that changes nothing: a duplicate, or one that is refused for being a
 month old. That tells nobody anything, and its age is no latency. Nor is it another channel's event
-that a client sees of its own channel.
+that a client sees of its own channel. Of an event that is applied each of its rows says so, though
+it be the touch alone that is another: a cart or a profile says by itself what of it has changed. An
+event that changed several rows counts once, with the first that a client is told of.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from ccstream.client.records import Cause, SyncRecord
+from ccstream.client.records import CartSynced, Cause, ProfileSynced, SyncRecord
 from ccstream.gateway.auth import Identity
 from ccstream.gateway.problems import ProblemError
 from ccstream.gateway.subscription import Subscription
@@ -68,9 +70,20 @@ class Sightings:
     def told(self, record: SyncRecord, followers: Iterable[Subscription]) -> None:
         """A row has just been handed to the streams of these followers."""
         cause: Cause | None = getattr(record, "cause", None)
-        if cause is None or cause.outcome not in CHANGED:
+        if cause is None or cause.outcome not in CHANGED or _is_as_before(record):
             return
         seconds = time.time() - cause.occurred_at / 1000
-        others = Counter(one.channel for one in followers if one.channel != cause.channel)
+        event = f"{cause.channel}/{cause.source}/{cause.event_id}"
+        others = Counter(
+            one.channel for one in followers if one.channel != cause.channel and one.meets(event)
+        )
         for channel, count in others.items():
             self._metrics.observe_many(SEEN, (cause.channel, channel), (seconds,) * count)
+
+
+def _is_as_before(record: SyncRecord) -> bool:
+    """Whether a row says that nothing of it has changed."""
+    if isinstance(record, CartSynced):
+        changes = (record.upserted, record.removed, record.conflicts, record.closed_order)
+        return not any(changes)
+    return isinstance(record, ProfileSynced) and not record.changed

@@ -22,6 +22,10 @@ MESSAGES_MAX: Final = 256
 BYTES_MAX: Final = 256 << 10
 """Waiting for one client. The largest single message, a snapshot, may be more."""
 
+EVENTS_MAX: Final = 64
+"""Of so many events it is known that a client was told of them. An event changes a few rows, which
+come within some 20 ms, touches last, and what others do meanwhile comes in between."""
+
 
 class Subscription:
     """One client's messages, put by the hub and taken by the client's own task.
@@ -36,6 +40,7 @@ class Subscription:
 
     __slots__ = (
         "_bytes",
+        "_events",
         "_messages",
         "_waiter",
         "channel",
@@ -56,6 +61,7 @@ class Subscription:
         self.channel = channel
         self.ending: Ending | None = None
         self._messages: deque[bytes] = deque()
+        self._events: deque[str] = deque(maxlen=EVENTS_MAX)
         self._bytes = 0
         self._waiter: asyncio.Future[None] | None = None
 
@@ -73,6 +79,13 @@ class Subscription:
         self._messages.append(message)
         self._bytes += len(message)
         self._wake()
+
+    def meets(self, event: str) -> bool:
+        """Whether it is the first that the client is told of this event."""
+        if event in self._events:
+            return False
+        self._events.append(event)
+        return True
 
     def end(self, why: Ending) -> None:
         """Nothing more will be said; the first reason counts."""

@@ -8,7 +8,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from ccstream.cli.exits import ExitCode, code_of
+from ccstream.client.rotation import rotate
 from ccstream.domain.identity import Alias
+from ccstream.domain.personal_keys import PersonalKeys
 from ccstream.errors import StateError
 from ccstream.evidence.erasures import find_person, is_held, receipts
 from ccstream.ops.devices import devices_of
@@ -69,7 +71,10 @@ class Application:
 
     def __init__(self, bootstrap: str, app_id: str) -> None:
         self.settings = Settings.load(
-            app_id=app_id, kafka__bootstrap=bootstrap, privacy__erasure_key="e" * 32
+            app_id=app_id,
+            kafka__bootstrap=bootstrap,
+            privacy__erasure_key="e" * 32,
+            privacy__master_key="a" * 64,
         )
         client = AdminClient({"bootstrap.servers": bootstrap})
         for table in TABLES:
@@ -102,6 +107,7 @@ def test_a_row_that_is_damaged_is_a_fault_of_the_state_and_told_with_its_topic(
     named = ROW_CODECS["aliases"].encode_row(Entry(Alias(account, 5, "e"), 7))
     application.put("aliases", "visitor:a", named[:-1])  # with the account in it
     application.put("erasures", another, b"no row")
+    application.put("keys", another, b"no row")
     for table, read in (
         ("aliases", lambda: find_person(settings, account, quiet)),
         ("aliases", lambda: devices_of(settings, account, quiet)),
@@ -110,6 +116,7 @@ def test_a_row_that_is_damaged_is_a_fault_of_the_state_and_told_with_its_topic(
         ("erasures", lambda: receipts(settings, None, quiet)),
         ("erasures", lambda: is_held(settings, another, quiet)),
         ("erasures", lambda: state_of(settings, "erasures", b"")),
+        ("keys", lambda: rotate(settings, "web", quiet)),
     ):
         told = f"a row in {re.escape(application.changelog(table))} cannot be read: "
         with pytest.raises(StateError, match=told) as refused:
@@ -118,10 +125,13 @@ def test_a_row_that_is_damaged_is_a_fault_of_the_state_and_told_with_its_topic(
 
 
 def test_so_is_a_key_that_is_no_text(application: Application) -> None:
-    row = ROW_CODECS["aliases"].encode_row(Entry(Alias("customer:1", 5, "e"), 7))
-    produce(
-        application.settings.kafka.bootstrap,
-        [Sent(application.changelog("aliases"), b"\xff", row, partition=0)],
-    )
-    with pytest.raises(StateError, match="cannot be read"):
-        devices_of(application.settings, "customer:1", quiet)
+    settings = application.settings
+    for table, state, read in (
+        ("aliases", Alias("customer:1", 5, "e"), lambda: devices_of(settings, "customer:1", quiet)),
+        ("keys", PersonalKeys(()), lambda: rotate(settings, "web", quiet)),
+    ):
+        row = ROW_CODECS[table].encode_row(Entry(state, 7))
+        sent = Sent(application.changelog(table), b"\xff", row, partition=0)
+        produce(settings.kafka.bootstrap, [sent])
+        with pytest.raises(StateError, match="cannot be read"):
+            read()

@@ -13,11 +13,10 @@ from ccstream.domain.events import Event, PersonalKeyProvided
 from ccstream.domain.personal_keys import PersonalKey, PersonalKeys
 from ccstream.errors import PersonalKeyError, TopicMismatchError
 from ccstream.ops.broker import Broker
-from ccstream.ops.reading import TopicReader
+from ccstream.ops.latest_rows import latest_states
 from ccstream.ops.settings import Settings
 from ccstream.ops.vault import Vault
 from ccstream.wire.catalogue import changelog_topic
-from ccstream.wire.rows import ROW_CODECS
 
 __all__ = ["Rotated", "rotate"]
 
@@ -43,6 +42,7 @@ def rotate(settings: Settings, channel: str, progress: Callable[[str], None]) ->
     Raises:
         SettingsError: there is no master key.
         TopicMismatchError: the topic of keys is missing.
+        StateError: a row of it cannot be read.
         DeliveryError: not all were stored; to repeat it does no harm.
     """
     vault = Vault.required(settings)
@@ -89,17 +89,7 @@ def _read(
             f"there is no topic {topic} at {settings.kafka.bootstrap}: is app_id right, and has "
             "`ccstream topics apply` been run?"
         )
-    progress(f"reading {topic}")
-    rows: dict[str, tuple[PersonalKey, ...]] = {}
-    with TopicReader(settings, topic, "read_committed", progress) as reader:
-        starts = {number: reader.bounds(number).first for number in range(found.partitions)}
-        for batch in reader.read(starts):
-            for message in batch:
-                name = (message.key() or b"").decode()
-                value = message.value()
-                if value is None:
-                    rows.pop(name, None)
-                else:
-                    state: PersonalKeys = ROW_CODECS[KEYS].decode_row(value).state
-                    rows[name] = state.keys
-    return rows
+    states: dict[str, PersonalKeys] = latest_states(
+        settings, KEYS, range(found.partitions), lambda *_: True, progress
+    )
+    return {row: state.keys for row, state in states.items()}

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from ccstream.evidence.access import TITLES, Held, as_page
+from ccstream.evidence.access import TIMES, TITLES, Held, as_page
 from ccstream.wire.catalogue import TABLES
+from tests.support.source import ROOT
 
 STATEMENT = {"value": "<script>Lyon</script>", "occurred_at": 1_588_327_200_000, "verified": False}
 
@@ -47,3 +49,23 @@ def test_every_table_has_a_title() -> None:
 def test_what_was_rejected_is_on_the_page() -> None:
     letter = {"place": "3@17", "reason": "too_late", "event": "CartItemAdded"}
     assert "too_late" in as_page(held(rejected=(letter,)))
+
+
+def test_every_time_in_a_row_is_told_as_one() -> None:
+    found = set()
+    for file in sorted((ROOT / "schemas" / "state").glob("*.avsc")):
+        for field in json.loads(file.read_text(encoding="utf-8"))["fields"]:
+            kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+            if any("timestamp-millis" in str(kind) for kind in kinds):
+                found.add(field["name"])
+    assert found >= {"since", "known_from", "appended_at", "last_seen"}
+    assert {name for name in found if not name.endswith(("_at", "_ms"))} <= TIMES
+
+
+def test_a_time_that_never_was_is_not_on_the_page() -> None:
+    alias = {"key": "visitor:9f3c", "since": 1_588_327_200_000, "known_from": 0, "erased_until": 0}
+    page = as_page(held(rows={"aliases": [alias]}))
+    assert "2020-05-01T10:00:00.000Z" in page
+    assert "known from" not in page and "erased until" not in page
+    known = as_page(held(rows={"aliases": [{**alias, "known_from": 1_588_327_200_001}]}))
+    assert "<dt>known from</dt><dd>2020-05-01T10:00:00.001Z</dd>" in known

@@ -44,7 +44,20 @@ TITLES: Final[Mapping[str, str]] = {
 }
 """The tables in the order of the page: what somebody asks for first, what is technical last."""
 
-TIMES: Final = frozenset({"floor", "horizon", "last_seen", "now", "since", "valid_until"})
+TIMES: Final = frozenset(
+    {
+        "at",
+        "erased_until",
+        "floor",
+        "horizon",
+        "known_from",
+        "last_now",
+        "last_seen",
+        "now",
+        "since",
+        "valid_until",
+    }
+)
 """Fields that are times though they do not end in ``_at`` or ``_ms``."""
 
 
@@ -220,7 +233,7 @@ def _value(value: Any) -> str:
         rows = "".join(
             f"<dt>{escape(str(name).replace('_', ' '))}</dt><dd>{_value(_timed(name, one))}</dd>"
             for name, one in value.items()
-            if one not in (None, "", [], {}) and name != "version"
+            if one not in (None, "", [], {}) and name != "version" and not _is_never(name, one)
         )
         return f"<dl>{rows}</dl>"
     if isinstance(value, list | tuple):
@@ -232,10 +245,18 @@ def _value(value: Any) -> str:
     return escape(str(value))
 
 
+def _is_time(name: str, value: Any) -> bool:
+    return type(value) is int and (name in TIMES or name.endswith(("_at", "_ms")))
+
+
+def _is_never(name: str, value: Any) -> bool:
+    """Whether it stands for that there is no such time."""
+    return _is_time(name, value) and value <= 0
+
+
 def _timed(name: str, value: Any) -> Any:
     """A time as people read it."""
-    named = name in TIMES or name.endswith(("_at", "_ms"))
-    return time_text(value) if named and type(value) is int and value > 0 else value
+    return time_text(value) if _is_time(name, value) else value
 
 
 PAGE: Final = """\

@@ -241,6 +241,7 @@ class _Compiler:
             raise SchemaError(f"{fullname} contains itself")
         self._records[fullname] = record
         if fullname in self._elsewhere:
+            self._define([field["type"] for field in record["fields"]])
             name = self._name()
             self._emit(depth, f"{name}, p = {self._elsewhere[fullname]}")
             return name
@@ -261,6 +262,25 @@ class _Compiler:
         if begin:
             self._emit(depth, f"{name}.{self._encoded[fullname]} = b[{begin}:p]")
         return name
+
+    def _define(self, kinds: list[Any]) -> None:
+        """Note the named types that are defined in here; what comes later may name them."""
+        for kind in kinds:
+            if isinstance(kind, list):
+                self._define(kind)
+            elif isinstance(kind, dict):
+                match kind["type"]:
+                    case "record":
+                        self._records[kind["name"]] = kind
+                        self._define([field["type"] for field in kind["fields"]])
+                    case "enum" | "fixed":
+                        self._records[kind["name"]] = kind
+                    case "array":
+                        self._define([kind["items"]])
+                    case "map":
+                        self._define([kind["values"]])
+                    case nested:
+                        self._define([nested])
 
     def _blocks(self, items: Any, depth: int, *, keyed: bool = False) -> str:
         """An array, or with ``keyed`` a map: blocks of counted items up to an empty one."""

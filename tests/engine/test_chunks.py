@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
+from ccstream.domain.touch import TouchLimits
+from ccstream.domain.window import WindowLimits
 from ccstream.engine import chunks as module
+from ccstream.engine.answers import Answers
 from ccstream.engine.assignment import Assignment
 from ccstream.engine.chunks import ChunkLoop, Pace
 from ccstream.engine.dataplane import DataPlane
@@ -17,7 +20,9 @@ from ccstream.engine.gauges import Gauges
 from ccstream.errors import AccessDeniedError, DeliveryError, FencedError, StateError
 from ccstream.ops.metrics import Metrics
 from ccstream.wire.catalogue import SYNC_TOPICS
-from tests.engine.world import CODEC, World, added, key_living_at
+from ccstream.wire.query import Question, Written
+from ccstream.wire.sync import SYNC_CODECS
+from tests.engine.world import CODEC, NOW, PARTITIONS, World, added, key_living_at
 from tests.simulation.broker import FakeBroker
 from tests.simulation.clock import FakeClock
 from tests.simulation.fakes import FakeConsumer, FakeGauges
@@ -279,6 +284,46 @@ def test_what_is_ahead_of_the_group_is_not_gone_on_with(loop: Loop) -> None:
     loop.turn()
     loop.delivery.offsets_behind = True
     assert loop.chunks.end(loop.assignment, timeout=1) == {}
+
+
+def test_what_the_group_did_not_take_is_not_told_as_committed(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answers(
+        app_id="app",
+        partitions=PARTITIONS,
+        topics=loop.layout.input_topics_by_number,
+        chunks=loop.chunks,
+        codecs=SYNC_CODECS,
+        limits=WindowLimits(),
+        touch_limits=TouchLimits(),
+        alive=lambda: True,
+    )
+
+    def poll() -> float | None:
+        ended, loop.delivery.busy = loop.delivery.busy, False
+        return 0.1 if ended else None
+
+    def told(event_id: str, offset: int) -> tuple[bool, int | None]:
+        written = Written(WEB, 0, offset, HERE, "web/shop-1", event_id, NOW, False)
+        answer = answers.answer(Question(app_id="app", entity=HERE, written=written))
+        return answer.included, answer.as_of.get(WEB)
+
+    monkeypatch.setattr(loop.delivery, "poll", poll)
+    loop.publish(added())
+    loop.turn(later=1)
+    assert told("e1", 0) == (False, None)
+    loop.turn()
+    assert told("e1", 0) == (True, 0)
+    loop.publish(added(event_id="e2"))
+    loop.turn(later=1)
+    loop.delivery.offsets_behind = True
+    loop.turn()
+    assert told("e2", 1) == (False, 0)
+    assert told("e1", 0) == (True, 0)
+    loop.delivery.offsets_behind = False  # what is restored is at the group's offset
+    loop.chunks.begin({0: loop.world.partition}, frozenset())
+    assert told("e2", 1) == (True, 1)
 
 
 def test_giving_up_where_all_is_committed_commits_nothing(loop: Loop) -> None:

@@ -166,7 +166,8 @@ class ChunkLoop:
         self._begun: dict[int, list[int]] = {}
         self.partitions: dict[int, Partition] = {}
         self.committed: dict[int, list[int]] = {}
-        """What is committed of each input topic, by partition number."""
+        """What is committed of each input topic, by partition number; where the group did not take
+        offsets, what it took last, as whoever takes over begins there."""
         self.gate = threading.Lock()
         """Held while rows are being changed: between two turns whoever has it sees them whole."""
 
@@ -346,7 +347,8 @@ class ChunkLoop:
             for number in self._begun:
                 for table in self.partitions[number].tables.values():
                     table.settled()
-            self.committed.update(self._begun)
+            if not self._delivery.offsets_behind:
+                self.committed.update(self._begun)
             self._begun = {}
 
     def _linger(self, records: int) -> float:

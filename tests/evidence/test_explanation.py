@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -117,9 +118,11 @@ def test_a_trait_is_explained_by_policies_that_trust_a_channel_of_ones_own(
     assert "most_trusted" in rules["trait city"]
 
 
-def test_a_file_of_policies_that_is_wrong_is_told_before_a_broker_is_asked() -> None:
-    settings = Settings.load(profile__policies="nowhere.toml", kafka__bootstrap="127.0.0.1:1")
-    with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read"):
+@pytest.mark.parametrize("name", ["profile.policies", "identity.rules"])
+def test_a_file_of_rules_that_is_wrong_is_told_before_a_broker_is_asked(name: str) -> None:
+    wrong: dict[str, Any] = {name.replace(".", "__"): "nowhere.toml"}
+    settings = Settings.load(kafka__bootstrap="127.0.0.1:1", **wrong)
+    with pytest.raises(SettingsError, match=rf"{name}: nowhere\.toml cannot be read"):
         explain(
             settings,
             "customer:1",

@@ -15,13 +15,15 @@ from msgspec import Struct
 
 from ccstream.domain.events import ErasureRequested, LegalHoldChanged
 from ccstream.domain.profile import Policies
-from ccstream.engine.aggregates import ORDERS, Rules
+from ccstream.engine.aggregates import ORDERS
 from ccstream.evidence.masking import Mask
 from ccstream.evidence.replay import Change, Step
 from ccstream.evidence.trace import trace
 from ccstream.evidence.views import Origin, origins, view
 from ccstream.ops.entity import Entity, entity
+from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.ops.settings import Settings
+from ccstream.ops.trait_policies import policies_of
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import time_text
 from ccstream.wire.rows import ROW_CODECS
@@ -147,7 +149,9 @@ def explain(
         StateError: a row cannot be read, or the key is no one person's.
         SettingsError: a file of rules cannot be read, or is malformed.
     """
-    policies = Rules.of(settings).profile  # what is wrong there is told before much is read
+    # What is wrong in a file of rules is told before much is read.
+    load_identifier_rules(settings.identity.rules)
+    policies = policies_of(settings)
     found = entity(settings, key, progress)
     states = states_of(found)
     traced = trace(settings, found, since_ms, progress, "give a later --since")

@@ -87,7 +87,7 @@ def test_a_row_of_who_was_erased_is_found(key: str) -> None:
 def test_links_that_name_who_was_erased_are_found(field: str) -> None:
     left = Left()
     said = {"coordinator": "", "root": "", field: WHO}
-    rest = {"facts": [], "waiting": [], "carried": [], "forgotten": 1}
+    rest = {"facts": [], "waiting": [], "carried": [], "forgotten": 1, "repetitions": []}
     row = encode("LinkRow", {"version": 1, "by_facts": 2_000, **said, **rest})
     left.changelogs["links"] = [stored("links", LEFT, row)]
     assert left.wrong() == [f"{WHO} was erased, and the links of {LEFT} name it"]

@@ -48,7 +48,7 @@ def links(coordinator: str, *facts: tuple[str, str, str, str]) -> bytes:
     ]
     fields = {"version": 1, "coordinator": coordinator, "root": "customer:42", "by_facts": 1}
     rest = {"waiting": [], "carried": [], "since": 0, "event_id": "", "forgotten": 0}
-    return CODEC.encode("LinkRow", {**fields, "facts": said, **rest})
+    return CODEC.encode("LinkRow", {**fields, "facts": said, **rest, "repetitions": []})
 
 
 def profile(name: str) -> bytes:

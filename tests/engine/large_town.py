@@ -61,8 +61,6 @@ class _People:
                 if self.dice.random() < 0.1:
                     self.devices[next_door].append(device)
         self.facts: list[plain.Fact] = []
-        self.undone: set[frozenset[str]] = set()
-        """Pairs whose unlink may be under way."""
         self.bought: Counter[str] = Counter()
         """Units by the key that they belong to; what a device brings belongs to the account."""
         self.holder: dict[str, str] = {}
@@ -96,10 +94,6 @@ class _People:
             self.met["links to somebody else"] += 1
         else:
             one, other = dice.sample(self.names[person], 2)
-        if frozenset((one, other)) in self.undone:
-            # An unlink that arrives after a later repetition of its link undoes both.
-            self.town.deliver()
-            self.undone.clear()
         reason = dice.choice(list(STRENGTHS))
         event = self.town.link(one, other, at=self._now, reason=reason)
         self.facts.append(
@@ -111,9 +105,15 @@ class _People:
         if not isinstance(fact, plain.Link):
             return
         event = self.town.unlink(fact.one, fact.other, at=self._now)
-        self.undone.add(frozenset((fact.one, fact.other)))
         self.facts.append(plain.Unlink(event.event_id, event.occurred_at, fact.one, fact.other))
         self.met["undone"] += 1
+        if self.dice.random() < 0.3:
+            # By the other one, so that it may be known before the unlink is.
+            self._now += 1
+            again = self.town.link(fact.other, fact.one, at=self._now, reason="seen")
+            said = fact.other, fact.one, STRENGTHS["seen"]
+            self.facts.append(plain.Link(again.event_id, again.occurred_at, *said))
+            self.met["linked again"] += 1
 
     def _at_a_device(self, device: str, account: str) -> None:
         roll = self.dice.random()

@@ -16,6 +16,7 @@ MEET = {
     "log-ins",
     "log-outs",
     "undone",
+    "linked again",
     "passed over",
     "links to somebody else",
     "came twice",

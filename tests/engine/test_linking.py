@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, deque
 from collections.abc import Iterable
-from itertools import count
+from itertools import count, permutations
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from ccstream.domain.events import (
 )
 from ccstream.domain.forest import Link
 from ccstream.domain.identity import Alias
+from ccstream.domain.limits import PAIR_REPETITIONS_MAX
 from ccstream.domain.linking import Post
 from ccstream.domain.links import Assigned
 from ccstream.domain.touch import Touches, TouchLimits, path
@@ -589,8 +590,45 @@ def test_a_link_that_is_said_again_writes_to_nobody() -> None:
         town.deliver()
     known = town.home(ACCOUNT).state("links", ACCOUNT)
     assert len(known.facts) == 1
+    assert len(known.repetitions) == PAIR_REPETITIONS_MAX
     assert town.rejected == []
     assert town.delivered["all"] < 700  # one to the coordinator for each
+
+
+@pytest.mark.parametrize("by_itself", [False, True], ids=["of the pair", "of the card"])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_link_that_was_said_again_after_an_unlink_holds_whichever_arrives_first(
+    order: tuple[int, ...], by_itself: bool
+) -> None:
+    town = Town()
+    others = () if by_itself else (ACCOUNT,)
+    again: list[Event] = []
+    said = (
+        lambda: town.link(CARD, ACCOUNT, at=1, reason="card_scanned"),
+        lambda: town.unlink(CARD, *others, at=2),
+        lambda: again.append(town.link(ACCOUNT, CARD, at=3, reason="card_scanned")),
+    )
+    town.add(CARD, "tea")
+    for index in order:
+        said[index]()
+        town.deliver()
+    assert (town.root(CARD), town.basket(ACCOUNT)) == (ACCOUNT, {"tea": 1})
+    assert town.since(CARD) == (NOW + 3, again[0].event_id)
+    town.unlink(CARD, *others, at=4)
+    town.deliver()
+    assert (town.root(CARD), town.basket(CARD)) == (CARD, {"tea": 1})
+    assert town.rejected == []
+
+
+def test_a_card_that_stays_since_its_link_was_said_again_goes_nowhere_meanwhile() -> None:
+    town = Town()
+    town.link(CARD, ACCOUNT, at=1, reason="card_scanned")
+    town.link(CARD, ACCOUNT, at=3, reason="card_scanned")
+    town.deliver()
+    counts = [Counter(world.folder.statistics.links) for world in town.worlds]
+    town.unlink(CARD, at=2)
+    town.deliver()
+    assert [Counter(world.folder.statistics.links) for world in town.worlds] == counts
 
 
 def test_a_card_from_before_there_were_links_between_identifiers_keeps_its_account() -> None:
@@ -699,7 +737,7 @@ def _history(seed: int) -> None:
         town.deliver(dice.choice((0, 0, 1, 3, 20)))
     town.deliver()
     assert not {*town.rejected} - {reasons.TOO_MANY_ACCOUNTS}
-    if town.rejected or _meets_a_repetition_between_unlinks(facts):
+    if town.rejected:
         return
     roots, _ = plain.roots_of(facts, lambda key: key.startswith("customer:"))
     since = plain.since_of(facts, lambda key: key.startswith("customer:"))
@@ -719,23 +757,6 @@ def _history(seed: int) -> None:
 
 def test_in_any_order_all_is_where_kruskal_says_and_nothing_is_lost_or_there_twice() -> None:
     _histories(250)
-
-
-def _meets_a_repetition_between_unlinks(facts: list[plain.Fact]) -> bool:
-    """Whether an unlink is later than a link and earlier than another of the same two: the one
-    exception, which depends on the order of arrival.
-    """
-    said = [fact for fact in facts if isinstance(fact, plain.Link)]
-    return any(
-        {one.one, one.other} == {other.one, other.other}
-        and (one.at, one.event_id) < (out.at, out.event_id) < (other.at, other.event_id)
-        and out.one in {one.one, one.other}
-        and out.other in {None, one.one, one.other}
-        for out in facts
-        if isinstance(out, plain.Unlink)
-        for one in said
-        for other in said
-    )
 
 
 def _histories(number: int) -> None:

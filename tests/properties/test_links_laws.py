@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import permutations
 
 import pytest
 from msgspec.structs import replace
 
+from ccstream.domain import linking
 from ccstream.domain import links as protocol
-from ccstream.domain.forest import Link, forest, joined_by
-from ccstream.domain.links import Assigned, Forget, Letter, Links, Told, step
+from ccstream.domain.forest import Apart, Fact, Link, Unlink, forest, joined_by
+from ccstream.domain.limits import GATHERED_FACTS_MAX, PAIR_REPETITIONS_MAX, REPETITIONS_MAX
+from ccstream.domain.links import Assigned, Forget, Gathered, Letter, Links, Told, step
+from ccstream.domain.repetitions import Repeatable, sifted
 from tests.properties import reference_links as plain
-from tests.properties.link_histories import is_account, run, tell
+from tests.properties.link_histories import RULES, is_account, run, tell
 
 HISTORIES = 1_500
 
@@ -22,8 +26,9 @@ def test_every_identifier_ends_with_the_root_that_all_facts_together_give_it() -
     for seed in range(HISTORIES):
         met += run(seed)
     assert met["histories"] == HISTORIES
-    kinds = ("Told", "Assigned", "Meet", "Gathered", "Forget", "crashes", "repeated")
-    for what in (*kinds, "with facts forgotten", "with facts of others left"):
+    kinds = ("Told", "Proposed", "Assigned", "Meet", "Gathered", "Forget", "crashes", "repeated")
+    left = ("with repetitions left", "with facts forgotten", "with facts of others left")
+    for what in (*kinds, *left):
         assert met[what] > 100, f"the histories hardly met {what}: {met}"
     assert met["with suppressed links"] > HISTORIES // 20
 
@@ -65,6 +70,116 @@ def test_without_the_answer_of_who_was_erased_facts_that_were_under_way_stay(
     monkeypatch.setattr(protocol, "step", silent)
     with pytest.raises(AssertionError, match=r"belongs to|too many"):
         sum((run(seed) for seed in range(HISTORIES)), Counter())
+
+
+Sifted = tuple[frozenset[Fact], frozenset[Repeatable]]
+
+
+def _keep_all(facts: frozenset[Fact], repetitions: frozenset[Repeatable]) -> Sifted:
+    return facts, repetitions
+
+
+def _forget_all(facts: frozenset[Fact], _: frozenset[Repeatable]) -> Sifted:
+    return facts, frozenset()
+
+
+def _keep_the_last(facts: frozenset[Fact], repetitions: frozenset[Repeatable]) -> Sifted:
+    last: dict[object, Repeatable] = {}
+    for one in sorted(repetitions, key=lambda one: (one.at, one.event_id)):
+        last[getattr(one, "strength", ""), frozenset((one.one, one.other))] = one
+    return sifted(facts, frozenset(last.values()))
+
+
+@pytest.mark.parametrize("rule", [_keep_all, _forget_all, _keep_the_last])
+def test_without_the_rules_of_what_is_said_again_some_history_ends_wrong(
+    monkeypatch: pytest.MonkeyPatch, rule: Callable[..., Sifted]
+) -> None:
+    monkeypatch.setattr(protocol, "sifted", rule)
+    monkeypatch.setattr(linking, "sifted", rule)
+    with pytest.raises(AssertionError, match=r"belongs to|since|too many"):
+        sum((run(seed) for seed in range(1, 2 * HISTORIES, 2)), Counter())
+
+
+def test_what_is_said_again_goes_along_when_coordinators_meet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true_met = protocol._met
+
+    def careless(me: str, now: Links, other: str) -> object:
+        after, letters = true_met(me, now, other)
+        return after, tuple(
+            replace(one, repetitions=frozenset()) if isinstance(one, Gathered) else one
+            for one in letters
+        )
+
+    monkeypatch.setattr(protocol, "_met", careless)
+    with pytest.raises(AssertionError, match=r"belongs to|since|suppressed"):
+        sum((run(seed) for seed in range(1, 4 * HISTORIES, 2)), Counter())
+
+
+def _known_after(*said: Fact | Forget) -> Links:
+    """What a coordinator knows that heard this of itself, in this order."""
+    state = None
+    for one in said:
+        letter = one if isinstance(one, Forget) else Told("customer:1", one)
+        state = linking.take(state, letter, RULES).links
+    assert state is not None
+    return state
+
+
+AGAIN = [Link(f"e{at}", at, "customer:1", "loyalty:1", "asserted") for at in range(1, 40)]
+
+
+def test_a_link_that_was_said_again_holds_by_that_if_the_first_is_undone_or_forgotten() -> None:
+    first, second = AGAIN[0], AGAIN[2]
+    between = Unlink("out", 2, "loyalty:1", None)
+    for order in permutations((first, second, between)):
+        state = _known_after(*order)
+        made = forest(state.facts, is_account)
+        assert (made.kept, state.repetitions) == ((second,), frozenset())
+    erased = Forget("customer:1", "loyalty:1", 2)
+    for order in permutations((first, second)):
+        assert _known_after(*order, erased).facts == {second}
+    after = Unlink("out", 4, "customer:1", "loyalty:1")
+    for order in permutations((first, second, after)):
+        state = _known_after(*order)
+        assert (forest(state.facts, is_account).kept, state.repetitions) == ((), frozenset())
+
+
+def test_a_pair_that_is_kept_apart_stays_so_if_only_the_first_time_it_was_said_is_forgotten() -> (
+    None
+):
+    first, second = (Apart(f"e{at}", "customer:1", "loyalty:1", at) for at in (1, 3))
+    erased = Forget("customer:1", "loyalty:1", 2)
+    for order in permutations((first, second)):
+        assert _known_after(*order, erased).facts == {second}
+    again = [Apart(f"e{at}", "customer:1", "loyalty:1", at) for at in range(1, 500)]
+    state = _known_after(*again)
+    assert (state.facts, len(state.repetitions)) == ({again[0]}, PAIR_REPETITIONS_MAX)
+
+
+def test_what_is_said_all_day_is_remembered_by_the_last_times() -> None:
+    state = _known_after(*AGAIN)
+    assert state.facts == {AGAIN[0]}
+    assert state.repetitions == {*AGAIN[-PAIR_REPETITIONS_MAX:]}
+    late = Unlink("out", 2, "customer:1", "loyalty:1")
+    (kept,) = forest(_known_after(*AGAIN, late).facts, is_account).kept
+    assert kept == AGAIN[-PAIR_REPETITIONS_MAX], "linked, though since later than it was"
+
+
+def test_where_many_pairs_are_said_again_each_keeps_its_last_before_any_its_last_but_one() -> None:
+    pairs = REPETITIONS_MAX * 3 // 4
+    said = [
+        Link(f"e{at}-{n}", at * 1_000 + n, "customer:1", f"loyalty:{n}", "asserted")
+        for at in range(4)
+        for n in range(pairs)
+    ]
+    facts, kept = sifted(frozenset(said[:pairs]), frozenset(said[pairs:]))
+    assert facts == {*said[:pairs]}
+    assert kept == {*said[-pairs:], *said[-2 * pairs :][pairs - (REPETITIONS_MAX - pairs) : pairs]}
+    many = frozenset(replace(said[0], event_id=f"f{n}") for n in range(GATHERED_FACTS_MAX - 3))
+    _, kept = sifted(many, frozenset(said[pairs:]))
+    assert kept == frozenset()
 
 
 LINKS = [

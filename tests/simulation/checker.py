@@ -413,8 +413,10 @@ def _check_linked(truths: dict[int, Truth]) -> None:
                 raise Violation(f"{key} is an alias of {alias.root}, who was erased")
         for key, links in truth.rows["links"].items():
             for name, at in erased.items():
-                facts = {f for f in links.facts if f.at <= at or name not in (f.one, f.other)}
-                said = str(structs.replace(links, coordinator="", carried=(), facts=facts))
+                known = (*links.facts, *links.repetitions)
+                facts = {f for f in known if f.at <= at or name not in (f.one, f.other)}
+                rest = {"coordinator": "", "carried": (), "repetitions": ()}
+                said = str(structs.replace(links, facts=facts, **rest))
                 if name in said or name == key:
                     raise Violation(f"{name} was erased, and {key} has {said}")
     _check_roots(truths, {*erased})
@@ -423,7 +425,8 @@ def _check_linked(truths: dict[int, Truth]) -> None:
 def _check_roots(truths: dict[int, Truth], gone: set[str]) -> None:
     """Everybody else has the root that all facts together give them, and each is known once."""
     rows = [links for truth in truths.values() for links in truth.rows["links"].values()]
-    facts = [plain_of(fact) for links in rows for fact in links.facts]
+    known = [fact for links in rows for fact in (*links.facts, *links.repetitions)]
+    facts = [plain_of(fact) for fact in known]
     _same("facts", Counter(facts), Counter({*facts}))
     roots, _ = roots_of(facts, is_account)
     for truth in truths.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -466,6 +467,10 @@ links = st.builds(
     st.frozensets(st.one_of(_links, _unlinks, st.builds(Apart, texts, texts, texts)), max_size=4),
     few(st.builds(Waiting, texts, st.integers(1, 99)), max_size=3).map(tuple),
     few(texts, max_size=3).map(tuple),
+    longs,
+    texts,
+    st.integers(0, 9_999),
+    st.frozensets(_links | st.builds(Apart, texts, texts, texts), max_size=3),
 )
 
 
@@ -480,18 +485,23 @@ def _fact_datum(fact: Fact) -> dict[str, Any]:
     }
 
 
+def _facts_data(facts: Iterable[Fact]) -> list[dict[str, Any]]:
+    data = [_fact_datum(fact) for fact in facts]
+    return sorted(data, key=lambda one: [str(value) for value in one.values()])
+
+
 def _links_datum(state: Links) -> dict[str, Any]:
-    facts = [_fact_datum(fact) for fact in state.facts]
     return {
         "coordinator": state.coordinator,
         "root": state.root,
         "by_facts": state.by_facts,
-        "facts": sorted(facts, key=lambda one: [str(value) for value in one.values()]),
+        "facts": _facts_data(state.facts),
         "waiting": plain(state.waiting),
         "carried": list(state.carried),
         "since": state.since,
         "event_id": state.event_id,
         "forgotten": state.forgotten,
+        "repetitions": _facts_data(state.repetitions),
     }
 
 

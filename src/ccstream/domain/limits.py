@@ -18,9 +18,11 @@ __all__ = [
     "LINE_QUANTITY_MAX",
     "LINKS_MAX",
     "NOES_MAX",
+    "PAIR_REPETITIONS_MAX",
     "PENDING_AGE_MS_MAX",
     "PENDING_MAX",
     "PENDING_NAMES_MAX",
+    "REPETITIONS_MAX",
     "RETRY_SPAN_MS",
     "SETS_MAX",
     "SHARED_VISITS_MAX",
@@ -106,6 +108,14 @@ many people state, and each new link costs a letter to each of them."""
 
 LINKS_MAX: Final = 200
 """Links that the coordinator of a profile remembers; repeated ones are not counted."""
+
+PAIR_REPETITIONS_MAX: Final = 4
+"""Links that say again what is known, of each pair and strength: the last, for an unlink that
+arrives late. A card is scanned at each purchase, and an unlink is seldom late by four of them; the
+row is written at each, so that it should not be long."""
+
+REPETITIONS_MAX: Final = 200
+"""The same of all pairs of a profile: one for each link."""
 
 FACTS_MAX: Final = 400
 """The same with unlinks and pairs kept apart, which must count when links no longer do."""

@@ -10,13 +10,13 @@ is under way room is kept for what it will bring (`Waiting`).
 
 Not a fact is
 
-* a link that says, of a pair, no more than one that holds: as strong or weaker, and later; or one
-  that an unlink undoes anyway;
+* a link that says, of a pair, no more than one that holds: as strong or weaker, and later; it is
+  remembered until it says more (`repetitions.py`);
+* a link that an unlink undoes anyway;
 * an unlink earlier than another one of the same pair;
-* a pair that is to stay apart and does already.
+* a pair that is to stay apart, as was said of it before; it is remembered, too.
 
-So the bounds, and the repetitions, depend on the order of arrival; nothing else does. An unlink
-that arrives after a repetition of the link which it is earlier than undoes both.
+So the bounds depend on the order of arrival; nothing else does.
 """
 
 from __future__ import annotations
@@ -37,14 +37,12 @@ from ccstream.domain.forest import (
     Unlink,
     forest,
     is_forgotten,
-    is_undone,
     names_of,
-    rank_of,
-    undone_by,
 )
 from ccstream.domain.identifiers import IdentifierRules
 from ccstream.domain.limits import FACTS_MAX, GATHERED_FACTS_MAX, LINKS_MAX
 from ccstream.domain.links import Forget, Gathered, Letter, Links, Told, Waiting
+from ccstream.domain.repetitions import is_repeated, sifted
 
 __all__ = ["Outcome", "Post", "Proposed", "Refused", "facts_of", "is_linkable", "posts_of", "take"]
 
@@ -170,7 +168,7 @@ def _proposed(me: str, now: Links, fact: Fact, beside: int, rules: IdentifierRul
     named.add(mine)
     if theirs in named:
         return _told(me, now, fact, rules)
-    if _is_repeated(fact, now.facts):
+    if is_repeated(fact, now.facts):
         # Nobody comes with it, so no room is to be kept for them at the other side.
         return Outcome(now, (Refused(theirs, fact),) if beside else ())
     if _is_full(now.facts, fact):
@@ -190,7 +188,12 @@ def _proposed(me: str, now: Links, fact: Fact, beside: int, rules: IdentifierRul
 
 
 def _told(me: str, now: Links, fact: Fact, rules: IdentifierRules) -> Outcome:
-    if fact in now.facts or _is_repeated(fact, now.facts):
+    if fact in now.facts:
+        return Outcome(now)
+    if is_repeated(fact, now.facts):
+        if not isinstance(fact, Unlink):
+            _, repetitions = sifted(now.facts, now.repetitions | {fact})
+            now = replace(now, repetitions=repetitions)
         return Outcome(now)
     if _is_full(now.facts, fact):
         return Outcome(now, (), (), _too_many_links())
@@ -232,25 +235,6 @@ def _learned(
         }
         conflicts = tuple(one for one in conflicts if one not in known)
     return Outcome(after, letters, conflicts)
-
-
-def _is_repeated(fact: Fact, facts: frozenset[Fact]) -> bool:
-    """Whether it says nothing that these do not say."""
-    pair = {*names_of(fact)}
-    same = [one for one in facts if type(one) is type(fact) and {*names_of(one)} == pair]
-    if isinstance(fact, Apart):
-        return bool(same)
-    said = (fact.at, fact.event_id)
-    if isinstance(fact, Unlink):
-        return any((one.at, one.event_id) >= said for one in same if isinstance(one, Unlink))
-    undone = undone_by(facts)
-    return is_undone(fact, undone) or any(
-        rank_of(one) <= rank_of(fact)
-        and (one.at, one.event_id) <= said
-        and not is_undone(one, undone)
-        for one in same
-        if isinstance(one, Link)
-    )
 
 
 def _too_many_accounts(link: Fact, facts: frozenset[Fact], rules: IdentifierRules) -> Reject | None:

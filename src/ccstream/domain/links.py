@@ -49,6 +49,7 @@ from ccstream.domain.forest import (
     joined_by,
     names_of,
 )
+from ccstream.domain.repetitions import Repeatable, sifted
 
 __all__ = [
     "Assigned",
@@ -76,7 +77,9 @@ class Links(Struct, frozen=True):
 
     An alias belongs to its root ``since`` the link of ``event_id``, see `joined_by`.
     ``facts`` are a coordinator's, and ``forgotten`` is how many it has forgotten. So is
-    ``waiting``, the room that it keeps for identifiers that are about to join it (`linking.py`).
+    ``waiting``, the room that it keeps for identifiers that are about to join it (`linking.py`),
+    and ``repetitions``, which are no facts as long as what they repeat holds
+    (`repetitions.py`).
     ``carried`` are an alias': other identifiers of which something went on from here to the root,
     which is to come back with its own.
     """
@@ -90,6 +93,7 @@ class Links(Struct, frozen=True):
     since: int = 0
     event_id: str = ""
     forgotten: int = 0
+    repetitions: frozenset[Repeatable] = frozenset()
 
 
 class Told(Struct, frozen=True):
@@ -115,6 +119,7 @@ class Gathered(Struct, frozen=True):
     to: str
     facts: frozenset[Fact]
     forgotten: int = 0
+    repetitions: frozenset[Repeatable] = frozenset()
 
 
 class Forget(Struct, frozen=True):
@@ -157,10 +162,15 @@ def step(
                 return now, (Told(now.coordinator, fact),), ()
             now = replace(now, facts=now.facts | {fact})
             return _without(me, now, me, erased_at, is_account)
-        case Gathered(_, facts, forgotten):
+        case Gathered(_, facts, forgotten, repetitions):
             if now.coordinator != me:
-                return now, (Gathered(now.coordinator, facts, forgotten),), ()
-            now = replace(now, facts=now.facts | facts, forgotten=now.forgotten + forgotten)
+                return now, (replace(letter, to=now.coordinator),), ()
+            now = replace(
+                now,
+                facts=now.facts | facts,
+                forgotten=now.forgotten + forgotten,
+                repetitions=now.repetitions | repetitions,
+            )
             return _without(me, now, me, erased_at, is_account)
         case Forget(_, name, since):
             if now.coordinator != me:
@@ -190,7 +200,8 @@ def _without(
     """
     gone = {fact for fact in now.facts if is_forgotten(fact, name, since)}
     others = {one for fact in gone for one in names_of(fact)}
-    now = replace(now, forgotten=now.forgotten + len(gone))
+    left = frozenset(one for one in now.repetitions if not is_forgotten(one, name, since))
+    now = replace(now, forgotten=now.forgotten + len(gone), repetitions=left)
     return _settled(me, now, now.facts - gone, is_account, others)
 
 
@@ -202,6 +213,7 @@ def _settled(
     others: Iterable[str] = (),
 ) -> tuple[Links, tuple[Letter, ...], tuple[Conflict, ...]]:
     """A coordinator that has heard something tells every identifier its root, and others."""
+    facts, repetitions = sifted(facts, now.repetitions)
     made = forest(facts, is_account)
     joined = joined_by(facts, made.roots)
 
@@ -209,7 +221,7 @@ def _settled(
         link = joined.get(name)
         return (0, "") if link is None else (link.at, link.event_id)
 
-    after = replace(now, facts=facts)
+    after = replace(now, facts=facts, repetitions=repetitions)
     by_facts = counted(after)
     roots = {**{name: name for name in others}, **made.roots}
     letters = tuple(
@@ -241,6 +253,13 @@ def _met(me: str, now: Links, other: str) -> tuple[Links, tuple[Letter, ...]]:
         return now, (Meet(larger, me),)
     handed: tuple[Letter, ...] = ()
     if now.facts or now.forgotten:
-        handed = (Gathered(smaller, now.facts, now.forgotten),)
-    after = replace(now, coordinator=smaller, facts=frozenset(), waiting=(), forgotten=0)
+        handed = (Gathered(smaller, now.facts, now.forgotten, now.repetitions),)
+    after = replace(
+        now,
+        coordinator=smaller,
+        facts=frozenset(),
+        waiting=(),
+        forgotten=0,
+        repetitions=frozenset(),
+    )
     return after, handed

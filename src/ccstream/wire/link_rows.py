@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -51,6 +51,7 @@ class _LinkRow(Struct):
     since: int
     event_id: str
     forgotten: int
+    repetitions: tuple[_Fact, ...]
 
 
 class LinkRows:
@@ -67,19 +68,19 @@ class LinkRows:
     def encode_row(self, entry: Entry) -> bytes:
         """See `RowCodec.encode_row`."""
         links: Links = entry.state
-        facts = tuple(sorted(map(_flat, links.facts), key=_order))
         return self._write(
             _LinkRow(
                 entry.version,
                 links.coordinator,
                 links.root,
                 links.by_facts,
-                facts,
+                _in_order(links.facts),
                 links.waiting,
                 links.carried,
                 links.since,
                 links.event_id,
                 links.forgotten,
+                _in_order(links.repetitions),
             )
         )
 
@@ -94,8 +95,8 @@ def post_row(post: Post) -> Links:
     match post:
         case Told(_, fact):
             return Links("", "", 0, frozenset((fact,)))
-        case Gathered(_, facts, forgotten):
-            return Links("", "", 0, facts, forgotten=forgotten)
+        case Gathered(_, facts, forgotten, repetitions):
+            return Links("", "", 0, facts, forgotten=forgotten, repetitions=repetitions)
         case Forget(_, name, since):
             return Links("", "", 0, frozenset((Unlink("", since, name, None),)))
         case Meet(_, other):
@@ -112,7 +113,7 @@ def post_from(kind: str, to: str, row: Links) -> Post | None:
     """The letter of this kind; None if it is not known here."""
     match kind:
         case "gathered":
-            return Gathered(to, row.facts, row.forgotten)
+            return Gathered(to, row.facts, row.forgotten, row.repetitions)
         case "meet":
             return Meet(to, row.coordinator)
         case "assigned":
@@ -162,10 +163,25 @@ def _entry(
     since: int,
     event_id: str,
     forgotten: int,
+    repetitions: tuple[Fact, ...],
 ) -> Entry:
-    known = frozenset(facts), tuple(waiting), tuple(carried)
-    links = Links(coordinator, root, by_facts, *known, since, event_id, forgotten)
+    links = Links(
+        coordinator,
+        root,
+        by_facts,
+        frozenset(facts),
+        tuple(waiting),
+        tuple(carried),
+        since,
+        event_id,
+        forgotten,
+        frozenset(one for one in repetitions if not isinstance(one, Unlink)),
+    )
     return Entry(links, version)
+
+
+def _in_order(facts: Iterable[Fact]) -> tuple[_Fact, ...]:
+    return tuple(sorted(map(_flat, facts), key=_order))
 
 
 def _order(fact: _Fact) -> tuple[str, ...]:

@@ -127,6 +127,40 @@ def test_a_store_of_something_else_is_wiped_and_the_log_says_why(
     assert reason in line["reason"]
 
 
+@pytest.mark.parametrize("version", range(1, FORMAT + 1))
+def test_rows_of_tables_that_stand_beside_each_other_are_told_apart(
+    tmp_path: Path, version: int
+) -> None:
+    tables = ("carts", "touches", "timers")
+    keys = ("a", "a#1", "a#2", "ab", "a\0carts", "é")
+    folder = StoreFolder(tmp_path, "app", MEMORY)
+    for _ in range(2):
+        store = PartitionStore(0, folder, Header(version, "app", b"state", 1), tables)
+        for name, backing in store.backings.items():
+            for key in keys:
+                backing.restore(key, f"1:{name} {key}".encode())
+        store.write_restored({})
+        for name, backing in store.backings.items():
+            assert backing.rows == len(keys)
+            assert [backing.get(key) for key in keys] == [f"1:{name} {k}".encode() for k in keys]
+            assert set(backing.keys()) == set(keys)
+            assert set(backing.keys("a#")) == {"a#1", "a#2"}
+        store.close()
+    folder.close()
+
+
+def test_rows_of_one_customer_stand_beside_each_other() -> None:
+    rows = [(key, b"1:x") for key in ("k1", "k2")]
+    store = PartitionStore(
+        0, FakeDisk(), Header(FORMAT, "app", b"state", 1), ("carts", "touches", "timers")
+    )
+    names = [key for backing in store.backings.values() for key, _ in backing.named(rows)]
+    assert [name.partition(b"\0")[0] for name in sorted(names)] == [
+        *(b"\1k1", b"\1k1", b"\1k2", b"\1k2"),
+        *(b"timers", b"timers"),
+    ]
+
+
 def test_a_store_of_a_newer_format_is_wiped_and_the_log_says_why(
     reopened: Open, tmp_path: Path
 ) -> None:
@@ -326,7 +360,7 @@ def test_of_a_table_that_an_earlier_version_did_not_have_all_is_read_and_of_othe
         database.rows = {
             key: value
             for key, value in database.rows.items()
-            if not key.startswith(place.layout.table_of(WINDOWS).encode() + b"\0")
+            if not key.endswith(b"\0" + place.layout.table_of(WINDOWS).encode())
         } | {b"\0header": json.encode(header)}
     place.broker.append((CARTS, 0), b"customer:6", b"\xc3\x01")
     assert rows_read(place, disk) == 2

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rocksdict import (
+    BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
     DBCompressionType,
@@ -39,6 +40,10 @@ _UNFLUSHED_SHARE = 4
 _BLOOM_BITS = 10
 """A key, by which one block in a hundred is read in vain for a row that is not there. Most events
 of a new customer ask for such rows."""
+
+_INDEX_BLOCK_BYTES = 4096
+"""Of a file's index and filter, so that parts of them are read. Whole, they are a megabyte, which
+does not stay in a small cache: each read of a row then reads them again."""
 
 _LOG_FILES = 2
 _LOG_FILE_BYTES = 1 << 20
@@ -171,6 +176,10 @@ def _options(memory: Memory) -> Options:
     blocks.set_cache_index_and_filter_blocks(True)
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
     blocks.set_bloom_filter(_BLOOM_BITS, False)
+    blocks.set_index_type(BlockBasedIndexType.two_level_index_search())
+    blocks.set_partition_filters(True)
+    blocks.set_metadata_block_size(_INDEX_BLOCK_BYTES)
+    blocks.set_pin_top_level_index_and_filter(True)
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_block_based_table_factory(blocks)

@@ -27,11 +27,19 @@ __all__ = ["FORMAT", "Database", "Folder", "Header", "PartitionStore", "Stores"]
 
 log = structlog.get_logger(__name__)
 
-FORMAT: Final = 1
-"""Of the keys and the header. Another one is not read but made anew, whichever is the newer."""
+FORMAT: Final = 2
+"""Of the keys and the header. Stores of earlier ones go on as they are; what a later version of
+ccstream has made is not read but made anew."""
 
 _HEADER: Final = b"\0header"
 """The header's key, before those of all tables."""
+
+_BESIDE: Final = frozenset({"carts", "touches", "windows"})
+"""Tables of which nearly every event reads the row of one key. In format 2 these rows stand beside
+each other, by key: what is read of a file for the first has the others. Those of other tables stand
+by table, so that one of them is listed without passing over all others."""
+
+_BESIDE_PREFIX: Final = b"\1"
 
 
 class Database(Protocol):
@@ -85,17 +93,28 @@ class TableBacking:
 
     def __init__(self, store: PartitionStore, table: str) -> None:
         self._store = store
-        self._prefix = table.encode() + b"\0"
+        self._prefix = self._suffix = b""
         self.name = table
         self.rows = 0
         self.restored: dict[str, bytes | None] = {}
 
+    def lay_out(self, version: int) -> None:
+        """Have the rows where a store of this format has them."""
+        name = self.name.encode()
+        if version > 1 and self.name in _BESIDE:
+            self._prefix, self._suffix = _BESIDE_PREFIX, b"\0" + name
+        else:
+            self._prefix, self._suffix = name + b"\0", b""
+
     def get(self, key: str) -> bytes | None:
-        return self._store.database.get(self._prefix + key.encode())
+        return self._store.database.get(self._prefix + key.encode() + self._suffix)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        at, begin = len(self._prefix), self._prefix + prefix.encode()
-        return (str(key[at:], "utf-8") for key in self._store.database.keys(begin))
+        begin, suffix = self._prefix + prefix.encode(), self._suffix
+        from_, to = len(self._prefix), -len(suffix) or None
+        for key in self._store.database.keys(begin):
+            if key.endswith(suffix):
+                yield str(key[from_:to], "utf-8")
 
     def restore(self, key: str, value: bytes | None) -> None:
         self.restored[key] = value
@@ -104,14 +123,13 @@ class TableBacking:
         self, rows: Iterable[tuple[str, bytes | None]]
     ) -> Iterator[tuple[bytes, bytes | None]]:
         """Rows under their keys in the database."""
-        prefix = self._prefix
-        return ((prefix + key.encode(), value) for key, value in rows)
+        prefix, suffix = self._prefix, self._suffix
+        return ((prefix + key.encode() + suffix, value) for key, value in rows)
 
     def count_restored(self) -> None:
         """Count in what is about to be written: whether a row is new, the database knows."""
-        get, prefix = self._store.database.get, self._prefix
         for key, value in self.restored.items():
-            known = get(prefix + key.encode()) is not None
+            known = self.get(key) is not None
             self.rows += (value is not None) - known
 
 
@@ -155,9 +173,10 @@ class PartitionStore:
         self._folder.remove(self.number)
         self.database = self._folder.open(self.number)
         before = self.header if header is None else header
-        self.header = Header(before.format, before.app_id, before.state_id, before.partitions)
+        self.header = Header(FORMAT, before.app_id, before.state_id, before.partitions)
         for backing in self.backings.values():
             backing.rows = 0
+            backing.lay_out(FORMAT)
         self.forget_restored()
 
     def forget_restored(self) -> None:
@@ -216,6 +235,7 @@ class PartitionStore:
                 raise StoreDamagedError(f"its header cannot be read: {error}") from error
         for name, backing in self.backings.items():
             backing.rows = self.header.rows.get(name, 0)
+            backing.lay_out(self.header.format)
 
     def _write(
         self,
@@ -295,7 +315,7 @@ class Stores:
 
 def _mismatch(found: Header, fresh: Header, epoch: int) -> str | None:
     """Why a store is of another state, or None."""
-    if found.format != fresh.format:
+    if found.format > fresh.format:
         return f"its format is {found.format}, and this version of ccstream has {fresh.format}"
     if found.app_id != fresh.app_id:
         return f"it is of application {found.app_id!r}, and this is {fresh.app_id!r}"

@@ -352,7 +352,7 @@ class _RowsOfTheAbsorbedStay(Folder):
 
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
-        self._hand_overs._send_on = MagicMock()  # type: ignore[method-assign]
+        self._hand_overs._letters.send_on = MagicMock()  # type: ignore[method-assign]
 
 
 class _ErasuresNotRestored(FakeCluster):

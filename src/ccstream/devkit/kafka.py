@@ -57,7 +57,7 @@ _LASTING: Final = (
 that grows as Java pleases stays small, and is collected several times as often."""
 
 HEAP_MB: Final = 1024
-"""Enough for benchmarks of a few million records; Java takes only what it needs."""
+"""Enough for benchmarks of a few million records; a brief node takes only what it needs of it."""
 
 ASK_S: Final = 1.0
 POLL_S: Final = 0.05

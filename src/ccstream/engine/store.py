@@ -58,6 +58,7 @@ class Table:
         "_dirty",
         "_encoded",
         "_owned",
+        "_put",
         "decoded_rows_max",
         "hits",
         "misses",
@@ -77,7 +78,8 @@ class Table:
         self._decoded: dict[str, Entry] = {}
         # A row that was encoded ahead, with its version then, by which it may be told again since.
         self._dirty: dict[str, tuple[int, bytes] | None] = {}
-        self._ahead: list[str] = []  # which of the dirty ones to encode ahead, the next one last
+        self._put: list[str] = []  # the key of each put since the last drain
+        self._ahead = 0  # how many of these were seen to
         self._absent: set[str] = set()  # looked for since the last drain; with a backing only
         self._owned: dict[str, set[str]] | None = None  # once asked for; without a backing only
         self._before: dict[str, bytes | None] = {}  # of the drained ones; without a backing only
@@ -168,6 +170,7 @@ class Table:
             del self._decoded[key]  # looked up only to know whether the row is a new one
         self._decoded[key] = entry
         self._dirty[key] = None
+        self._put.append(key)
         if self._owned is not None:
             _note(self._owned, key, entry.state is not None)
 
@@ -176,14 +179,12 @@ class Table:
 
         The longest dirty ones come first. One that changes again has been encoded in vain.
         """
-        if not self._ahead:
-            self._ahead = [key for key, ahead in self._dirty.items() if ahead is None]
-            self._ahead.reverse()
         done = 0
-        while done < rows_max and self._ahead:
-            key = self._ahead.pop()
+        while done < rows_max and self._ahead < len(self._put):
+            key = self._put[self._ahead]
+            self._ahead += 1
             entry = self._decoded[key]
-            if entry.state is not None:
+            if self._dirty[key] is None and entry.state is not None:
                 self._dirty[key] = entry.version, self._codec.encode_row(entry)
                 done += 1
         return done
@@ -216,7 +217,8 @@ class Table:
                 encoded[key] = value
                 rows.append((key, value))
         self._dirty.clear()
-        self._ahead.clear()
+        self._put.clear()
+        self._ahead = 0
         excess = len(decoded) - self.decoded_rows_max
         if excess > 0:
             for key in list(_first(decoded, excess)):

@@ -12,7 +12,11 @@ __all__ = ["looks_well"]
 
 
 async def looks_well(page: Page, picture: Path) -> None:
-    """Nothing is wider than the window, axe finds nothing serious, and a picture is taken."""
+    """Nothing is wider than the window, axe finds nothing serious, and a picture is taken.
+
+    Without motion: what axe meets while it fades is too pale, for a moment.
+    """
+    await page.emulate_media(reduced_motion="reduce")
     beyond = await page.evaluate(
         """() => [...document.querySelectorAll("body *")]
             .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5)
@@ -28,3 +32,4 @@ async def looks_well(page: Page, picture: Path) -> None:
     ]
     assert not serious
     await page.screenshot(path=picture, full_page=True)
+    await page.emulate_media(reduced_motion="no-preference")

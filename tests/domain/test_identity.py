@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from ccstream.domain import reasons
 from ccstream.domain.effects import Publish, Reject
@@ -202,6 +203,21 @@ def test_that_somebody_was_erased_is_known_however_many_come_after() -> None:
         assert after is not None
         state = after
         assert is_of_erased(state, 9) and not is_of_erased(state, 10)
+
+
+def test_who_is_forgotten_may_have_had_it_in_a_time_of_which_nothing_is_known_any_more() -> None:
+    words = [linked("customer:ada", at=1, event_id="a"), out(2, "b")]
+    for n in range(1, TENURES_MAX // 2 + 1):
+        words += [linked(f"customer:{n}", at=20 * n, event_id=f"i{n}"), out(20 * n + 9, f"o{n}")]
+    full = told(*words[2:])
+    assert forget(full, "customer:ada") is full, "none of its tenures is unknown"
+    state = told(*words)
+    left = forget(state, "customer:ada")
+    assert left == replace(state, erased_until=20)
+    assert is_of_erased(left, 19) and not is_of_erased(left, 20)
+    assert forget(left, "customer:ada") is left
+    before_it_was_noted = replace(state, known_from=None)
+    assert forget(before_it_was_noted, "customer:ada").erased_until == 20
 
 
 def test_a_first_log_in_after_an_erasure_claims_nothing_from_before_it() -> None:

@@ -23,6 +23,7 @@ from ccstream.domain.events import (
     Trait,
 )
 from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
+from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.merge import lines_view
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.fold import Folder
@@ -485,6 +486,26 @@ def test_what_was_done_on_a_device_by_who_was_erased_is_not_whose_it_is_now() ->
     town.deliver(NOW + 23)
     assert len(town.rejected) == 3
     assert [line.quantity for line in lines_view(town.state("carts", BOB))] == [2]
+
+
+def test_what_who_was_erased_did_before_more_log_ins_than_are_known_is_nobody_s() -> None:
+    town = Town()
+    town.fold(log_in(at=1), log_out(4))
+    for n in range(TENURES_MAX // 2):
+        account = BOB if n % 2 else f"customer:{n + 500}"
+        town.fold(log_in(account=account, at=10 * n + 10, name=f"in-{n}"), at=NOW + 500)
+        town.fold(log_out(10 * n + 15, f"out-{n}"), at=NOW + 500)
+    town.fold(log_in(account=BOB, at=400, name="last"), at=NOW + 500)
+    town.deliver(NOW + 501)
+    assert ADA not in {one.root for one in town.state("aliases", VISITOR).earlier}
+    town.fold(erase(at=600, identifiers=(VISITOR,)), at=NOW + 600)
+    town.deliver(NOW + 601)
+    known_from = town.state("aliases", VISITOR).known_from
+    town.fold(add("late", at=2, subject=VISITOR), at=NOW + 602)
+    town.fold(add("known", at=known_from - NOW, subject=VISITOR), at=NOW + 602)
+    town.deliver(NOW + 603)
+    assert [one.reason for one in town.rejected] == [reasons.ERASED]
+    assert [line.quantity for line in lines_view(town.state("carts", BOB))] == [1]
 
 
 def test_what_may_be_of_who_was_erased_is_not_brought_back_by_hand() -> None:

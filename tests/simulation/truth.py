@@ -508,6 +508,8 @@ class Truth:
                 erased_until = max(end, erased_until)
             else:
                 earlier.append(one)
+        if len(earlier) == len(alias.earlier):  # it may have been one that was dropped
+            erased_until = max(known_from or 0, erased_until)
         self.rows["aliases"][entity] = identity.Alias(
             alias.root, alias.since, alias.event_id, tuple(earlier), known_from, erased_until
         )

@@ -38,7 +38,17 @@ from ccstream.domain.identifiers import DEFAULT_RULES, IdentifierRules
 from ccstream.domain.limits import TENURES_MAX
 from ccstream.domain.moment import Moment
 
-__all__ = ["NOBODY", "Alias", "Tenure", "began", "forget", "holder_at", "is_of_erased", "step"]
+__all__ = [
+    "NOBODY",
+    "Alias",
+    "Tenure",
+    "began",
+    "forget",
+    "holder_at",
+    "is_of_erased",
+    "known_from",
+    "step",
+]
 
 NOBODY: Final = ""
 """The root of a subject that belongs to no account."""
@@ -106,13 +116,13 @@ def step(
         return state, ()
     tenures = sorted((*known, tenure), key=_stamp)
     erased_until = _after(at.erased_at) if state is None else state.erased_until
-    known_from = erased_until if state is None else state.known_from
+    noted = erased_until if state is None else state.known_from
     if len(tenures) > TENURES_MAX:
         tenures = tenures[-TENURES_MAX:]
-        known_from = max(tenures[0].since, known_from or 0)
+        noted = max(tenures[0].since, noted or 0)
     *earlier, latest = tenures
     return Alias(
-        latest.root, latest.since, latest.event_id, tuple(earlier), known_from, erased_until
+        latest.root, latest.since, latest.event_id, tuple(earlier), noted, erased_until
     ), _CHANGED
 
 
@@ -173,16 +183,24 @@ def forget(alias: Alias, account: str) -> Alias:
     """The alias without that it once belonged to an account, which it does not now.
 
     What remains would give the account's time to who had it before or after, so from then on
-    nothing is known of any time before the account's end, and what is late is not taken in.
+    nothing is known of any time before the account's end, and what is late is not taken in. Where
+    no tenure of the account is known, but some were forgotten, it may have been one of these.
     """
-    tenures = _tenures(alias)
-    ends = [after.since for one, after in pairwise(tenures) if one.root == account]
-    if not ends:
+    ends = [after.since for one, after in pairwise(_tenures(alias)) if one.root == account]
+    end = ends[-1] if ends else known_from(alias)
+    if not ends and end <= alias.erased_until:
         return alias
     earlier = tuple(one for one in alias.earlier if one.root != account)
-    known_from = max(ends[-1], alias.known_from or 0)
-    erased_until = max(ends[-1], alias.erased_until)
-    return Alias(alias.root, alias.since, alias.event_id, earlier, known_from, erased_until)
+    since = max(end, alias.known_from or 0)
+    erased_until = max(end, alias.erased_until)
+    return Alias(alias.root, alias.since, alias.event_id, earlier, since, erased_until)
+
+
+def known_from(alias: Alias) -> int:
+    """From when on all tenures are known, 0 if none is forgotten."""
+    if alias.known_from is None and len(alias.earlier) + 1 == TENURES_MAX:
+        return alias.earlier[0].since  # of an earlier version, which may have forgotten some
+    return alias.known_from or 0
 
 
 def began(alias: Alias) -> int:

@@ -15,8 +15,7 @@ from msgspec import Struct
 
 from ccstream.domain.events import Event, IdentifierUnlinked
 from ccstream.domain.identifiers import IdentifierRules
-from ccstream.domain.identity import NOBODY, Alias, holder_at
-from ccstream.domain.limits import TENURES_MAX
+from ccstream.domain.identity import NOBODY, Alias, holder_at, known_from
 from ccstream.domain.linking import is_linkable
 from ccstream.evidence.trail import Trail
 from ccstream.ops.identity_rules import load_identifier_rules
@@ -80,15 +79,9 @@ class Belonging(Struct, frozen=True):
         alias = self.aliases.get(device)
         if alias is None:
             return NOBODY
-        if when < _known_from(alias):
+        if when < known_from(alias):
             return None  # the worker takes it for who is known of then; they may be another
         return holder_at(alias, when)
-
-
-def _known_from(alias: Alias) -> int:
-    if alias.known_from is None and len(alias.earlier) + 1 == TENURES_MAX:
-        return alias.earlier[0].since  # of an earlier version, which may have forgotten some
-    return alias.known_from or 0
 
 
 def belonging_of(settings: Settings, trail: Trail, progress: Callable[[str], None]) -> Belonging:

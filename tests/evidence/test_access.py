@@ -3,8 +3,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ccstream.evidence.access import TIMES, TITLES, Held, as_page
+import pytest
+
+from ccstream.domain import reasons
+from ccstream.domain.identifiers import DEFAULT_RULES
+from ccstream.domain.identity import Alias, Tenure
+from ccstream.evidence.access import TIMES, TITLES, Held, as_page, is_theirs, rows_of
+from ccstream.evidence.belonging import Belonging
+from ccstream.ops.dead_letters import DeadLetter, Place
+from ccstream.ops.entity import Row
 from ccstream.wire.catalogue import TABLES
+from ccstream.wire.codec import Codec
+from ccstream.wire.rejected import rejected_record
 from tests.support.source import ROOT
 
 STATEMENT = {"value": "<script>Lyon</script>", "occurred_at": 1_588_327_200_000, "verified": False}
@@ -63,9 +73,59 @@ def test_every_time_in_a_row_is_told_as_one() -> None:
 
 
 def test_a_time_that_never_was_is_not_on_the_page() -> None:
-    alias = {"key": "visitor:9f3c", "since": 1_588_327_200_000, "known_from": 0, "erased_until": 0}
-    page = as_page(held(rows={"aliases": [alias]}))
+    line = {"sku": "tea", "since": 1_588_327_200_000, "valid_until": 0}
+    page = as_page(held(rows={"carts": [line]}))
     assert "2020-05-01T10:00:00.000Z" in page
-    assert "known from" not in page and "erased until" not in page
-    known = as_page(held(rows={"aliases": [{**alias, "known_from": 1_588_327_200_001}]}))
-    assert "<dt>known from</dt><dd>2020-05-01T10:00:00.001Z</dd>" in known
+    assert "valid until" not in page
+    known = as_page(held(rows={"carts": [{**line, "valid_until": 1_588_327_200_001}]}))
+    assert "<dt>valid until</dt><dd>2020-05-01T10:00:00.001Z</dd>" in known
+
+
+BOB, CARD, TABLET = "customer:bob", "loyalty:7", "visitor:tablet"
+ALIASES = {
+    CARD: Alias(BOB, 50, "e"),
+    TABLET: Alias(BOB, 50, "e", (Tenure("", 40, "out"),), known_from=40, erased_until=40),
+}
+
+
+def letter(reason: str, key: str, to: str | None = None) -> DeadLetter:
+    """Of a record that came, and was rejected, at 60; it has no value."""
+    rejected = rejected_record(
+        reason=reason,
+        detail="",
+        topic="input",
+        partition=0,
+        offset=1,
+        appended_at=60,
+        key=key.encode(),
+        value=None,
+        event=None,
+        rejected_at=60,
+        to=to,
+    )
+    return DeadLetter(Place(0, 1), 60, rejected)
+
+
+@pytest.mark.parametrize(
+    ("reason", "key", "to", "theirs"),
+    [
+        (reasons.ERASED, TABLET, None, False),
+        (reasons.ERASED, CARD, None, False),
+        (reasons.ERASED, BOB, None, True),
+        (reasons.ERASED, CARD, BOB, True),
+        (reasons.PLAIN_PERSONAL_VALUE, TABLET, None, True),
+        (reasons.PLAIN_PERSONAL_VALUE, CARD, None, True),
+    ],
+)
+def test_what_came_too_late_of_who_was_erased_is_not_told_to_who_has_their_device_now(
+    reason: str, key: str, to: str | None, theirs: bool
+) -> None:
+    assert is_theirs(letter(reason, key, to), Belonging(BOB, DEFAULT_RULES, ALIASES), Codec()) is (
+        theirs
+    )
+
+
+def test_the_row_of_a_device_does_not_tell_until_when_somebody_had_it_who_was_erased() -> None:
+    value = {"root": "", "since": 90, "known_from": 40, "erased_until": 40, "earlier": []}
+    (row,) = rows_of("aliases", [Row(TABLET, "AliasRow", value)], frozenset())
+    assert row == {"key": TABLET, "root": "", "since": 90, "earlier": []}

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from msgspec import Struct, to_builtins
 
+from ccstream.domain import reasons
 from ccstream.domain.events import Event
 from ccstream.errors import CcstreamError
+from ccstream.evidence.belonging import Belonging
 from ccstream.evidence.trace import Trace, trace
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.dead_letters import DeadLetter, Wanted, dead_letters
@@ -26,7 +28,7 @@ from ccstream.ops.settings import Settings
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import time_text
 
-__all__ = ["Held", "as_page", "everything_held"]
+__all__ = ["Held", "as_page", "everything_held", "is_theirs", "rows_of"]
 
 TITLES: Final[Mapping[str, str]] = {
     "profiles": "Profile",
@@ -59,6 +61,9 @@ TIMES: Final = frozenset(
     }
 )
 """Fields that are times though they do not end in ``_at`` or ``_ms``."""
+
+OF_OTHERS: Final[Mapping[str, Set[str]]] = {"aliases": {"erased_until", "known_from"}}
+"""Fields of a table that say when somebody before was there: for the worker, not for who asks."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -104,13 +109,13 @@ def everything_held(
             "event": type_of(letter.rejected.value, Codec()),
         }
         for letter in dead_letters(settings, Wanted(), progress)
-        if _is_theirs(letter, traced, codec)
+        if is_theirs(letter, traced.belonging, codec)
     )
     ring = KeyRing.of(settings, found)
     rows = {
         table: kept
         for table, rows in found.rows.items()
-        if (kept := [ring.open(row) for row in _rows(table, rows, others)])
+        if (kept := [ring.open(row) for row in rows_of(table, rows, others)])
     }
     events = tuple(
         ring.open(_event(step.event, step.appended_at, names, traced))
@@ -144,10 +149,14 @@ def _others(found: Entity, traced: Trace) -> set[str]:
     return names - {""}
 
 
-def _rows(table: str, rows: Iterable[Row], others: Set[str]) -> list[dict[str, Any]]:
+def rows_of(table: str, rows: Iterable[Row], others: Set[str]) -> list[dict[str, Any]]:
     """Rows without whom they name who is somebody else, and what came by such a key."""
+    left_out = OF_OTHERS.get(table, frozenset())
     return [
-        {"key": row.key, **_without(row.value, others)}
+        {
+            "key": row.key,
+            **_without({n: one for n, one in row.value.items() if n not in left_out}, others),
+        }
         for row in rows
         # An order is one thing; what names somebody else in another row is a part of it.
         if table != "orders" or not _names(row.value, others)
@@ -171,15 +180,21 @@ def _names(value: Any, others: Set[str]) -> bool:
     return any(isinstance(field, str) and field in others for field in fields)
 
 
-def _is_theirs(letter: DeadLetter, traced: Trace, codec: Codec) -> bool:
-    """Whether a rejected record is the person's: by its event, or else by its key and time."""
+def is_theirs(letter: DeadLetter, belonging: Belonging, codec: Codec) -> bool:
+    """Whether a rejected record is the person's: by its event, or else by its key and time.
+
+    What was rejected since its person was erased, by a device or card of theirs, has no event to
+    tell whose it was, and came when that was somebody else's perhaps: it is nobody's.
+    """
     rejected = letter.rejected
-    key, me = (rejected.key or b"").decode(errors="replace"), traced.trail.key
+    key, me = (rejected.key or b"").decode(errors="replace"), belonging.key
+    if rejected.reason == reasons.ERASED and me not in (key, rejected.to):
+        return False
     try:
         event = codec.decode_event(rejected.value)
     except CcstreamError:
-        return traced.belonging.had(key, letter.time_ms)
-    return traced.belonging.has(me if me in (key, rejected.to) else event.subject, event)
+        return belonging.had(key, letter.time_ms)
+    return belonging.has(me if me in (key, rejected.to) else event.subject, event)
 
 
 def _event(event: Event, appended_at: int, names: Set[str], traced: Trace) -> dict[str, Any]:

@@ -206,6 +206,7 @@ def test_a_basket_that_could_not_be_taken_over_is_handed_over_after_a_retry_and_
         publish(bootstrap, [added(2, visitor), link])
         (letter,) = wait_letters(app, link)
         assert (letter["reason"], letter["to"]) == (reasons.FAILED, account)
+        assert "ValueError" in letter["detail"] and "cannot take it" not in letter["detail"]
         assert synced_units(bootstrap).get(visitor) == 1
     (place,) = places_of(app, visitor)
     with worker(app) as mended:

@@ -8,7 +8,7 @@ from typing import Final
 from ccstream.domain import reasons
 from ccstream.domain.effects import Reject
 
-__all__ = ["failure"]
+__all__ = ["failure", "failure_of_row"]
 
 _DETAIL_CHARS_MAX: Final = 4_000
 """Of a traceback, its end, which names the place."""
@@ -17,3 +17,20 @@ _DETAIL_CHARS_MAX: Final = 4_000
 def failure() -> Reject:
     """The exception that is being handled, as why something is rejected."""
     return Reject(reasons.FAILED, traceback.format_exc()[-_DETAIL_CHARS_MAX:])
+
+
+def failure_of_row(error: BaseException) -> Reject:
+    """The same of a row that came from elsewhere: where, and which exceptions, the last one last.
+
+    What they say may quote the row, and a dead letter outlives the erasure of whose it is.
+    """
+    told: list[str] = []
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        told.append(f"{''.join(traceback.format_tb(one.__traceback__))}{type(one).__qualname__}\n")
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    text = "followed by\n".join(reversed(told))
+    detail = f"Traceback (most recent call last):\n{text}"
+    return Reject(reasons.FAILED, detail[-_DETAIL_CHARS_MAX:])

@@ -47,8 +47,9 @@ def diff(
     The committed changelogs of both are read, up to where OLD_ID has folded when this begins, and
     further where rows are changed meanwhile. Of each table: how many rows each has, and how many
     differ, or are there in one only. Not compared are versions of rows, when one was last
-    changed or a source last heard, timers that are due, and the order in which the lines of a
-    basket came.
+    changed or a source last heard, timers that are due, the order in which the lines of a
+    basket came, and from when on a device's log-ins are known or until when it was somebody's who
+    was erased, which workers of earlier versions did not note.
 
     Of rows that differ the first are told, by a fingerprint of their key, with the names of the
     fields in which they do; never by a value.

@@ -127,7 +127,7 @@ class Erasing:
         count(statistics.erasures, "late")
         return _LATE, None
 
-    def at(self, partition: Partition, entity: str) -> int:
+    def erased_at(self, partition: Partition, entity: str) -> int:
         """When the entity was erased, 0 if it was not."""
         return self._erased.erased_at(partition, entity)
 

@@ -234,7 +234,7 @@ class Folder:
                 return
             came_by = "" if entity == event.subject else self._partings.origin(event.subject)
             folded, first_at = partition.folded, source.appended_at
-            gone_at = self._erasing.at(partition, entity) if is_link and alias is None else 0
+            gone_at = self._erasing.erased_at(partition, entity) if is_link and alias is None else 0
             at = Moment(now, topic, offset, partition.scope, folded, first_at, came_by, gone_at)
             self._apply(partition, entity, event, source, at, taken)
             if is_link:

@@ -107,7 +107,8 @@ IDENTIFIERS_MAX: Final = 50
 many people state, and each new link costs a letter to each of them."""
 
 LINKS_MAX: Final = 200
-"""Links that the coordinator of a profile remembers; repeated ones are not counted."""
+"""Links that the coordinator of a profile remembers, and has more of only by such as an unlink
+made count; repeated ones are not counted until then."""
 
 PAIR_REPETITIONS_MAX: Final = 4
 """Links that say again what is known, of each pair and strength: the last, for an unlink that

@@ -306,6 +306,21 @@ def test_a_dead_letter_of_an_earlier_version_has_all_rows_asked_for_that_came_of
     ]
 
 
+@pytest.mark.parametrize("reason", ["too_many_accounts", "too_many_identifiers", "too_many_links"])
+def test_a_link_that_was_refused_is_passed_over_and_no_row_of_its_event_is_asked_for(
+    rejected: Run, kafka: str, reason: str
+) -> None:
+    put_mail(kafka, handed_over())
+    refused = {"to": "customer:7", "reason": reason, "key": b"visitor:1", "event": LOG_IN}
+    produce(kafka, [dead(CODEC.encode_event(LOG_IN), **refused)])
+    ended = rejected("retry", "0@0", "--json")
+    assert ended.code == 1
+    told = json.loads(ended.out)
+    assert told["sent"] == 0
+    assert "publish it as a new event" in told["passed_over"]["0@0"]
+    assert len(read(kafka, MAIL_TOPIC)) == 1
+
+
 def test_what_did_not_come_back_is_asked_of_who_gave_it_by_another_letter_each_time(
     rejected: Run, kafka: str
 ) -> None:

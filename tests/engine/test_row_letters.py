@@ -16,7 +16,7 @@ from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
 from ccstream.errors import UndecodableError
 from ccstream.ops.letters_again import asked_again
-from ccstream.ops.letters_searched import is_unled
+from ccstream.ops.letters_searched import is_refused_link, is_unled
 from ccstream.wire.catalogue import TABLES
 from ccstream.wire.mail import (
     GIVE_BACK,
@@ -24,6 +24,7 @@ from ccstream.wire.mail import (
     HAND_OVER,
     HAND_OVER_AGAIN,
     HOPS_MAX,
+    LINK,
     Mail,
     decode_mail,
     encode_mail,
@@ -56,7 +57,11 @@ def plans_without(table: str) -> Mapping[type[Event], Plan]:
 
 
 def folder_of(
-    world: World, plans: Mapping[type[Event], Plan], *, sends_mail: bool = True
+    world: World,
+    plans: Mapping[type[Event], Plan],
+    *,
+    sends_mail: bool = True,
+    bytes_max: int = 1_000_000,
 ) -> Folder:
     """What folds for a world by other plans than today's."""
     return Folder(
@@ -64,7 +69,7 @@ def folder_of(
         topics=INPUTS,
         channels=CHANNELS,
         plans=plans,
-        outlet=Outlet(world.delivery, "app", 1_000_000, sends_mail=sends_mail),
+        outlet=Outlet(world.delivery, "app", bytes_max, sends_mail=sends_mail),
         window_limits=WindowLimits(),
         append_time=True,
         identifiers=RULES,
@@ -355,7 +360,7 @@ def test_a_row_that_can_neither_come_nor_go_back_is_lost_and_not_asked_for() -> 
 def test_a_letter_about_a_link_that_nothing_leads_to_is_not_mistaken_for_the_event() -> None:
     event: Event = IdentifiersLinked(**meta("in", 1, CARD), identifiers=(ACCOUNT,))
     rejected = Rejected(
-        reason=reasons.TOO_MANY_LINKS,
+        reason=reasons.UNEXPECTED_RECORD,
         detail="",
         topic="channel.web.events.v1",
         partition=1,
@@ -369,6 +374,30 @@ def test_a_letter_about_a_link_that_nothing_leads_to_is_not_mistaken_for_the_eve
     assert not is_unled(replace(rejected, to=None), event)
     assert not is_unled(replace(rejected, mail_offset=0), event)
     assert not is_unled(rejected, add("e", subject=CARD))
+    refused = replace(rejected, reason=reasons.TOO_MANY_LINKS)
+    assert is_refused_link(refused, event)
+    assert not is_unled(refused, event)
+    assert not is_refused_link(rejected, event)
+    assert not is_refused_link(replace(refused, to=CARD), event), "its subject has refused it"
+
+
+def test_a_letter_about_a_link_that_did_not_fit_is_read_once_more() -> None:
+    town = UpgradedTown()
+    home = town.home(ACCOUNT)
+    home.folder = folder_of(home, PLANS, bytes_max=40)
+    town.talk(CARD, "a delivery", at=1)
+    town.link(CARD, ACCOUNT, at=5)
+    town.deliver()
+    assert set(town.rejected) == {reasons.TOO_BIG}
+    assert (town.root(CARD), town.talks(ACCOUNT)) == (CARD, [])
+    town.upgrade()
+    assert set(town.retry()) == {LINK}
+    town.deliver()
+    assert (town.root(CARD), town.talks(ACCOUNT)) == (ACCOUNT, ["a delivery"])
+    before = town.states()
+    town.retry()
+    town.deliver()
+    assert town.states() == before
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,9 @@ __all__ = ["Linking"]
 _SUPPOSED: Final = "verified"
 """How sure links are that an earlier version kept as log-ins: it knew no others."""
 
+_UNREAD: Final = frozenset({reasons.UNEXPECTED_RECORD, reasons.TOO_BIG})
+"""Why nothing at all came of a letter, which therefore can be read once more."""
+
 
 class Linking:
     """What of a fold is about links between identifiers.
@@ -163,7 +166,7 @@ class Linking:
                 refusal.detail,
                 event=event,
                 to=to,
-                again=post is None,
+                again=refusal.reason in _UNREAD,
             )
             count(statistics.rejected, refusal.reason)
 

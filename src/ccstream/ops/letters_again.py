@@ -35,17 +35,21 @@ from ccstream.wire.mail import (
 from ccstream.wire.rejected import Rejected
 from ccstream.wire.rows import row_fingerprint
 
-__all__ = ["NOT_FOUND", "asked_again", "letter_of"]
+__all__ = ["NOT_FOUND", "NO_ROOM_LEFT", "asked_again", "letter_of"]
 
 _WINDOWS: Final = "windows"
 
 _ELSE: Final = "`ccstream rebuild` brings what the log still has of it"
 
 NOT_FOUND: Final = (
-    f"it came by a letter about a link, and {MAIL_TOPIC} has no row of it any more: {_ELSE}; "
-    "publish a link for which there was no room as a new event"
+    f"it came by a letter about a link, and {MAIL_TOPIC} has no row of it any more: {_ELSE}"
 )
 """Of a dead letter that does not lead to its letter."""
+
+NO_ROOM_LEFT: Final = (
+    "there was no room for the link, as its reason says: once there is, publish it as a new event"
+)
+"""Of a link that was read where it is gathered: its event is known to its subject."""
 
 
 def letter_of(rejected: Rejected, found: Message | None) -> Mail:

@@ -13,6 +13,7 @@ from typing import Final
 
 from confluent_kafka import Message
 
+from ccstream.domain import reasons
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.errors import UndecodableError
 from ccstream.ops.dead_letters import DeadLetter, Place
@@ -20,7 +21,12 @@ from ccstream.ops.reading import TopicReader
 from ccstream.wire.mail import HAND_OVER, Mail, decode_mail
 from ccstream.wire.rejected import Rejected
 
-__all__ = ["is_unled", "search"]
+__all__ = ["is_refused_link", "is_unled", "search"]
+
+NO_ROOM: Final = frozenset(
+    {reasons.TOO_MANY_ACCOUNTS, reasons.TOO_MANY_IDENTIFIERS, reasons.TOO_MANY_LINKS}
+)
+"""Why letters about links are refused, and never those with rows."""
 
 LETTERS_READ_MAX: Final = 1_000_000
 """Of one partition, as of dead letters: some seconds, and a bound for a mistake."""
@@ -30,9 +36,17 @@ SKEW_MS: Final = 60_000
 
 
 def is_unled(rejected: Rejected, event: Event) -> bool:
-    """Whether this was a letter about a link that nothing leads to: the event itself is never sent
-    on to anybody but its subject.
-    """
+    """Whether this was a letter, perhaps with a row, that nothing leads to."""
+    return _is_letter(rejected, event) and rejected.reason not in NO_ROOM
+
+
+def is_refused_link(rejected: Rejected, event: Event) -> bool:
+    """Whether this was a letter about a link that was read and refused: it came with no row."""
+    return _is_letter(rejected, event) and rejected.reason in NO_ROOM
+
+
+def _is_letter(rejected: Rejected, event: Event) -> bool:
+    """The event itself is never sent on to anybody but its subject."""
     is_link = isinstance(event, IdentifiersLinked | IdentifierUnlinked)
     return is_link and rejected.mail_offset is None and rejected.to not in {None, event.subject}
 

@@ -29,8 +29,8 @@ from ccstream.ops.codecs import codec_of
 from ccstream.ops.dead_letters import DeadLetter, Place
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import producer_config
-from ccstream.ops.letters_again import NOT_FOUND, asked_again, letter_of
-from ccstream.ops.letters_searched import is_unled, search
+from ccstream.ops.letters_again import NO_ROOM_LEFT, NOT_FOUND, asked_again, letter_of
+from ccstream.ops.letters_searched import is_refused_link, is_unled, search
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.refusals import told
 from ccstream.ops.settings import Settings
@@ -211,6 +211,8 @@ def _retry(
     except CcstreamError:
         pass  # whether it is one now, the worker will say: a schema may have come since
     else:
+        if is_refused_link(rejected, event):
+            raise UndecodableError("", NO_ROOM_LEFT)
         if is_unled(rejected, event):
             return None
         occurred_at = event.occurred_at

@@ -297,13 +297,19 @@ def test_a_dead_letter_of_an_earlier_version_has_all_rows_asked_for_that_came_of
         handed_over(mail_id=f"{WEB}/3/99/0/4", to="customer:8"),
     )
     produce(kafka, [dead_letter_of(handed_over(), None), dead_letter_of(handed_over(), None)])
-    told = json.loads(rejected("retry", "0@0", "0@1", "--json").out)
+    ended = rejected("retry", "0@0", "0@1", "--json")
+    assert "sent 2 records for 2 dead letters" in ended.err
+    told = json.loads(ended.out)
     assert (told["sent"], told["places"], told["passed_over"]) == (2, ["0@0", "0@1"], {})
     asked = [decode_mail(m.value()) for m in read(kafka, MAIL_TOPIC) if m.key() == b"visitor:1"]
     assert [(one.kind, one.mail_id[-4:]) for one in asked] == [
         (HAND_OVER_AGAIN, "/0/0"),
         (HAND_OVER_AGAIN, "/0/1"),
     ]
+    ended = rejected("retry", "0@0", "--json")
+    assert "sent 2 records for 1 dead letter" in ended.err
+    told = json.loads(ended.out)
+    assert (told["sent"], told["dead_letters"], told["places"]) == (2, 1, ["0@0"])
 
 
 @pytest.mark.parametrize("reason", ["too_many_accounts", "too_many_identifiers", "too_many_links"])

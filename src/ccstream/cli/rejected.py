@@ -152,7 +152,8 @@ def retry(
     An event takes effect once however often it is retried. What is rejected again is a new
     dead letter. The same event in several dead letters is sent once. A row that was handed over
     and not taken is asked of who has it, as long as the mail has its letter (a week); nothing
-    happens if it has been taken since, or a log-out, a split or an erasure has deleted it.
+    happens if it has been taken since, or a log-out, a split or an erasure has deleted it. A dead
+    letter of an earlier version may stand for several rows: each is a record that is sent.
 
     `--late` also applies events that are too late: older than what duplicates can be told from.
     Whether such an event had been applied when it first came, nobody knows any more: you do.
@@ -199,14 +200,14 @@ def _tell(outcome: Outcome, data: Any) -> int:
     for place, why in {**outcome.passed_over, **outcome.failed}.items():
         say(f"{place} was not sent: {_printable(why)}")
     sent = len(outcome.sent)
-    say(f"sent {sent:,} {'event' if sent == 1 else 'events'}")
+    places = list(dict.fromkeys(str(place) for one in outcome.sent for place in one.places))
+    say(f"sent {sent:,} {'record' if sent == 1 else 'records'} for {_letters(len(places))}")
     if data is not None:
         data(
             {
                 "sent": sent,
-                "places": list(
-                    dict.fromkeys(str(place) for one in outcome.sent for place in one.places)
-                ),
+                "dead_letters": len(places),
+                "places": places,
                 "passed_over": {str(place): why for place, why in outcome.passed_over.items()},
                 "failed": {str(place): why for place, why in outcome.failed.items()},
             }

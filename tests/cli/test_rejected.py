@@ -394,3 +394,20 @@ def test_a_choice_without_yes_only_tells(rejected: Run, kafka: str) -> None:
     assert "1 failed" in ended.err
     assert "2 dead letters would be retried" in ended.err
     assert read(kafka, WEB) == []
+
+
+def test_of_those_that_are_chosen_the_latest_are_sent_and_how_many_are_left_out_is_told(
+    rejected: Run, kafka: str
+) -> None:
+    produce(kafka, [dead(CODEC.encode_event(added(n)), offset=n) for n in range(1, 4)])
+    by_options = ("retry", "--since", "beginning", "--limit", "2")
+    ended = rejected(*by_options)
+    assert "1 dead letter, older than these, left out: --limit takes more" in ended.err
+    assert "2 dead letters would be retried" in ended.err
+    ended = rejected(*by_options, "--yes", "--json")
+    assert "1 dead letter, older than these, left out" in ended.err
+    told = json.loads(ended.out)
+    assert (sorted(told["places"]), told["left_out"]) == (["0@1", "0@2"], 1)
+    ended = rejected("retry", "--since", "beginning", "--limit", "3", "--yes", "--json")
+    assert "left out" not in ended.err
+    assert json.loads(ended.out)["left_out"] == 0

@@ -175,26 +175,36 @@ def retry(
             "give either places, as 3@17, or options that choose: --since, --reason, --channel"
         )
     settings = Settings.load(kafka__bootstrap=bootstrap)
-    asked = [_place(text) for text in places or ()]
+    asked, left_out = [_place(text) for text in places or ()], 0
     if places:
         at = letters_at(settings, asked, say)
         letters = list(at.values())
         missing = [place for place in asked if place not in at]
     else:
         wanted = _wanted(since or SINCE, reason, channel)
-        letters, missing = _latest(dead_letters(settings, wanted, say), limit), []
+        chosen, missing = list(dead_letters(settings, wanted, say)), []
+        letters = _latest(chosen, limit)
+        left_out = len(chosen) - len(letters)
     if by_options and not yes:
         for name, count in sorted(Counter(one.rejected.reason for one in letters).items()):
             say(f"{count:,} {_printable(name)}")
+        _tell_left_out(left_out)
         say(f"{_letters(len(letters))} would be retried; nothing was done: --yes does it")
         return ExitCode.USAGE
     retries, passed_over = prepare(settings, letters, by_hand=late, report=say)
     outcome = send(settings, retries)
     outcome.passed_over = passed_over | dict.fromkeys(missing, "there is no dead letter")
-    return _tell(outcome, data if json else None)
+    return _tell(outcome, left_out, data if json else None)
 
 
-def _tell(outcome: Outcome, data: Any) -> int:
+def _tell_left_out(count: int) -> None:
+    from ccstream.cli.console import say
+
+    if count:
+        say(f"{_letters(count)}, older than these, left out: --limit takes more")
+
+
+def _tell(outcome: Outcome, left_out: int, data: Any) -> int:
     from ccstream.cli.console import say
 
     for place, why in {**outcome.passed_over, **outcome.failed}.items():
@@ -202,12 +212,14 @@ def _tell(outcome: Outcome, data: Any) -> int:
     sent = len(outcome.sent)
     places = list(dict.fromkeys(str(place) for one in outcome.sent for place in one.places))
     say(f"sent {sent:,} {'record' if sent == 1 else 'records'} for {_letters(len(places))}")
+    _tell_left_out(left_out)
     if data is not None:
         data(
             {
                 "sent": sent,
                 "dead_letters": len(places),
                 "places": places,
+                "left_out": left_out,
                 "passed_over": {str(place): why for place, why in outcome.passed_over.items()},
                 "failed": {str(place): why for place, why in outcome.failed.items()},
             }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from ccstream.domain import reasons
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
@@ -14,6 +15,7 @@ from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import Plan
 from ccstream.engine.fold import Folder
 from ccstream.engine.outlet import Outlet
+from ccstream.engine.rejection_log import RejectionLog
 from ccstream.errors import UndecodableError
 from ccstream.ops.letters_again import asked_again
 from ccstream.ops.letters_searched import is_refused_link, is_unled
@@ -62,6 +64,7 @@ def folder_of(
     *,
     sends_mail: bool = True,
     bytes_max: int = 1_000_000,
+    told: RejectionLog | None = None,
 ) -> Folder:
     """What folds for a world by other plans than today's."""
     return Folder(
@@ -69,7 +72,7 @@ def folder_of(
         topics=INPUTS,
         channels=CHANNELS,
         plans=plans,
-        outlet=Outlet(world.delivery, "app", bytes_max, sends_mail=sends_mail),
+        outlet=Outlet(world.delivery, "app", bytes_max, sends_mail=sends_mail, told=told),
         window_limits=WindowLimits(),
         append_time=True,
         identifiers=RULES,
@@ -176,6 +179,43 @@ def test_what_is_asked_for_again_has_nothing_of_the_row_and_one_it_is_not_is_not
     town.fold_letter(1, other.to, encode_mail(other))
     town.deliver()
     assert town.talks(ACCOUNT) == []
+
+
+@pytest.mark.parametrize("meanwhile", ["taken", "left", "another"])
+def test_a_retry_that_comes_to_nothing_is_told_in_the_log_without_whose_row_it_is(
+    meanwhile: str,
+) -> None:
+    town = UpgradedTown(ACCOUNT)
+    town.talk(CARD, "a-secret-of-hers", at=1)
+    town.link(CARD, ACCOUNT, at=5)
+    town.deliver()
+    town.upgrade()
+    ((at, rejected),) = town.dead()
+    mail = town.asked(at, rejected)
+    if meanwhile == "taken":
+        town.retry()
+        town.deliver()
+    elif meanwhile == "left":
+        town.unlink(CARD, at=7)
+        town.deliver()
+        town.talk(CARD, "after", at=8)
+    else:
+        mail = replace(mail, row=b"0" * 16)
+    home = town.home(CARD)
+    home.folder = folder_of(home, PLANS, told=RejectionLog())
+    with capture_logs() as lines:
+        town.fold_letter(1, mail.to, encode_mail(mail))
+    (line,) = lines
+    whys = {"taken": "not here any more", "left": "on its own", "another": "another version"}
+    assert whys[meanwhile] in line.pop("why")
+    assert line == {
+        "event": "row asked for again is not sent",
+        "log_level": "info",
+        "table": "interactions",
+        "topic": rejected.topic,
+        "partition": rejected.partition,
+        "offset": rejected.offset,
+    }
 
 
 @pytest.mark.parametrize("giver", [CARD, TABLET])

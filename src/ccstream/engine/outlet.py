@@ -364,6 +364,11 @@ class Outlet:
         if self._told is not None:
             self._told.tell(source, reason, event)
 
+    def tell_not_sent(self, source: Source, table: str, why: str) -> None:
+        """Say that nothing comes of a retry of a row."""
+        if self._told is not None:
+            self._told.tell_not_sent(source, table, why)
+
     def _is_secret(self, event: Event | None) -> bool:
         """Whether a dead letter must not have the bytes, since they outlive an erasure there: a
         key, a personal field in plain, or something unknown where plain ones are not let in.

@@ -2,7 +2,8 @@
 
 So a line leads to the dead letter and to the spans. Nothing of the event itself is told, nor an id
 that its channel may have made of a customer's key: only a UUID. Topic, partition and offset name
-the record anyway. Whoever floods a topic with what nobody can read does not flood the log.
+the record anyway. Whoever floods a topic with what nobody can read does not flood the log. Rows
+that a retry asks for and does not get are told likewise.
 """
 
 from __future__ import annotations
@@ -41,29 +42,42 @@ class RejectionLog:
 
     def tell(self, source: Source, reason: str, event: Event | None) -> None:
         """One event was rejected; None if it could not be read."""
-        now = self._monotonic()
-        if now - self._begun >= _SECONDS:
-            self._begun, self._lines = now, 0
-        if self._lines >= _LINES_MAX:
-            self._untold += 1
+        if not self._has_room():
             return
-        self._lines += 1
         about: dict[str, object] = {}
         if event is not None:
             about["type"] = type(event).__name__
             if _UUID.fullmatch(event.event_id):
                 about["event_id"] = event.event_id
+        log.warning("event rejected", reason=reason, **self._origin(source), **about)
+
+    def tell_not_sent(self, source: Source, table: str, why: str) -> None:
+        """A retry asked for a row of this event, and nothing came of it."""
+        if self._has_room():
+            log.info(
+                "row asked for again is not sent", table=table, why=why, **self._origin(source)
+            )
+
+    def _has_room(self) -> bool:
+        now = self._monotonic()
+        if now - self._begun >= _SECONDS:
+            self._begun, self._lines = now, 0
+        if self._lines >= _LINES_MAX:
+            self._untold += 1
+            return False
+        self._lines += 1
+        return True
+
+    def _origin(self, source: Source) -> dict[str, object]:
+        about: dict[str, object] = {
+            "topic": source.topic,
+            "partition": source.partition,
+            "offset": source.offset,
+        }
         trace_id = trace_id_of(source.trace)
         if trace_id is not None:
             about["trace_id"] = trace_id
         if self._untold:
             about["not_told_before"] = self._untold
             self._untold = 0
-        log.warning(
-            "event rejected",
-            reason=reason,
-            topic=source.topic,
-            partition=source.partition,
-            offset=source.offset,
-            **about,
-        )
+        return about

@@ -75,15 +75,20 @@ class RowLetters:
         statistics: ChunkStatistics,
     ) -> None:
         """Send a letter again that was rejected, if its row still is here for that. It is not if
-        the root has taken it since, or a log-out, a split or an erasure has deleted it.
+        the root has taken it since, or a log-out, a split or an erasure has deleted it. Whoever
+        asked was told that this is sent: the log has why it came to nothing.
         """
         aggregate = self._aggregates[mail.table]
         alias = partition.tables[ALIASES].get(mail.to)
         entry = partition.tables[mail.table].get(mail.key)
-        if alias is None or alias.state.root == NOBODY or entry is None:
-            return
-        row = aggregate.encode_row(entry)
-        if row_fingerprint(mail.table, row) == mail.row:
+        if entry is None:
+            self._outlet.tell_not_sent(source, mail.table, "it is not here any more")
+        elif alias is None or alias.state.root == NOBODY:
+            self._outlet.tell_not_sent(source, mail.table, "its holder is on its own")
+        elif row_fingerprint(mail.table, row := aggregate.encode_row(entry)) != mail.row:
+            why = "it is another row, or who asked is of another version than this worker"
+            self._outlet.tell_not_sent(source, mail.table, why)
+        else:
             letter = replace(mail, kind=HAND_OVER, row=row)
             self.send_on(partition, letter, event, source, alias.state.root, statistics)
 

@@ -70,8 +70,10 @@ _FINGERPRINT_BYTES: Final = 16
 
 
 def row_fingerprint(table: str, row: bytes) -> bytes:
-    """What tells a row from any other that its key has had, published again or not, and by whatever
-    version of its schema it was written.
+    """What tells a row from any other that its key has had, published again or not.
+
+    It does not depend on the version of the schema that the row was written by, but on that which
+    it is written by here: processes that compare fingerprints know the same version.
     """
     codec = ROW_CODECS[table]
     state = codec.decode_row(row).state

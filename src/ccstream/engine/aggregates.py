@@ -35,7 +35,7 @@ from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.identity_rules import load_identifier_rules
 from ccstream.ops.settings import Settings
 from ccstream.ops.trait_policies import policies_of
-from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS
+from ccstream.wire.catalogue import AGGREGATES, EVENTS, SYNC_TOPICS, WINDOWS
 from ccstream.wire.cause import Cause
 from ccstream.wire.entry import Entry
 from ccstream.wire.personal import has_plain_values, personal_fields
@@ -59,7 +59,6 @@ ALIASES: Final = "aliases"
 ERASURES: Final = "erasures"
 LINKS: Final = "links"
 ORDERS: Final = "orders"
-WINDOWS: Final = "windows"
 
 _DAY_MS: Final = 24 * 3_600_000
 

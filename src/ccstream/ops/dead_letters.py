@@ -19,10 +19,11 @@ from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import REJECTED_TOPIC
 from ccstream.wire.rejected import Rejected, decode_rejected
 
-__all__ = ["DeadLetter", "Place", "Wanted", "dead_letters", "letters_at"]
+__all__ = ["LETTERS_READ_MAX", "DeadLetter", "Place", "Wanted", "dead_letters", "letters_at"]
 
 LETTERS_READ_MAX: Final = 1_000_000
-"""Of the newest letters no more are looked at: some minutes, and a bound for a mistake."""
+"""Of one partition no more are looked at: some ten seconds, minutes for all, and a bound for a
+mistake."""
 
 
 class Place(Struct, frozen=True, order=True):

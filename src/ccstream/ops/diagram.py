@@ -15,15 +15,13 @@ from ccstream.wire.catalogue import (
     SIGNALS_TOPIC,
     SYNC_TOPICS,
     TABLES,
+    WINDOWS,
 )
 
 __all__ = ["BEGIN", "END", "with_diagram"]
 
 BEGIN: Final = "<!-- diagram:begin (python -m ccstream.ops.reference docs) -->"
 END: Final = "<!-- diagram:end -->"
-
-_EVERY_EVENT: Final = "windows"
-"""The table that events of all contexts go through."""
 
 
 def with_diagram(text: str) -> str:
@@ -48,7 +46,7 @@ def _lines() -> Iterator[str]:
     for table in TABLES:
         if table in SYNC_TOPICS:
             yield f'  {table} --> sync_{table}["{SYNC_TOPICS[table]}"]'
-    yield f'  {_EVERY_EVENT}[({_EVERY_EVENT})] -. "duplicates of every event" .- channels'
+    yield f'  {WINDOWS}[({WINDOWS})] -. "duplicates of every event" .- channels'
     yield f'  carts --> timers[(timers)] --> signals["{SIGNALS_TOPIC}"]'
     yield "  aliases --> links[(links)]"
     yield f'  aliases & links -- "merged, split, conflict" --> identity_facts["{IDENTITY_TOPIC}"]'

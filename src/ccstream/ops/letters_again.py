@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from ccstream.domain.events import Event
 from ccstream.errors import StateError, UndecodableError
-from ccstream.wire.catalogue import MAIL_TOPIC, TABLES
+from ccstream.wire.catalogue import MAIL_TOPIC, TABLES, WINDOWS
 from ccstream.wire.mail import (
     GIVE_BACK,
     HAND_BACK,
@@ -36,8 +36,6 @@ from ccstream.wire.rejected import Rejected
 from ccstream.wire.rows import row_fingerprint
 
 __all__ = ["NOT_FOUND", "NO_ROOM_LEFT", "asked_again", "letter_of"]
-
-_WINDOWS: Final = "windows"
 
 _ELSE: Final = "`ccstream rebuild` brings what the log still has of it"
 
@@ -109,7 +107,7 @@ def _origin_of(mail: Mail) -> tuple[str, int, int]:
 
 
 def _fingerprint_in(mail: Mail) -> bytes:
-    if mail.row is None or mail.table == _WINDOWS:
+    if mail.row is None or mail.table == WINDOWS:
         raise UndecodableError("", "it came with no row that its holder keeps until it is taken")
     if mail.table not in TABLES:
         raise UndecodableError("", f"there is no table {mail.table}: an upgrade is needed first")

@@ -16,7 +16,7 @@ from confluent_kafka import Message
 from ccstream.domain import reasons
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.errors import UndecodableError
-from ccstream.ops.dead_letters import DeadLetter, Place
+from ccstream.ops.dead_letters import LETTERS_READ_MAX, DeadLetter, Place
 from ccstream.ops.reading import TopicReader
 from ccstream.wire.mail import HAND_OVER, Mail, decode_mail
 from ccstream.wire.rejected import Rejected
@@ -27,9 +27,6 @@ NO_ROOM: Final = frozenset(
     {reasons.TOO_MANY_ACCOUNTS, reasons.TOO_MANY_IDENTIFIERS, reasons.TOO_MANY_LINKS}
 )
 """Why letters about links are refused, and never those with rows."""
-
-LETTERS_READ_MAX: Final = 1_000_000
-"""Of one partition, as of dead letters: some seconds, and a bound for a mistake."""
 
 SKEW_MS: Final = 60_000
 """The event, its letter and the dead letter are stamped by three brokers, by their own clocks."""

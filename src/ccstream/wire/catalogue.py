@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Final
 
 from ccstream.domain import consent, events, identity_events, signals
 from ccstream.errors import SettingsError
@@ -52,6 +53,7 @@ __all__ = [
     "SYSTEM",
     "TABLES",
     "TOPIC_NUMBERS",
+    "WINDOWS",
     "changelog_topic",
     "channel_of",
     "event_type",
@@ -142,13 +144,16 @@ CONSENT_RECORDS: MappingProxyType[str, type] = MappingProxyType(
 )
 """The classes of the records within consents, in their row and in their sync event."""
 
+WINDOWS: Final = "windows"
+"""The table of duplicate windows, which events of all contexts go through."""
+
 TABLES = (
     "carts",
     "touches",
     "profiles",
     "orders",
     "aliases",
-    "windows",
+    WINDOWS,
     "consents",
     "timers",
     "links",

@@ -212,8 +212,10 @@ class Table:
                 del decoded[key]
                 rows.append((key, None))
             else:
-                known = ahead is not None and ahead[0] == entry.version
-                value = ahead[1] if ahead is not None and known else encode(entry)
+                if ahead is not None and ahead[0] == entry.version:
+                    value = ahead[1]
+                else:
+                    value = encode(entry)
                 encoded[key] = value
                 rows.append((key, value))
         self._dirty.clear()

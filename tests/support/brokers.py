@@ -114,6 +114,6 @@ class Kafka:
     def told(self) -> str:
         """What ran and what was passed over for it."""
         if self.running is None:
-            return "none was needed"
+            return "no shared one was needed"
         why = f" (passed over: {'; '.join(self.passed_over)})" if self.passed_over else ""
         return f"{self.running.name} at {self.bootstrap}{why}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from ccstream.domain import reasons
-from ccstream.engine.failure import failure, failure_of_row
+from ccstream.engine.failure import failure
 
 SECRET = "14 Rose Lane"
 
@@ -22,30 +20,20 @@ def read() -> None:
         raise MisreadError(f"no street: {SECRET}") from cause
 
 
-def caught(*, of_row: bool) -> str:
+def test_it_says_where_and_what_kind_and_nothing_that_may_quote_somebody() -> None:
     try:
         read()
     except MisreadError as error:
-        told = failure_of_row(error) if of_row else failure()
-        assert told.reason == reasons.FAILED
-        return told.detail
-    pytest.fail("nothing was raised")
+        told = failure(error)
+    assert told.reason == reasons.FAILED
+    assert SECRET not in told.detail
+    assert told.detail.startswith("Traceback (most recent call last):\n")
+    assert "in read\n" in told.detail
+    assert told.detail.index("KeyError\nfollowed by") < told.detail.index("MisreadError\n")
+    assert told.detail.endswith("MisreadError\n")
 
 
-def test_of_an_event_it_says_what_the_exception_says() -> None:
-    assert f"MisreadError: no street: {SECRET}" in caught(of_row=False)
-
-
-def test_of_a_row_it_says_where_and_what_kind_and_nothing_that_may_quote_it() -> None:
-    detail = caught(of_row=True)
-    assert SECRET not in detail
-    assert detail.startswith("Traceback (most recent call last):\n")
-    assert "in read\n" in detail and "in caught\n" in detail
-    assert detail.index("KeyError\nfollowed by") < detail.index("MisreadError\n")
-    assert detail.endswith("MisreadError\n")
-
-
-def test_of_a_long_one_of_a_row_the_end_is_kept() -> None:
+def test_of_a_long_one_the_end_is_kept() -> None:
     def deep(calls: int) -> None:
         if not calls:
             raise MisreadError(SECRET)
@@ -60,6 +48,6 @@ def test_of_a_long_one_of_a_row_the_end_is_kept() -> None:
         except MisreadError as raised:
             raised.__cause__ = following
             error = raised
-    detail = failure_of_row(error).detail
+    detail = failure(error).detail
     assert len(detail) == 4_000 and detail.endswith("MisreadError\n")
     assert SECRET not in detail

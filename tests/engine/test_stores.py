@@ -22,6 +22,7 @@ from ccstream.engine.store_fit import misfit
 from ccstream.engine.store_folder import StoreFolder
 from ccstream.engine.stores import FORMAT, Header, PartitionStore, Stores
 from ccstream.errors import StoreDamagedError, StoreError
+from ccstream.wire.catalogue import TABLES
 from ccstream.wire.rows import Entry
 from tests.engine.takeovers import CARTS, WINDOWS, Place
 from tests.engine.test_store import Words
@@ -159,6 +160,18 @@ def test_rows_of_one_customer_stand_beside_each_other() -> None:
         *(b"\1k1", b"\1k1", b"\1k2", b"\1k2"),
         *(b"timers", b"timers"),
     ]
+
+
+def test_which_tables_stand_beside_each_other_is_part_of_the_format() -> None:
+    """Of a table that joins them, or leaves them, or has another name, nothing would be found."""
+    store = PartitionStore(0, FakeDisk(), Header(FORMAT, "app", b"state", 1), TABLES)
+    beside = {
+        name
+        for name, backing in store.backings.items()
+        for key, _ in backing.named([("k", b"1:x")])
+        if key.startswith(b"\1")
+    }
+    assert (FORMAT, beside) == (2, {"carts", "touches", "windows"})
 
 
 def test_a_store_of_a_newer_format_is_wiped_and_the_log_says_why(

@@ -30,6 +30,9 @@ from ccstream.wire.catalogue import TABLES, changelog_topic, input_topic
 from ccstream.wire.codec import Codec
 
 PARTITIONS = 4
+PATIENCE_S = 30.0
+"""For one answer of a worker or the broker, on a machine that is busy with other tests."""
+
 codec = Codec()
 
 
@@ -116,7 +119,9 @@ class Worker:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric over its labels, as far as they are not given."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as page:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port}/metrics", timeout=PATIENCE_S
+        ) as page:
             families = text_string_to_metric_families(page.read().decode())
         return sum(
             sample.value
@@ -226,11 +231,11 @@ def read(bootstrap: str, topic: str, isolation: str = "read_committed") -> list[
         }
     )
     try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         open_partitions, messages = set(partitions), []
         while open_partitions:
-            message = consumer.poll(10)
+            message = consumer.poll(PATIENCE_S)
             assert message is not None, f"{topic} could not be read"
             error = message.error()
             if error is None:

@@ -23,7 +23,7 @@ from tests.integration.harness import (
     worker,
 )
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 PLAIN = {
     "DELIVERY": "plain",

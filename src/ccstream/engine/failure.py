@@ -8,21 +8,17 @@ from typing import Final
 from ccstream.domain import reasons
 from ccstream.domain.effects import Reject
 
-__all__ = ["failure", "failure_of_row"]
+__all__ = ["failure"]
 
 _DETAIL_CHARS_MAX: Final = 4_000
 """Of a traceback, its end, which names the place."""
 
 
-def failure() -> Reject:
-    """The exception that is being handled, as why something is rejected."""
-    return Reject(reasons.FAILED, traceback.format_exc()[-_DETAIL_CHARS_MAX:])
+def failure(error: BaseException) -> Reject:
+    """Why something is rejected: where it failed, and which exceptions, the last one last.
 
-
-def failure_of_row(error: BaseException) -> Reject:
-    """The same of a row that came from elsewhere: where, and which exceptions, the last one last.
-
-    What they say may quote the row, and a dead letter outlives the erasure of whose it is.
+    What they say may quote the event or a row, and a dead letter outlives the erasure of whose it
+    is.
     """
     told: list[str] = []
     seen: set[int] = set()

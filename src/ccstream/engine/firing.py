@@ -142,8 +142,8 @@ class Firing:
             asked, refusal = self._told(partition, entity, aggregate, timer, at)
         except StateError:
             raise
-        except Exception:  # noqa: BLE001 - whatever it is, it concerns this timer alone
-            asked, refusal = [], failure()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this timer alone
+            asked, refusal = [], failure(error)
         if refusal is not None:
             self._outlet.reject_timer(
                 partition.number, entity, timer, refusal.reason, refusal.detail

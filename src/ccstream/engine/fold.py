@@ -270,8 +270,8 @@ class Folder:
             outcome, outputs, asked, refusal = self._step(partition, entity, event, source, at)
         except StateError:
             raise
-        except Exception:  # noqa: BLE001 - whatever it is, it concerns this event alone
-            refusal = failure()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this event alone
+            refusal = failure(error)
         if refusal is None:
             self._accept(partition, entity, event, source, outputs, taken, outcome)
             if asked is not None:

@@ -78,7 +78,7 @@ class Table:
         self._decoded: dict[str, Entry] = {}
         # A row that was encoded ahead, with its version then, by which it may be told again since.
         self._dirty: dict[str, tuple[int, bytes] | None] = {}
-        self._put: list[str] = []  # the key of each put since the last drain
+        self._put: list[str] = []  # keys in the order in which they came to be encoded, or again
         self._ahead = 0  # how many of these were seen to
         self._absent: set[str] = set()  # looked for since the last drain; with a backing only
         self._owned: dict[str, set[str]] | None = None  # once asked for; without a backing only
@@ -169,8 +169,9 @@ class Table:
         if before is None and self._backing is not None and self.get(key) is not None:
             del self._decoded[key]  # looked up only to know whether the row is a new one
         self._decoded[key] = entry
+        if key not in self._dirty or self._dirty[key] is not None:
+            self._put.append(key)
         self._dirty[key] = None
-        self._put.append(key)
         if self._owned is not None:
             _note(self._owned, key, entry.state is not None)
 

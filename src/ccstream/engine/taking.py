@@ -9,7 +9,7 @@ from ccstream.domain import reasons
 from ccstream.domain.effects import Effect, Publish, Reject
 from ccstream.domain.events import Event
 from ccstream.engine.aggregates import Aggregate
-from ccstream.engine.failure import failure_of_row
+from ccstream.engine.failure import failure
 from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
@@ -61,7 +61,7 @@ def take_in(
         except StateError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this row alone
-            return failure_of_row(error)
+            return failure(error)
         for effect in effects:
             if isinstance(effect, Reject):
                 return effect

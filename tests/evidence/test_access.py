@@ -6,17 +6,24 @@ from typing import Any
 import pytest
 
 from ccstream.domain import reasons
+from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import DEFAULT_RULES
-from ccstream.domain.identity import Alias, Tenure
-from ccstream.evidence.access import TIMES, TITLES, Held, as_page, is_theirs, rows_of
+from ccstream.domain.identity import Alias, Tenure, forget, step
+from ccstream.domain.moment import Moment, Scope
+from ccstream.evidence.access import OF_OTHERS, TIMES, TITLES, Held, as_page, is_theirs, rows_of
 from ccstream.evidence.belonging import Belonging
 from ccstream.ops.dead_letters import DeadLetter, Place
 from ccstream.ops.entity import Row
 from ccstream.wire.catalogue import TABLES
 from ccstream.wire.codec import Codec
 from ccstream.wire.rejected import rejected_record
+from ccstream.wire.rows import ROW_CODECS, Entry
+from tests.engine.world import STATE_ID
 from tests.support.source import ROOT
 
+CODEC = Codec()
+AT = Moment(0, 0, 0, Scope(STATE_ID, 0, 1), (0,))
+ADA, BOB, CARD, TABLET = "customer:ada", "customer:bob", "loyalty:7", "visitor:tablet"
 STATEMENT = {"value": "<script>Lyon</script>", "occurred_at": 1_588_327_200_000, "verified": False}
 
 
@@ -69,19 +76,41 @@ def test_every_time_in_a_row_is_told_as_one() -> None:
             if any("timestamp-millis" in str(kind) for kind in kinds):
                 found.add(field["name"])
     assert found >= {"since", "known_from", "appended_at", "last_seen"}
-    assert {name for name in found if not name.endswith(("_at", "_ms"))} <= TIMES
+    assert {name for name in found if not name.endswith(("_at", "_ms"))} <= TIMES | OF_OTHERS
+
+
+def cart(**more: Any) -> dict[str, Any]:
+    """A basket that another was taken into, as its row has it."""
+    absorbed = {
+        "id": "merge",
+        "occurred_at": 1_588_327_200_000,
+        "subject": TABLET,
+        "mode": "join",
+        "into": "",
+    }
+    row = CODEC.encode(
+        "CartRow",
+        {
+            "version": 1,
+            "number": 1,
+            "currency": None,
+            "lines": [],
+            "pending": [],
+            "absorbed": [absorbed | more],
+            "last_now": 0,
+        },
+    )
+    return CODEC.decode(row)[1]
 
 
 def test_a_time_that_never_was_is_not_on_the_page() -> None:
-    line = {"sku": "tea", "since": 1_588_327_200_000, "valid_until": 0}
-    page = as_page(held(rows={"carts": [line]}))
-    assert "2020-05-01T10:00:00.000Z" in page
-    assert "valid until" not in page
-    known = as_page(held(rows={"carts": [{**line, "valid_until": 1_588_327_200_001}]}))
-    assert "<dt>valid until</dt><dd>2020-05-01T10:00:00.001Z</dd>" in known
+    page = as_page(held(rows={"carts": [cart(since=0)]}))
+    assert "<dt>occurred at</dt><dd>2020-05-01T10:00:00.000Z</dd>" in page
+    assert "<dt>since</dt>" not in page
+    known = as_page(held(rows={"carts": [cart(since=1_588_327_200_001)]}))
+    assert "<dt>since</dt><dd>2020-05-01T10:00:00.001Z</dd>" in known
 
 
-BOB, CARD, TABLET = "customer:bob", "loyalty:7", "visitor:tablet"
 ALIASES = {
     CARD: Alias(BOB, 50, "e"),
     TABLET: Alias(BOB, 50, "e", (Tenure("", 40, "out"),), known_from=40, erased_until=40),
@@ -125,7 +154,57 @@ def test_what_came_too_late_of_who_was_erased_is_not_told_to_who_has_their_devic
     )
 
 
+def used(*words: tuple[str, int]) -> Alias:
+    """A tablet on which these logged in at these times, or nobody: a log-out."""
+    state: Alias | None = None
+    for who, at in words:
+        fields = {"channel": "web", "source": "shop", "subject": TABLET, "event_id": f"{who}@{at}"}
+        if who:
+            came = IdentifiersLinked(occurred_at=at, identifiers=(who,), **fields)
+            state, _ = step(state, came, AT)
+        else:
+            state, _ = step(state, IdentifierUnlinked(occurred_at=at, **fields), AT)
+    assert state is not None
+    return state
+
+
+def told(alias: Alias) -> list[dict[str, Any]]:
+    """What the export of the tablet has of its row, without the version."""
+    row = Row(TABLET, *CODEC.decode(ROW_CODECS["aliases"].encode_row(Entry(alias, 1))))
+    return [
+        {name: one for name, one in kept.items() if name != "version"}
+        for kept in rows_of("aliases", [row], frozenset({ADA, BOB}))
+    ]
+
+
+LOG_OUT = {"key": TABLET, "root": "", "since": 90, "event_id": "@90"}
+
+
 def test_the_row_of_a_device_does_not_tell_until_when_somebody_had_it_who_was_erased() -> None:
-    value = {"root": "", "since": 90, "known_from": 40, "erased_until": 40, "earlier": []}
-    (row,) = rows_of("aliases", [Row(TABLET, "AliasRow", value)], frozenset())
-    assert row == {"key": TABLET, "root": "", "since": 90, "earlier": []}
+    alias = forget(used((ADA, 10), ("", 40)), ADA)
+    assert alias.since == 40
+    assert told(alias) == []
+
+
+@pytest.mark.parametrize(
+    "before", [[], [(BOB, 5), ("", 8)], [(ADA, 2), ("", 3), (BOB, 5), ("", 8)]], ids=len
+)
+def test_nor_does_it_once_somebody_else_has_had_it(before: list[tuple[str, int]]) -> None:
+    alias = forget(used(*before, (ADA, 10), ("", 40), (BOB, 60), ("", 90)), ADA)
+    assert 40 in [one.since for one in alias.earlier]
+    assert told(alias) == [LOG_OUT | {"earlier": []}]
+    in_one_go = forget(used(*before, (ADA, 10), (BOB, 40), ("", 90)), ADA)
+    assert told(in_one_go) == [LOG_OUT | {"earlier": []}]
+
+
+def test_log_outs_from_after_who_was_erased_are_told() -> None:
+    alias = forget(used((ADA, 10), ("", 40), (BOB, 60), ("", 70), (BOB, 80), ("", 90)), ADA)
+    later = {"root": "", "since": 70, "event_id": "@70"}
+    assert told(alias) == [LOG_OUT | {"earlier": [later]}]
+
+
+def test_of_a_device_that_nobody_had_who_was_erased_all_log_outs_are_told() -> None:
+    first = {"root": "", "since": 0, "event_id": "@0"}
+    assert told(used((BOB, -5), ("", 0), (BOB, 60), ("", 90))) == [LOG_OUT | {"earlier": [first]}]
+    (row,) = told(used(("", 0)))
+    assert (row["since"], row["event_id"]) == (0, "@0")

@@ -17,20 +17,30 @@ TABLET = "visitor:tablet"
 AT = Moment(0, 0, 0, Scope(STATE_ID, 0, 1), (0,))
 
 
+def log_out(person: int) -> IdentifierUnlinked:
+    return IdentifierUnlinked(
+        event_id=f"out{person}",
+        occurred_at=10 * person + 5,
+        channel="store",
+        source="till:7",
+        subject=TABLET,
+    )
+
+
 def used_by(people: int) -> Alias:
     """Each logs in at 10 times their number, and out 5 later."""
     state: Alias | None = None
     for person in range(1, people + 1):
-        common = {"channel": "store", "source": "till:7", "subject": TABLET}
         came = IdentifiersLinked(
             event_id=f"in{person}",
             occurred_at=10 * person,
+            channel="store",
+            source="till:7",
+            subject=TABLET,
             identifiers=(f"customer:{person}",),
-            **common,
         )
-        went = IdentifierUnlinked(event_id=f"out{person}", occurred_at=10 * person + 5, **common)
         state, _ = step(state, came, AT)
-        state, _ = step(state, went, AT)
+        state, _ = step(state, log_out(person), AT)
     assert state is not None
     return state
 
@@ -91,3 +101,24 @@ def test_what_somebody_did_who_was_erased_is_nobody_elses(people: int) -> None:
         assert not theirs.had(TABLET, 10 * erased - 3), "what their log-in took over"
         assert not theirs.had(TABLET, 3)
     assert Belonging(f"customer:{people}", DEFAULT_RULES, alias).had(TABLET, 10 * people + 3)
+
+
+@pytest.mark.parametrize("people", [1, 3, TENURES_MAX])
+def test_the_log_out_of_who_was_erased_is_nobodys(people: int) -> None:
+    state = used_by(people)
+    assert Belonging(TABLET, DEFAULT_RULES, {TABLET: state}).has(TABLET, log_out(people))
+    alias = {TABLET: forget(state, f"customer:{people}")}
+    tablet = Belonging(TABLET, DEFAULT_RULES, alias)
+    assert not tablet.has(TABLET, log_out(people))
+    assert tablet.has(TABLET, seen(10 * people + 5)), "what is done from then on is its own"
+    for person in (people - 1, people):
+        theirs = Belonging(f"customer:{person}", DEFAULT_RULES, alias)
+        assert not theirs.has(TABLET, log_out(people))
+
+
+@pytest.mark.parametrize("people", [3, TENURES_MAX])
+def test_a_log_out_of_somebody_else_after_who_was_erased_is_a_device_s(people: int) -> None:
+    alias = {TABLET: forget(used_by(people), f"customer:{people - 1}")}
+    tablet = Belonging(TABLET, DEFAULT_RULES, alias)
+    assert tablet.has(TABLET, log_out(people))
+    assert not tablet.has(TABLET, log_out(people - 1))

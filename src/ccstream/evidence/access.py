@@ -13,6 +13,7 @@ from html import escape
 from typing import Any, Final
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from ccstream.domain import reasons
 from ccstream.domain.events import Event
@@ -49,10 +50,8 @@ TITLES: Final[Mapping[str, str]] = {
 TIMES: Final = frozenset(
     {
         "at",
-        "erased_until",
         "floor",
         "horizon",
-        "known_from",
         "last_now",
         "last_seen",
         "now",
@@ -62,8 +61,8 @@ TIMES: Final = frozenset(
 )
 """Fields that are times though they do not end in ``_at`` or ``_ms``."""
 
-OF_OTHERS: Final[Mapping[str, Set[str]]] = {"aliases": {"erased_until", "known_from"}}
-"""Fields of a table that say when somebody before was there: for the worker, not for who asks."""
+OF_OTHERS: Final = frozenset({"erased_until", "known_from"})
+"""Fields of an alias that say when somebody before was there: for the worker, not for who asks."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -151,16 +150,27 @@ def _others(found: Entity, traced: Trace) -> set[str]:
 
 def rows_of(table: str, rows: Iterable[Row], others: Set[str]) -> list[dict[str, Any]]:
     """Rows without whom they name who is somebody else, and what came by such a key."""
-    left_out = OF_OTHERS.get(table, frozenset())
+    if table == "aliases":
+        rows = [kept for row in rows if (kept := _without_erased(row)) is not None]
     return [
-        {
-            "key": row.key,
-            **_without({n: one for n, one in row.value.items() if n not in left_out}, others),
-        }
+        {"key": row.key, **_without(row.value, others)}
         for row in rows
         # An order is one thing; what names somebody else in another row is a part of it.
         if table != "orders" or not _names(row.value, others)
     ]
+
+
+def _without_erased(row: Row) -> Row | None:
+    """An alias without when somebody had it who was erased, and others until then; None if that
+    is all there is. The end of their time is a tenure itself: a log-out, or the next one's log-in.
+    """
+    until = row.value["erased_until"]
+    if until and row.value["since"] <= until:
+        return None
+    kept = {name: one for name, one in row.value.items() if name not in OF_OTHERS}
+    if until:
+        kept["earlier"] = [one for one in kept["earlier"] if one["since"] > until]
+    return replace(row, value=kept)
 
 
 def _without(value: Any, others: Set[str]) -> Any:

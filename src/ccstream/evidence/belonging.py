@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from ccstream.domain.events import Event, IdentifierUnlinked
 from ccstream.domain.identifiers import IdentifierRules
-from ccstream.domain.identity import NOBODY, Alias, holder_at, known_from
+from ccstream.domain.identity import NOBODY, Alias, holder_at, is_of_erased, known_from
 from ccstream.domain.linking import is_linkable
 from ccstream.evidence.trail import Trail
 from ccstream.ops.identity_rules import load_identifier_rules
@@ -68,11 +68,16 @@ class Belonging(Struct, frozen=True):
 
     def _kept(self, device: str, event: Event) -> bool:
         """Whether an event that was folded for a device is whose the entity is: it came to the
-        account by a log-in, or is the log-out that ended that; of a device itself, it is nobody's.
+        account by a log-in, or is the log-out that ended that; of a device itself, it is nobody's,
+        and no log-out of who was erased.
         """
-        if device == self.key:
-            return self._holder(device, event.occurred_at) == NOBODY
-        return self.held_at(device, event.occurred_at - isinstance(event, IdentifierUnlinked))
+        when, ends = event.occurred_at, isinstance(event, IdentifierUnlinked)
+        if device != self.key:
+            return self.held_at(device, when - ends)
+        alias = self.aliases.get(device)
+        if ends and alias is not None and is_of_erased(alias, when - 1):
+            return False
+        return self._holder(device, when) == NOBODY
 
     def _holder(self, device: str, when: int) -> str | None:
         """Who held a device then, `NOBODY` if nobody did; None where that is not known any more."""

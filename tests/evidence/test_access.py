@@ -154,6 +154,28 @@ def test_what_came_too_late_of_who_was_erased_is_not_told_to_who_has_their_devic
     )
 
 
+@pytest.mark.parametrize(
+    ("reason", "alias", "its_own"),
+    [
+        (reasons.ERASED, None, True),
+        (reasons.ERASED, [(BOB, 5), ("", 8)], True),
+        (reasons.ERASED, [(ADA, 10), ("", 40)], False),
+        (reasons.ERASED, [(ADA, 10), ("", 40), (BOB, 45), ("", 50)], False),
+        (reasons.PLAIN_PERSONAL_VALUE, None, True),
+        (reasons.PLAIN_PERSONAL_VALUE, [(ADA, 10), ("", 40)], True),
+        (reasons.PLAIN_PERSONAL_VALUE, [(ADA, 10), ("", 70)], False),
+        (reasons.PLAIN_PERSONAL_VALUE, [(BOB, 10), ("", 70)], False),
+        (reasons.PLAIN_PERSONAL_VALUE, [(BOB, 10), ("", 50)], True),
+    ],
+)
+def test_a_device_is_told_of_what_was_rejected_while_nobody_had_it(
+    reason: str, alias: list[tuple[str, int]] | None, its_own: bool
+) -> None:
+    aliases = {} if alias is None else {TABLET: forget(used(*alias), ADA)}
+    tablet = Belonging(TABLET, DEFAULT_RULES, aliases)
+    assert is_theirs(letter(reason, TABLET), tablet, CODEC) is its_own
+
+
 def used(*words: tuple[str, int]) -> Alias:
     """A tablet on which these logged in at these times, or nobody: a log-out."""
     state: Alias | None = None

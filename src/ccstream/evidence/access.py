@@ -198,7 +198,9 @@ def is_theirs(letter: DeadLetter, belonging: Belonging, codec: Codec) -> bool:
     """
     rejected = letter.rejected
     key, me = (rejected.key or b"").decode(errors="replace"), belonging.key
-    if rejected.reason == reasons.ERASED and me not in (key, rejected.to):
+    if rejected.reason == reasons.ERASED and (
+        me not in (key, rejected.to) or belonging.was_of_erased()
+    ):
         return False
     try:
         event = codec.decode_event(rejected.value)

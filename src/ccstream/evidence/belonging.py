@@ -48,9 +48,16 @@ class Belonging(Struct, frozen=True):
 
     def had(self, identifier: str, when: int) -> bool:
         """Whether something that came by an identifier then, no event, is the person's."""
-        if identifier == self.key or self.is_linked(identifier):
+        if self.is_linked(identifier):
             return self.is_theirs(identifier)
+        if identifier == self.key:
+            return self._holder(identifier, when) == NOBODY
         return self.held_at(identifier, when)
+
+    def was_of_erased(self) -> bool:
+        """Whether the entity is a device that somebody had who was erased."""
+        alias = self.aliases.get(self.key)
+        return alias is not None and alias.erased_until > 0
 
     def held_at(self, device: str, when: int) -> bool:
         """Whether the entity held a device then."""

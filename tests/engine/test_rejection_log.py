@@ -32,11 +32,19 @@ class Told:
         self.log = RejectionLog(lambda: self.now)
 
     def tell(self, event: CartItemAdded | None, trace: bytes | None = None) -> list[Any]:
-        record: Any = Record(trace)
-        source = Source("channel.web.events.v1", 3, 17, 1, b"customer:1", b"", record)
         with capture_logs() as lines:
-            self.log.tell(source, reasons.CART_FULL, event)
+            self.log.tell(source(trace), reasons.CART_FULL, event)
         return lines
+
+    def tell_not_sent(self) -> list[Any]:
+        with capture_logs() as lines:
+            self.log.tell_not_sent(source(), "carts", "it is not here any more")
+        return lines
+
+
+def source(trace: bytes | None = None) -> Source:
+    record: Any = Record(trace)
+    return Source("channel.web.events.v1", 3, 17, 1, b"customer:1", b"", record)
 
 
 def test_a_line_has_the_reason_the_place_the_event_and_the_trace() -> None:
@@ -70,3 +78,19 @@ def test_a_flood_of_rejections_is_told_by_its_first_and_then_by_its_number() -> 
     assert line["not_told_before"] == 5
     (line,) = told.tell(None)
     assert "not_told_before" not in line
+
+
+def test_retries_that_come_to_nothing_keep_no_rejection_from_being_told_nor_its_number() -> None:
+    told = Told()
+    lines = [line for _ in range(1_000) for line in told.tell_not_sent()]
+    assert {line["event"] for line in lines} == {"row asked for again is not sent"}
+    assert len(lines) == _LINES_MAX
+    lines = [line for _ in range(_LINES_MAX + 5) for line in told.tell(None)]
+    assert {line["event"] for line in lines} == {"event rejected"}
+    assert len(lines) == _LINES_MAX
+    assert not any("not_told_before" in line for line in lines)
+    told.now += _SECONDS
+    (line,) = told.tell_not_sent()
+    assert line["not_told_before"] == 1_000 - _LINES_MAX
+    (line,) = told.tell(None)
+    assert line["not_told_before"] == 5

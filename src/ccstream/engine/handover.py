@@ -86,7 +86,7 @@ class HandOvers:
         self._outlet = outlet
         self._window_limits = window_limits
         self.partings = Partings(self._aggregates, outlet, firing, rules)
-        self._letters = RowLetters(self._aggregates, outlet, self.partings)
+        self._letters = RowLetters(self._aggregates, outlet, self.partings, outlet.told)
 
     @staticmethod
     def refusal(entity: str, event: Event, source: Source) -> Reject | None:

@@ -61,7 +61,7 @@ class Outlet:
         prefix: what the names of the topics for others begin with.
         sends_mail: whether letters leave; an application that is rebuilt reads those there were.
         encode_identity: in which framing what has become of profiles is written.
-        told: is told of each event that is rejected.
+        told: is told of each event that is rejected; others tell it of what is not sent again.
         acknowledgements: are told of each sync event, until the broker has it.
     """
 
@@ -78,7 +78,7 @@ class Outlet:
         told: RejectionLog | None = None,
         acknowledgements: Acknowledgements | None = None,
     ) -> None:
-        self._told = told
+        self.told = told
         self._acknowledgements = acknowledgements
         self._gathered_of: list[Awaited] = []
         self._delivery = delivery
@@ -361,13 +361,8 @@ class Outlet:
             letter = replace(letter, value=letter.value[: self._bytes_max])
         where = f"{source.topic}/{source.partition}/{source.offset}"
         self._send(self._rejected_topic, partition, where, encode_rejected(letter), None)
-        if self._told is not None:
-            self._told.tell(source, reason, event)
-
-    def tell_not_sent(self, source: Source, table: str, why: str) -> None:
-        """Say that nothing comes of a retry of a row."""
-        if self._told is not None:
-            self._told.tell_not_sent(source, table, why)
+        if self.told is not None:
+            self.told.tell(source, reason, event)
 
     def _is_secret(self, event: Event | None) -> bool:
         """Whether a dead letter must not have the bytes, since they outlive an erasure there: a

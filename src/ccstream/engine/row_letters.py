@@ -23,6 +23,7 @@ from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partings import Partings
 from ccstream.engine.partition import Partition
+from ccstream.engine.rejection_log import RejectionLog
 from ccstream.engine.source import Source
 from ccstream.wire.mail import HAND_BACK, HAND_OVER, HOPS_MAX, Mail
 from ccstream.wire.partition import partition_for
@@ -38,14 +39,20 @@ class RowLetters:
         aggregates: those whose rows change hands, by table.
         outlet: where letters and dead letters go.
         partings: what came back goes back by them.
+        told: is told of rows that are asked for again and not sent.
     """
 
     def __init__(
-        self, aggregates: Mapping[str, Aggregate], outlet: Outlet, partings: Partings
+        self,
+        aggregates: Mapping[str, Aggregate],
+        outlet: Outlet,
+        partings: Partings,
+        told: RejectionLog | None,
     ) -> None:
         self._aggregates = aggregates
         self._outlet = outlet
         self._partings = partings
+        self._told = told
 
     def send_on(
         self,
@@ -82,15 +89,17 @@ class RowLetters:
         alias = partition.tables[ALIASES].get(mail.to)
         entry = partition.tables[mail.table].get(mail.key)
         if entry is None:
-            self._outlet.tell_not_sent(source, mail.table, "it is not here any more")
+            why = "it is not here any more"
         elif alias is None or alias.state.root == NOBODY:
-            self._outlet.tell_not_sent(source, mail.table, "its holder is on its own")
+            why = "its holder is on its own"
         elif row_fingerprint(mail.table, row := aggregate.encode_row(entry)) != mail.row:
             why = "it is another row, or who asked is of another version than this worker"
-            self._outlet.tell_not_sent(source, mail.table, why)
         else:
             letter = replace(mail, kind=HAND_OVER, row=row)
             self.send_on(partition, letter, event, source, alias.state.root, statistics)
+            return
+        if self._told is not None:
+            self._told.tell_not_sent(source, mail.table, why)
 
     def reject(
         self,

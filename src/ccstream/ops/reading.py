@@ -75,6 +75,7 @@ class TopicReader:
         self._report = report
         self._reported_at = float("-inf")
         self._complaint = ""
+        self._bounds: dict[int, Bounds] = {}
         self.unfinished: set[int] = set()
         """Partitions of the last `read` whose end was not reached yet."""
         self._consumer = make_client(
@@ -125,18 +126,37 @@ class TopicReader:
         Raises:
             BrokerUnavailableError: nothing came for long, though there should be something.
         """
-        bounds = self.bounds(partition)
+        bounds = self._bounds.get(partition)
+        if bounds is None or offset >= bounds.end:
+            # Asked for once: it takes longer than the record, and a log only grows at its end.
+            bounds = self._bounds[partition] = self.bounds(partition)
         if not bounds.first <= offset < bounds.end:
             return None
-        for batch in self.read({partition: offset}):
-            if batch:
-                return batch[0] if batch[0].offset() == offset else None
+        try:
+            # A poll for more than one would wait for more, near the end of a log all its time.
+            for batch in self.read({partition: offset}, records_max=1):
+                if batch:
+                    return batch[0] if batch[0].offset() == offset else None
+        except BrokerRefusedError:
+            if self.bounds(partition).first <= offset:
+                raise  # else it has been deleted since the ends were asked for
         return None
 
-    def read(self, starts: Mapping[int, int], *, follow: bool = False) -> Iterator[list[Message]]:
+    def read(
+        self,
+        starts: Mapping[int, int],
+        *,
+        follow: bool = False,
+        records_max: int = BATCH_RECORDS_MAX,
+    ) -> Iterator[list[Message]]:
         """Records from these offsets on, a batch at a time; empty batches mark the time.
 
         It ends when every partition has been read to its end, or never if ``follow``.
+
+        Args:
+            starts: the first offset of each partition.
+            follow: whether it goes on at the ends.
+            records_max: so many records a batch; it is waited for them as long as a poll takes.
 
         Raises:
             BrokerUnavailableError: nothing came for long, though there should be more.
@@ -149,7 +169,7 @@ class TopicReader:
         unfinished = self.unfinished = set(starts)
         last_sign = time.monotonic()
         while unfinished or follow:
-            messages = self._consumer.consume(BATCH_RECORDS_MAX, POLL_SECONDS)
+            messages = self._consumer.consume(records_max, POLL_SECONDS)
             batch = [message for message in messages if self._is_record(message, unfinished)]
             if messages:
                 last_sign = time.monotonic()

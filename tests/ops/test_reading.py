@@ -1,0 +1,107 @@
+"""A single record is had at once, wherever it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, TopicPartition
+
+from ccstream.errors import BrokerRefusedError
+from ccstream.ops import reading
+from ccstream.ops.reading import TopicReader
+from ccstream.ops.settings import Settings
+
+
+class Record:
+    """What a consumer hands over: a record, or that it is at the end or at no place of the log."""
+
+    def __init__(self, offset: int, error: int | None = None) -> None:
+        self._offset = offset
+        self._error = error
+
+    def offset(self) -> int:
+        return self._offset
+
+    def partition(self) -> int:
+        return 0
+
+    def error(self) -> KafkaError | None:
+        return None if self._error is None else KafkaError(self._error)
+
+
+class Log:
+    """One partition, and its consumer: one that is asked for more than there is waits for it."""
+
+    def __init__(self, *offsets: int, end: int, first: int = 0) -> None:
+        self.offsets = offsets
+        self.bounds = first, end
+        self.asked_for_bounds = 0
+        self._next = 0
+
+    def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
+        self.asked_for_bounds += 1
+        return self.bounds
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        (place,) = places
+        self._next = place.offset
+
+    def consume(self, records_max: int, timeout: float) -> list[Record]:
+        if self._next < self.bounds[0]:
+            return [Record(self._next, KafkaError._AUTO_OFFSET_RESET)]
+        found = [Record(offset) for offset in self.offsets if offset >= self._next][:records_max]
+        self._next = found[-1].offset() + 1 if found else self.bounds[1]
+        if len(found) < records_max:
+            found.append(Record(self._next, KafkaError._PARTITION_EOF))
+        if len(found) < records_max:
+            time.sleep(timeout)
+        return found
+
+    def close(self) -> None:
+        pass
+
+
+def reader_of(log: Log, monkeypatch: pytest.MonkeyPatch) -> TopicReader:
+    monkeypatch.setattr(reading, "make_client", lambda *_: log)
+    return TopicReader(Settings.load(), "channel.web.events.v1", "read_committed")
+
+
+def offset_at(reader: TopicReader, offset: int) -> int | None:
+    found: Any = reader.at(0, offset)
+    return None if found is None else found.offset()
+
+
+def test_a_record_near_the_end_of_a_log_is_not_waited_for_until_there_are_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log(*range(100), end=100)
+    reader = reader_of(log, monkeypatch)
+    begun = time.monotonic()
+    assert [offset_at(reader, offset) for offset in range(90, 100)] == [*range(90, 100)]
+    assert time.monotonic() - begun < 1, "0.2 s each, it was"
+    assert log.asked_for_bounds == 1
+
+
+def test_where_no_record_is_none_is_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(5, 7, end=9, first=5)  # the rest were deleted, or are marks of transactions
+    reader = reader_of(log, monkeypatch)
+    found = [offset_at(reader, offset) for offset in range(4, 10)]
+    assert found == [None, 5, None, 7, None, None]
+
+
+def test_what_was_written_or_deleted_since_the_ends_were_asked_for_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log(*range(4), end=4)
+    reader = reader_of(log, monkeypatch)
+    assert offset_at(reader, 3) == 3
+    log.offsets, log.bounds = tuple(range(2, 6)), (2, 6)
+    assert offset_at(reader, 5) == 5
+    log.offsets, log.bounds = tuple(range(4, 6)), (4, 6)
+    assert offset_at(reader, 3) is None
+    log.bounds = 0, 6
+    monkeypatch.setattr(log, "consume", lambda *_: [Record(3, KafkaError._AUTO_OFFSET_RESET)])
+    with pytest.raises(BrokerRefusedError):
+        reader.at(0, 3)

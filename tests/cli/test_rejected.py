@@ -12,6 +12,7 @@ import pytest
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.domain.events import CartItemAdded, IdentifiersLinked
 from ccstream.domain.interactions import Interaction, Interactions
+from ccstream.ops import letters_searched
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, input_topic
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import BY_HAND, RETRY_OF, TRACEPARENT, event_headers
@@ -378,6 +379,22 @@ def test_a_row_that_cannot_be_asked_for_is_told_and_not_mistaken_for_its_log_in(
     assert "no table plans" in told["passed_over"]["0@3"]
     assert len(read(kafka, MAIL_TOPIC)) == 2
     assert read(kafka, WEB) == []
+
+
+def test_a_row_that_was_not_looked_for_is_not_said_to_be_gone(
+    rejected: Run, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters_searched, "LETTERS_READ_MAX", 1)
+    put_mail(kafka, handed_over(kind=LINK), handed_over())
+    produce(kafka, [dead_letter_of(handed_over(), None)])
+    ended = rejected("retry", "0@0", "--json")
+    assert ended.code == 1
+    told = json.loads(ended.out)
+    assert told["sent"] == 0
+    assert "not looked for" in told["passed_over"]["0@0"]
+    assert "a later --since" in told["passed_over"]["0@0"]
+    assert "has no row of it" not in ended.err
+    assert len(read(kafka, MAIL_TOPIC)) == 2
 
 
 def test_events_are_sent_oldest_first(rejected: Run, kafka: str) -> None:

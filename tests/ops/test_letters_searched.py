@@ -101,7 +101,9 @@ def found_in(
     """The ids of the letters, by the dead letters' places."""
     of: Any = reader
     report = ([] if said is None else said).append
-    found = search(of, letters, report, by_time=by_time)
+    found, unlooked = search(of, letters, report, by_time=by_time)
+    if said is not None:
+        said += sorted(map(str, unlooked))
     return {str(place): [mail.mail_id for mail, _ in rows] for place, rows in found.items()}
 
 
@@ -150,12 +152,32 @@ def test_each_partition_has_its_own_letters_and_one_without_any_is_not_read() ->
     assert reader.read_from == {0: 0}, "where nothing is, a reader would wait for it"
 
 
-def test_after_so_many_records_it_says_that_it_looked_no_further(
+def test_after_so_many_records_it_says_that_it_looked_no_further_and_for_which(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(letters_searched, "LETTERS_READ_MAX", 3)
-    reader = Reader({0: [Record(APPENDED_AT, letter(number)) for number in range(5)]})
+    reader = Reader({0: [Record(REJECTED_AT, letter(number)) for number in range(5)]})
     said: list[str] = []
-    found = found_in(reader, *(dead(n, n) for n in range(5)), said=said)
+    letters = [
+        *(dead(n, n) for n in range(4)),
+        # Before what was looked at last, by whatever clock: there is no row of it.
+        replace(dead(9, 9), time_ms=REJECTED_AT - SKEW_MS - 1),
+        dead(8, partition=1),
+    ]
+    found = found_in(reader, *letters, said=said)
     assert found == {"0@0": ["m0"], "0@1": ["m1"], "0@2": ["m2"]}
-    assert said == ["of the mail of partition 0 3 records were looked at, no more"]
+    assert said == [
+        "of the mail of partition 0 3 records were looked at, no more",
+        *("0@0", "0@1", "0@2", "0@3"),
+    ]
+
+
+def test_where_there_are_no_more_records_than_so_many_all_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(letters_searched, "LETTERS_READ_MAX", 3)
+    records = [Record(REJECTED_AT, letter(number)) for number in range(3)]
+    for more in ([], [Record(REJECTED_AT + SKEW_MS + 1, letter(3))]):
+        said: list[str] = []
+        found = found_in(Reader({0: records + more}), dead(0), dead(3, 3), said=said)
+        assert (found, said) == ({"0@0": ["m0"]}, [])

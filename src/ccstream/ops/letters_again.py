@@ -35,7 +35,7 @@ from ccstream.wire.mail import (
 from ccstream.wire.rejected import Rejected
 from ccstream.wire.rows import row_fingerprint
 
-__all__ = ["NOT_FOUND", "NO_ROOM_LEFT", "asked_again", "letter_of"]
+__all__ = ["NOT_FOUND", "NOT_LOOKED_FOR", "NO_ROOM_LEFT", "asked_again", "letter_of"]
 
 _ELSE: Final = "`ccstream rebuild` brings what the log still has of it"
 
@@ -43,6 +43,12 @@ NOT_FOUND: Final = (
     f"it came by a letter about a link, and {MAIL_TOPIC} has no row of it any more: {_ELSE}"
 )
 """Of a dead letter that does not lead to its letter."""
+
+NOT_LOOKED_FOR: Final = (
+    f"not looked for: there is too much in {MAIL_TOPIC} between the oldest event that is retried "
+    "and it; give a later --since, or its place alone"
+)
+"""Of a dead letter that does not lead to its letter, either; nobody knows whether that is there."""
 
 NO_ROOM_LEFT: Final = (
     "there was no room for the link, as its reason says: once there is, publish it as a new event"

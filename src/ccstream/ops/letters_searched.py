@@ -8,7 +8,7 @@ that entity, also those that were taken: it is asked of who has them, and they k
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from confluent_kafka import Message
@@ -54,7 +54,7 @@ def search(
     report: Callable[[str], None],
     *,
     by_time: bool,
-) -> dict[Place, list[tuple[Mail, Message]]]:
+) -> tuple[dict[Place, list[tuple[Mail, Message]]], set[Place]]:
     """The letters that handed rows over, by their dead letters' places.
 
     Args:
@@ -62,11 +62,16 @@ def search(
         letters: dead letters.
         report: told where not all has been looked at.
         by_time: whether the broker finds offsets by time.
+
+    Returns:
+        What was found, and of which dead letters not all was looked for: nobody knows of these
+        whether there is more.
     """
     wanted: dict[int, list[DeadLetter]] = defaultdict(list)
     for letter in letters:
         wanted[letter.place.partition].append(letter)
     found: dict[Place, list[tuple[Mail, Message]]] = defaultdict(list)
+    unlooked: set[Place] = set()
     for partition, dead in wanted.items():
         first = reader.bounds(partition).first
         if by_time:
@@ -78,16 +83,32 @@ def search(
             rejected = one.rejected
             origin = rejected.topic, rejected.partition, rejected.offset
             places[*origin, rejected.to or ""].append(one.place)
-        for mail, message in _rows(reader, partition, first, until, report):
+        looked_until = until
+        for message in _records(reader, partition, first, until):
+            if message is None:
+                report(
+                    f"of the mail of partition {partition} {LETTERS_READ_MAX:,} records were "
+                    "looked at, no more"
+                )
+                unlooked.update(one.place for one in dead if one.time_ms + SKEW_MS >= looked_until)
+                break
+            looked_until = message.timestamp()[1]
+            try:
+                mail = decode_mail(message.value())
+            except UndecodableError:
+                continue
+            if mail.kind != HAND_OVER:
+                continue
             origin = mail.origin_topic, mail.origin_partition, mail.origin_offset
             for place in places.get((*origin, mail.to), ()):
                 found[place].append((mail, message))
-    return found
+    return found, unlooked
 
 
-def _rows(
-    reader: TopicReader, partition: int, first: int, until: int, report: Callable[[str], None]
-) -> Iterable[tuple[Mail, Message]]:
+def _records(
+    reader: TopicReader, partition: int, first: int, until: int
+) -> Iterator[Message | None]:
+    """The mail from this offset until this time; None at last if so many more are not read."""
     if first >= reader.bounds(partition).end:
         return
     read = 0
@@ -95,13 +116,8 @@ def _rows(
         for message in batch:
             if message.timestamp()[1] > until:
                 return
-            try:
-                mail = decode_mail(message.value())
-            except UndecodableError:
-                continue
-            if mail.kind == HAND_OVER:
-                yield mail, message
-        read += len(batch)
-        if read >= LETTERS_READ_MAX:
-            report(f"of the mail of partition {partition} {read:,} records were looked at, no more")
-            return
+            if read >= LETTERS_READ_MAX:
+                yield None
+                return
+            read += 1
+            yield message

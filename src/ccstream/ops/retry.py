@@ -13,7 +13,7 @@ windows know the id once it has, also if it is sent again and again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack
 from functools import partial
 from operator import methodcaller
@@ -29,7 +29,13 @@ from ccstream.ops.codecs import codec_of
 from ccstream.ops.dead_letters import DeadLetter, Place
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import producer_config
-from ccstream.ops.letters_again import NO_ROOM_LEFT, NOT_FOUND, asked_again, letter_of
+from ccstream.ops.letters_again import (
+    NO_ROOM_LEFT,
+    NOT_FOUND,
+    NOT_LOOKED_FOR,
+    asked_again,
+    letter_of,
+)
 from ccstream.ops.letters_searched import is_refused_link, is_unled, search
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.refusals import told
@@ -122,8 +128,11 @@ def prepare(
                 unled.append(letter)
             else:
                 keep(retry, (rejected.topic, rejected.to, retry.key, rejected.value))
-    rows = _rows_of(settings, unled, report, by_time=not cluster.embedded)
+    rows, unlooked = _rows_of(settings, unled, report, by_time=not cluster.embedded)
     for letter in unled:
+        if letter.place in unlooked:
+            passed_over[letter.place] = NOT_LOOKED_FOR
+            continue
         why = NOT_FOUND
         for asked, found in rows.get(letter.place, ()):
             try:
@@ -167,10 +176,10 @@ def _rows_of(
     report: Callable[[str], None],
     *,
     by_time: bool,
-) -> Mapping[Place, Sequence[tuple[Mail, Message]]]:
-    """What the mail has of those that lead to no letter."""
+) -> tuple[Mapping[Place, Sequence[tuple[Mail, Message]]], Set[Place]]:
+    """What the mail has of those that lead to no letter, and of which not all was looked for."""
     if not unled:
-        return {}
+        return {}, set()
     with TopicReader(settings, MAIL_TOPIC, "read_committed", report) as mail:
         return search(mail, unled, report, by_time=by_time)
 

@@ -12,7 +12,7 @@ import pytest
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.domain.events import CartItemAdded, IdentifiersLinked
 from ccstream.domain.interactions import Interaction, Interactions
-from ccstream.ops import letters_searched
+from ccstream.ops import dead_letters, letters_searched
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, input_topic
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import BY_HAND, RETRY_OF, TRACEPARENT, event_headers
@@ -428,3 +428,24 @@ def test_of_those_that_are_chosen_the_latest_are_sent_and_how_many_are_left_out_
     ended = rejected("retry", "--since", "beginning", "--limit", "3", "--yes", "--json")
     assert "left out" not in ended.err
     assert json.loads(ended.out)["left_out"] == 0
+
+
+def test_those_that_are_older_than_what_is_looked_at_are_told(
+    rejected: Run, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "LETTERS_READ_MAX", 2)
+    produce(kafka, [dead(CODEC.encode_event(added(n)), offset=n) for n in range(1, 6)])
+    not_looked_at = "3 dead letters, older still, not looked at"
+    ended = rejected("list", "--since", "beginning")
+    assert not_looked_at in ended.err
+    assert "of partition 0 the latest 2 are looked at" in ended.err
+    by_options = ("retry", "--since", "beginning", "--limit", "1")
+    assert not_looked_at in rejected(*by_options).err
+    ended = rejected(*by_options, "--yes", "--json")
+    assert not_looked_at in ended.err
+    told = json.loads(ended.out)
+    assert (told["places"], told["left_out"], told["not_looked_at"]) == (["0@4"], 1, 3)
+    monkeypatch.setattr(dead_letters, "LETTERS_READ_MAX", 5)
+    ended = rejected(*by_options, "--yes", "--json")
+    assert "not looked at" not in ended.err
+    assert json.loads(ended.out)["not_looked_at"] == 0

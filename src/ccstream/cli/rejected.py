@@ -62,7 +62,8 @@ def list_letters(
     from ccstream.ops.settings import Settings
 
     settings = Settings.load(kafka__bootstrap=bootstrap)
-    found = list(dead_letters(settings, _wanted(since, reason, channel), say))
+    unread = Counter[int]()
+    found = list(dead_letters(settings, _wanted(since, reason, channel), say, unread))
     shown = _latest(found, limit)
     codec = codec_of(settings)
     records = (_as_record(letter, codec, show_keys=show_keys) for letter in shown)
@@ -75,6 +76,7 @@ def list_letters(
         table(columns, rows)
     more = f" of {len(found):,}; --limit shows more" if len(found) > len(shown) else ""
     say(f"{_letters(len(shown))}{more}")
+    _tell_unread(unread.total())
     return ExitCode.OK
 
 
@@ -176,35 +178,45 @@ def retry(
         )
     settings = Settings.load(kafka__bootstrap=bootstrap)
     asked, left_out = [_place(text) for text in places or ()], 0
+    unread = Counter[int]()
     if places:
         at = letters_at(settings, asked, say)
         letters = list(at.values())
         missing = [place for place in asked if place not in at]
     else:
         wanted = _wanted(since or SINCE, reason, channel)
-        chosen, missing = list(dead_letters(settings, wanted, say)), []
+        chosen, missing = list(dead_letters(settings, wanted, say, unread)), []
         letters = _latest(chosen, limit)
         left_out = len(chosen) - len(letters)
     if by_options and not yes:
         for name, count in sorted(Counter(one.rejected.reason for one in letters).items()):
             say(f"{count:,} {_printable(name)}")
-        _tell_left_out(left_out)
+        _tell_left_out(left_out, unread.total())
         say(f"{_letters(len(letters))} would be retried; nothing was done: --yes does it")
         return ExitCode.USAGE
     retries, passed_over = prepare(settings, letters, by_hand=late, report=say)
     outcome = send(settings, retries)
     outcome.passed_over = passed_over | dict.fromkeys(missing, "there is no dead letter")
-    return _tell(outcome, left_out, data if json else None)
+    return _tell(outcome, left_out, unread.total(), data if json else None)
 
 
-def _tell_left_out(count: int) -> None:
+def _tell_left_out(count: int, unread: int) -> None:
     from ccstream.cli.console import say
 
     if count:
         say(f"{_letters(count)}, older than these, left out: --limit takes more")
+    _tell_unread(unread)
 
 
-def _tell(outcome: Outcome, left_out: int, data: Any) -> int:
+def _tell_unread(count: int) -> None:
+    """Of these nobody knows which of them are meant."""
+    from ccstream.cli.console import say
+
+    if count:
+        say(f"{_letters(count)}, older still, not looked at: there are too many in a partition")
+
+
+def _tell(outcome: Outcome, left_out: int, unread: int, data: Any) -> int:
     from ccstream.cli.console import say
 
     for place, why in {**outcome.passed_over, **outcome.failed}.items():
@@ -212,7 +224,7 @@ def _tell(outcome: Outcome, left_out: int, data: Any) -> int:
     sent = len(outcome.sent)
     places = list(dict.fromkeys(str(place) for one in outcome.sent for place in one.places))
     say(f"sent {sent:,} {'record' if sent == 1 else 'records'} for {_letters(len(places))}")
-    _tell_left_out(left_out)
+    _tell_left_out(left_out, unread)
     if data is not None:
         data(
             {
@@ -220,6 +232,7 @@ def _tell(outcome: Outcome, left_out: int, data: Any) -> int:
                 "dead_letters": len(places),
                 "places": places,
                 "left_out": left_out,
+                "not_looked_at": unread,
                 "passed_over": {str(place): why for place, why in outcome.passed_over.items()},
                 "failed": {str(place): why for place, why in outcome.failed.items()},
             }

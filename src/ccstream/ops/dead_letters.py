@@ -6,6 +6,7 @@ it again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -61,9 +62,18 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 def dead_letters(
-    settings: Settings, wanted: Wanted, report: Callable[[str], None]
+    settings: Settings,
+    wanted: Wanted,
+    report: Callable[[str], None],
+    unread: Counter[int] | None = None,
 ) -> Iterator[DeadLetter]:
     """All that are wanted, as they come: in order within a partition, not among them.
+
+    Args:
+        settings: how to reach Kafka.
+        wanted: which.
+        report: told what cannot be read, and of which partition there are more than are looked at.
+        unread: how many these are, by partition; a few of them may be marks of transactions.
 
     Raises:
         TopicMismatchError: there is no topic of dead letters.
@@ -79,6 +89,13 @@ def dead_letters(
             bounds = reader.bounds(number)
             first = bounds.first if since is None else reader.offset_since(number, since)
             starts[number] = max(first, bounds.end - LETTERS_READ_MAX)
+            if (older := starts[number] - first) > 0:
+                report(
+                    f"of the dead letters of partition {number} the latest {LETTERS_READ_MAX:,} "
+                    f"are looked at, and {older:,} older ones are not"
+                )
+                if unread is not None:
+                    unread[number] = older
         for batch in reader.read(starts):
             for message in batch:
                 letter = _letter(message, report)

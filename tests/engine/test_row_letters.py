@@ -11,6 +11,9 @@ from structlog.testing import capture_logs
 
 from ccstream.domain import reasons
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
+from ccstream.domain.forest import Link, Unlink
+from ccstream.domain.limits import GATHERED_FACTS_MAX
+from ccstream.domain.links import Forget, Gathered
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import Plan
 from ccstream.engine.fold import Folder
@@ -20,6 +23,8 @@ from ccstream.errors import UndecodableError
 from ccstream.ops.letters_again import asked_again
 from ccstream.ops.letters_searched import is_refused_link, is_unled
 from ccstream.wire.catalogue import TABLES
+from ccstream.wire.entry import Entry
+from ccstream.wire.link_rows import post_row
 from ccstream.wire.mail import (
     GIVE_BACK,
     HAND_BACK,
@@ -32,6 +37,7 @@ from ccstream.wire.mail import (
     encode_mail,
 )
 from ccstream.wire.rejected import Rejected
+from ccstream.wire.rows import ROW_CODECS
 from tests.engine.test_erasing import add, meta
 from tests.engine.test_erasing_links import CARD as HOME_CARD
 from tests.engine.test_erasing_links import LinkedTown, erase, link
@@ -46,7 +52,7 @@ from tests.engine.test_linking import (
     key_at,
     touched,
 )
-from tests.engine.world import CHANNELS, CODEC, INPUTS, PLANS, World
+from tests.engine.world import CHANNELS, CODEC, INPUTS, NOW, PLANS, World
 
 TABLET = key_at(1, "visitor")
 
@@ -438,6 +444,44 @@ def test_a_letter_about_a_link_that_did_not_fit_is_read_once_more() -> None:
     town.retry()
     town.deliver()
     assert town.states() == before
+
+
+def test_links_of_a_profile_that_another_had_no_room_for_are_read_once_there_is() -> None:
+    town = UpgradedTown()
+    event = town.link(CARD, ACCOUNT, at=5)
+    town.deliver()
+    unlinks = {Unlink(f"u{n}", NOW + n, ADDRESS, None) for n in range(1, GATHERED_FACTS_MAX)}
+    facts = {*unlinks, Link("in", NOW + 9_000, ADDRESS, ACCOUNT, "verified")}
+    letter = Mail(
+        mail_id="channel.web.events.v1/1/2/0/gathered/0",
+        hops=1,
+        to=ACCOUNT,
+        kind=LINK,
+        origin_topic="channel.web.events.v1",
+        origin_partition=1,
+        origin_offset=2,
+        origin_appended_at=1,
+        value=CODEC.encode_event(event),
+        table="links",
+        key="gathered",
+        row=ROW_CODECS["links"].encode_row(
+            Entry(post_row(Gathered(ACCOUNT, frozenset(facts))), 0),
+        ),
+    )
+    town.fold_letter(0, ACCOUNT, encode_mail(letter))
+    town.deliver()
+    assert town.rejected == [reasons.TOO_MANY_LINKS]
+    ((_, rejected),) = town.dead()
+    assert not is_refused_link(rejected, event), "nobody can publish all of these again"
+    assert town.retry() == [LINK]
+    town.deliver()
+    assert town.rejected == [reasons.TOO_MANY_LINKS] * 2, "as long as there is none"
+    assert town.root(ADDRESS) == ADDRESS
+    town.tell(event, Forget(ACCOUNT, CARD, NOW + 9_000))
+    town.deliver()
+    town.fold_letter(0, ACCOUNT, encode_mail(town.asked(0, rejected)))
+    town.deliver()
+    assert (town.rejected, town.root(ADDRESS)) == ([reasons.TOO_MANY_LINKS] * 2, ACCOUNT)
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,8 @@ def _gathered(
     erased_at: int,
 ) -> Outcome:
     if len(now.facts | facts) > GATHERED_FACTS_MAX:
-        return Outcome(now, (), (), _too_many_links())
+        detail = "two profiles that meet have more links between them than are remembered"
+        return Outcome(now, (), (), Reject(reasons.TOO_MANY_LINKS, detail))
     arrived = {name for fact in facts for name in names_of(fact)}
     # Who was to come with a fact that was forgotten does not come, and nobody says so.
     waiting = () if letter.forgotten else [one for one in now.waiting if one.key not in arrived]

@@ -166,7 +166,8 @@ class Linking:
                 refusal.detail,
                 event=event,
                 to=to,
-                again=refusal.reason in _UNREAD,
+                # Who sent the facts of a profile has them no more: they are in the letter alone.
+                again=refusal.reason in _UNREAD or isinstance(post, Gathered),
             )
             count(statistics.rejected, refusal.reason)
 

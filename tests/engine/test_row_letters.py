@@ -376,6 +376,43 @@ def test_what_could_not_come_back_stays_with_who_gave_it_until_it_is_asked_for()
     assert (town.talks(CARD), town.talks(ACCOUNT)) == ([], ["the card's", "the account's"])
 
 
+def test_a_retry_of_what_did_not_come_back_is_told_in_the_log_if_there_is_nothing_to_give() -> None:
+    town = UpgradedTown()
+    town.talk(CARD, "a-secret-of-hers", at=1)
+    town.link(CARD, ACCOUNT, at=5)
+    town.deliver()
+    home = town.home(ACCOUNT)
+    town.downgrade(CARD)
+    home.folder = folder_of(home, PLANS, told=RejectionLog())
+    with capture_logs() as lines:
+        town.unlink(CARD, at=7)
+        town.deliver()
+        town.talk(CARD, "after", at=8)
+        ((at, rejected),) = town.dead()
+        town.upgrade()
+        home.folder = folder_of(home, PLANS, told=RejectionLog())
+        town.retry()
+        town.deliver()
+    assert lines == [], "there was something to give, and who asked first is no retry"
+    with capture_logs() as lines:
+        town.retry()
+        town.deliver()
+    assert lines == [
+        {
+            "event": "row asked for again is not sent",
+            "log_level": "info",
+            "why": "nothing that came by that key is here any more",
+            "topic": rejected.topic,
+            "partition": rejected.partition,
+            "offset": rejected.offset,
+        }
+    ]
+    with capture_logs() as lines:
+        mail = replace(town.asked(at, rejected), mail_id="channel.web.events.v1/1/2/0/loyalty:1/9")
+        town.fold_letter(town.worlds.index(home), mail.to, encode_mail(mail))
+    assert lines == [], "an unlink that finds nothing is nobody's retry"
+
+
 def test_a_row_that_can_neither_come_nor_go_back_is_lost_and_not_asked_for() -> None:
     town = UpgradedTown()
     town.talk(CARD, "the card's", at=1)

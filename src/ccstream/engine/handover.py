@@ -85,7 +85,7 @@ class HandOvers:
         }
         self._outlet = outlet
         self._window_limits = window_limits
-        self.partings = Partings(self._aggregates, outlet, firing, rules)
+        self.partings = Partings(self._aggregates, outlet, firing, rules, outlet.told)
         self._letters = RowLetters(self._aggregates, outlet, self.partings, outlet.told)
 
     @staticmethod

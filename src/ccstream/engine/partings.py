@@ -35,10 +35,11 @@ from ccstream.engine.chunk_statistics import ChunkStatistics, count
 from ccstream.engine.firing import Asked, Firing
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
+from ccstream.engine.rejection_log import RejectionLog
 from ccstream.engine.source import Source
 from ccstream.engine.taking import take_in
 from ccstream.wire.entry import Entry
-from ccstream.wire.mail import GIVE_BACK, HAND_BACK, Mail, bringer_of
+from ccstream.wire.mail import GIVE_BACK, HAND_BACK, Mail, bringer_of, is_asked_again
 from ccstream.wire.partition import partition_for
 from ccstream.wire.rows import ROW_CODECS
 
@@ -53,6 +54,7 @@ class Partings:
         outlet: where letters and sync events go.
         firing: sets and drops the timers of rows that change.
         rules: which identifiers are linked by facts, and so may leave.
+        told: is told of what is asked for again and not sent.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Partings:
         outlet: Outlet,
         firing: Firing,
         rules: IdentifierRules,
+        told: RejectionLog | None,
     ) -> None:
         self._aggregates = {
             name: (aggregate, aggregate.parting)
@@ -70,6 +73,7 @@ class Partings:
         self._outlet = outlet
         self._firing = firing
         self._rules = rules
+        self._told = told
 
     def knows(self, table: str) -> bool:
         """Whether rows of this table are parted."""
@@ -133,7 +137,8 @@ class Partings:
         """Give back what came by the key that a letter names.
 
         Letters of this kind do not count hops: roots only ever give way to smaller ones, so they
-        come to an end by themselves.
+        come to an end by themselves. Of one by which somebody asks again the log has it if there
+        is nothing to give.
         """
         root, name = mail.to, mail.key
         alias = partition.tables[ALIASES].get(root)
@@ -144,6 +149,7 @@ class Partings:
             count(statistics.mail, GIVE_BACK)
             return
         source.hops = 0
+        gives = False
         for aggregate, parting in self._aggregates.values():
             table = partition.tables[aggregate.table]
             keys = table.keys_of(root) if aggregate.table == ORDERS else (root,)
@@ -154,11 +160,14 @@ class Partings:
                 if name != root and (parted := parting.release(entry.state, name)) is not None:
                     kept, part, effects = parted
                     if part is not None:
+                        gives = True
                         self._send(partition, mail, aggregate, key, part, source, statistics)
                     self._keep(partition, root, aggregate, key, kept, effects, event, source)
                 elif aggregate.table != ORDERS and aggregate.encode_synced is not None:
                     cause = source.cause(event, "no_effect")
                     self._outlet.publish_as_is(aggregate, partition, root, key, cause, source.trace)
+        if not gives and self._told is not None and is_asked_again(mail):
+            self._told.tell_not_sent(source, "", "nothing that came by that key is here any more")
 
     def take(
         self,

@@ -52,11 +52,15 @@ class RejectionLog:
         log.warning("event rejected", reason=reason, **_origin(source), **about)
 
     def tell_not_sent(self, source: Source, table: str, why: str) -> None:
-        """A retry asked for a row of this event, and nothing came of it."""
+        """A retry asked for a row of this event, and nothing came of it; ``table`` is empty where
+        it asked for rows of any.
+        """
         if not self._not_sent.has_one_more():
             return
         about = _origin(source) | self._not_sent.take_untold()
-        log.info("row asked for again is not sent", table=table, why=why, **about)
+        if table:
+            about["table"] = table
+        log.info("row asked for again is not sent", why=why, **about)
 
 
 @final

@@ -29,6 +29,7 @@ from ccstream.wire.mail import (
     HAND_OVER,
     HAND_OVER_AGAIN,
     Mail,
+    again_id,
     bringer_of,
     decode_mail,
 )
@@ -93,10 +94,9 @@ def asked_again(mail: Mail, event: Event, name: str) -> Mail:
         )
     if mail.kind == HAND_BACK:
         # Under an id of its own each time: what is given twice comes back by two letters.
-        place = f"{mail.origin_topic}/{mail.origin_partition}/{mail.origin_offset}"
         return replace(
             mail,
-            mail_id=f"{place}/0/again/{name}/{uuid4().hex}",
+            mail_id=again_id(mail, f"{name}/{uuid4().hex}"),
             to=mail.holder,
             kind=GIVE_BACK,
             hops=1,

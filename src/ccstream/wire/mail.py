@@ -21,9 +21,11 @@ __all__ = [
     "HOPS_MAX",
     "LINK",
     "Mail",
+    "again_id",
     "bringer_of",
     "decode_mail",
     "encode_mail",
+    "is_asked_again",
 ]
 
 FORWARD: Final = "forward"
@@ -88,6 +90,21 @@ def bringer_of(mail: Mail, event: Event) -> str:
     if mail.kind == HAND_BACK:
         return mail.key.partition("#")[0]
     return mail.holder or event.subject
+
+
+_AGAIN: Final = "again"
+"""Where other letters have whom they are for, and no key is without a colon."""
+
+
+def again_id(mail: Mail, name: str) -> str:
+    """The id of a letter that asks again for what this one asked for; ``name`` is its own."""
+    place = f"{mail.origin_topic}/{mail.origin_partition}/{mail.origin_offset}"
+    return f"{place}/0/{_AGAIN}/{name}"
+
+
+def is_asked_again(mail: Mail) -> bool:
+    """Whether a retry sent this letter, by its id."""
+    return mail.mail_id.split("/", 5)[4:5] == [_AGAIN]
 
 
 _codec = RecordCodec("Mail", Mail)

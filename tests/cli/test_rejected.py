@@ -12,7 +12,7 @@ import pytest
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.domain.events import CartItemAdded, IdentifiersLinked
 from ccstream.domain.interactions import Interaction, Interactions
-from ccstream.ops import dead_letters, letters_searched
+from ccstream.ops import dead_letters, letters_searched, retry, retrying
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, input_topic
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import BY_HAND, RETRY_OF, TRACEPARENT, event_headers
@@ -90,6 +90,7 @@ def records(ended: Ended) -> list[Any]:
 EVENT = CODEC.encode_event(added())
 
 
+@pytest.mark.timeout(180)
 def test_a_list_names_no_customer_unless_it_is_told_to(rejected: Run, kafka: str) -> None:
     produce(kafka, [dead(EVENT, event=added()), dead(b"junk", reason="not_avro")])
     ended = rejected("list")
@@ -109,6 +110,7 @@ def test_a_list_names_no_customer_unless_it_is_told_to(rejected: Run, kafka: str
     ]
 
 
+@pytest.mark.timeout(180)
 def test_a_list_has_the_latest_of_what_is_chosen(rejected: Run, kafka: str) -> None:
     produce(kafka, [dead(EVENT, event=added(), offset=n) for n in range(3)])
     produce(kafka, [dead(EVENT, reason="failed", event=added(channel="app"))])
@@ -129,6 +131,7 @@ def test_a_list_has_the_latest_of_what_is_chosen(rejected: Run, kafka: str) -> N
     assert rejected("list", "--since", "yesterday").code == 2
 
 
+@pytest.mark.timeout(180)
 def test_one_is_shown_with_its_event_and_the_traceback_and_cannot_steer_the_terminal(
     rejected: Run, kafka: str
 ) -> None:
@@ -146,6 +149,7 @@ def test_one_is_shown_with_its_event_and_the_traceback_and_cannot_steer_the_term
 
 
 @pytest.mark.parametrize("place", ["0@7", "900@0"])
+@pytest.mark.timeout(180)
 def test_a_letter_that_is_not_there_is_said_so(rejected: Run, kafka: str, place: str) -> None:
     produce(kafka, [dead(EVENT)])
     ended = rejected("show", place)
@@ -257,6 +261,7 @@ def put_mail(kafka: str, *mail: Mail, headers: Any = ()) -> None:
     produce(kafka, sent)
 
 
+@pytest.mark.timeout(180)
 def test_a_row_that_was_not_taken_is_asked_of_who_has_it_without_the_row(
     rejected: Run, kafka: str
 ) -> None:
@@ -285,6 +290,7 @@ def test_rows_of_one_log_in_are_asked_for_one_by_one(rejected: Run, kafka: str) 
     assert told["sent"] == 2
 
 
+@pytest.mark.timeout(180)
 def test_a_dead_letter_of_an_earlier_version_has_all_rows_asked_for_that_came_of_its_event(
     rejected: Run, kafka: str
 ) -> None:
@@ -328,6 +334,7 @@ def test_a_link_that_was_refused_is_passed_over_and_no_row_of_its_event_is_asked
     assert len(read(kafka, MAIL_TOPIC)) == 1
 
 
+@pytest.mark.timeout(180)
 def test_what_did_not_come_back_is_asked_of_who_gave_it_by_another_letter_each_time(
     rejected: Run, kafka: str
 ) -> None:
@@ -404,6 +411,33 @@ def test_events_are_sent_oldest_first(rejected: Run, kafka: str) -> None:
     assert told[0]["places"] == ["0@1", "0@2", "0@0"]
 
 
+@pytest.mark.timeout(180)
+def test_many_are_read_and_sent_a_slice_at_a_time_and_it_tells_how_far_it_is(
+    rejected: Run, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "SLICE_LETTERS_MAX", 2)
+    prepared: list[int] = []
+
+    def prepare(settings: Any, records: Any, letters: Any, **more: Any) -> Any:
+        prepared.append(len(letters))
+        assert len(read(kafka, WEB)) == sum(prepared[:-1]), "those before are sent by now"
+        return retry.prepare(settings, records, letters, **more)
+
+    monkeypatch.setattr(retrying, "prepare", prepare)
+    events = [CODEC.encode_event(added(number)) for number in (3, 1, 5, 2, 4)]
+    produce(kafka, [dead(value, offset=n) for n, value in enumerate(events)])
+    by_options = ("retry", "--since", "beginning", "--yes", "--json")
+    ended = rejected(*by_options)
+    assert ended.code == 0
+    assert json.loads(ended.out)["places"] == ["0@1", "0@3", "0@0", "0@4", "0@2"]
+    assert prepared == [2, 2, 1]
+    assert "2 of 5 dead letters" in ended.err
+    assert "5 of 5 dead letters" in ended.err
+    monkeypatch.undo()
+    ended = rejected(*by_options)
+    assert "5 of 5" not in ended.err, "where there is one slice, there is nothing to tell"
+
+
 def test_a_choice_without_yes_only_tells(rejected: Run, kafka: str) -> None:
     produce(kafka, [dead(EVENT), dead(EVENT, reason="failed")])
     ended = rejected("retry", "--since", "1h")
@@ -413,6 +447,7 @@ def test_a_choice_without_yes_only_tells(rejected: Run, kafka: str) -> None:
     assert read(kafka, WEB) == []
 
 
+@pytest.mark.timeout(180)
 def test_of_those_that_are_chosen_the_latest_are_sent_and_how_many_are_left_out_is_told(
     rejected: Run, kafka: str
 ) -> None:
@@ -430,6 +465,7 @@ def test_of_those_that_are_chosen_the_latest_are_sent_and_how_many_are_left_out_
     assert json.loads(ended.out)["left_out"] == 0
 
 
+@pytest.mark.timeout(180)
 def test_those_that_are_older_than_what_is_looked_at_are_told(
     rejected: Run, kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from ccstream.errors import BrokerRefusedError
 from ccstream.ops import reading
-from ccstream.ops.reading import TopicReader
+from ccstream.ops.reading import NEAR_RECORDS, TopicReader
 from ccstream.ops.settings import Settings
 
 
@@ -38,6 +38,8 @@ class Log:
         self.offsets = offsets
         self.bounds = first, end
         self.asked_for_bounds = 0
+        self.lookups = 0
+        self.was_the_end = False
         self._next = 0
 
     def get_watermark_offsets(self, _: TopicPartition, timeout: float) -> tuple[int, int]:
@@ -47,8 +49,12 @@ class Log:
     def assign(self, places: list[TopicPartition]) -> None:
         (place,) = places
         self._next = place.offset
+        self.lookups += 1
+        self.was_the_end = False
 
     def consume(self, records_max: int, timeout: float) -> list[Record]:
+        if self.was_the_end:
+            return [Record(self._next, KafkaError._PARTITION_EOF)]
         if self._next < self.bounds[0]:
             return [Record(self._next, KafkaError._AUTO_OFFSET_RESET)]
         found = [Record(offset) for offset in self.offsets if offset >= self._next][:records_max]
@@ -81,7 +87,30 @@ def test_a_record_near_the_end_of_a_log_is_not_waited_for_until_there_are_more(
     begun = time.monotonic()
     assert [offset_at(reader, offset) for offset in range(90, 100)] == [*range(90, 100)]
     assert time.monotonic() - begun < 1, "0.2 s each, it was"
-    assert log.asked_for_bounds == 1
+    assert (log.asked_for_bounds, log.lookups) == (1, 1), "the next ones are read on"
+
+
+def test_records_are_read_on_to_one_that_is_near_and_looked_up_if_it_is_far_or_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log(*range(0, 1_000, 2), end=1_000)
+    reader = reader_of(log, monkeypatch)
+    near = [0, 0, 2, NEAR_RECORDS, 2 * NEAR_RECORDS]
+    assert [offset_at(reader, offset) for offset in near] == near
+    assert log.lookups == 1
+    far = [3 * NEAR_RECORDS + 2, 3 * NEAR_RECORDS, 4 * NEAR_RECORDS + 1, 4 * NEAR_RECORDS]
+    assert [offset_at(reader, offset) for offset in far] == [*far[:2], None, far[3]]
+    assert log.lookups > 3
+
+
+def test_what_was_the_end_may_not_be_the_end_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(*range(4), end=4)
+    reader = reader_of(log, monkeypatch)
+    assert offset_at(reader, 3) == 3
+    log.was_the_end = True
+    log.offsets, log.bounds = tuple(range(6)), (0, 6)
+    assert offset_at(reader, 4) == 4
+    assert offset_at(reader, 5) == 5
 
 
 def test_where_no_record_is_none_is_had(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -58,13 +57,13 @@ def list_letters(
     """
     from ccstream.cli.console import data, say, table
     from ccstream.ops.codecs import codec_of
-    from ccstream.ops.dead_letters import dead_letters
+    from ccstream.ops.dead_letters import dead_letters, latest
     from ccstream.ops.settings import Settings
 
     settings = Settings.load(kafka__bootstrap=bootstrap)
     unread = Counter[int]()
-    found = list(dead_letters(settings, _wanted(since, reason, channel), say, unread))
-    shown = _latest(found, limit)
+    wanted = _wanted(since, reason, channel)
+    shown, count = latest(dead_letters(settings, wanted, say, unread), limit)
     codec = codec_of(settings)
     records = (_as_record(letter, codec, show_keys=show_keys) for letter in shown)
     if json:
@@ -74,7 +73,7 @@ def list_letters(
         columns = [*COLUMNS, "key"] if show_keys else COLUMNS
         rows = ([_printable(str(one[name] or "-")) for name in columns] for one in records)
         table(columns, rows)
-    more = f" of {len(found):,}; --limit shows more" if len(found) > len(shown) else ""
+    more = f" of {count:,}; --limit shows more" if count > len(shown) else ""
     say(f"{_letters(len(shown))}{more}")
     _tell_unread(unread.total())
     return ExitCode.OK
@@ -167,8 +166,9 @@ def retry(
         ccstream rejected retry --late 3@17 3@18
     """
     from ccstream.cli.console import data, say
-    from ccstream.ops.dead_letters import dead_letters, letters_at
-    from ccstream.ops.retry import prepare, send
+    from ccstream.ops.codecs import codec_of
+    from ccstream.ops.dead_letters import dead_letters, latest, letters_at
+    from ccstream.ops.retrying import retry_all, ticket_of
     from ccstream.ops.settings import Settings
 
     by_options = bool(since or reason or channel)
@@ -177,26 +177,25 @@ def retry(
             "give either places, as 3@17, or options that choose: --since, --reason, --channel"
         )
     settings = Settings.load(kafka__bootstrap=bootstrap)
-    asked, left_out = [_place(text) for text in places or ()], 0
+    codec, asked = codec_of(settings), [_place(text) for text in places or ()]
     unread = Counter[int]()
     if places:
         at = letters_at(settings, asked, say)
-        letters = list(at.values())
-        missing = [place for place in asked if place not in at]
+        chosen, missing = iter(at.values()), [place for place in asked if place not in at]
+        limit = len(asked)
     else:
         wanted = _wanted(since or SINCE, reason, channel)
-        chosen, missing = list(dead_letters(settings, wanted, say, unread)), []
-        letters = _latest(chosen, limit)
-        left_out = len(chosen) - len(letters)
+        chosen, missing = dead_letters(settings, wanted, say, unread), []
+    tickets, count = latest((ticket_of(letter, codec) for letter in chosen), limit)
+    left_out = count - len(tickets)
     if by_options and not yes:
-        for name, count in sorted(Counter(one.rejected.reason for one in letters).items()):
-            say(f"{count:,} {_printable(name)}")
+        for name, number in sorted(Counter(one.reason for one in tickets).items()):
+            say(f"{number:,} {_printable(name)}")
         _tell_left_out(left_out, unread.total())
-        say(f"{_letters(len(letters))} would be retried; nothing was done: --yes does it")
+        say(f"{_letters(len(tickets))} would be retried; nothing was done: --yes does it")
         return ExitCode.USAGE
-    retries, passed_over = prepare(settings, letters, by_hand=late, report=say)
-    outcome = send(settings, retries)
-    outcome.passed_over = passed_over | dict.fromkeys(missing, "there is no dead letter")
+    outcome = retry_all(settings, tickets, by_hand=late, report=say)
+    outcome.passed_over |= dict.fromkeys(missing, "there is no dead letter")
     return _tell(outcome, left_out, unread.total(), data if json else None)
 
 
@@ -222,7 +221,7 @@ def _tell(outcome: Outcome, left_out: int, unread: int, data: Any) -> int:
     for place, why in {**outcome.passed_over, **outcome.failed}.items():
         say(f"{place} was not sent: {_printable(why)}")
     sent = len(outcome.sent)
-    places = list(dict.fromkeys(str(place) for one in outcome.sent for place in one.places))
+    places = list(dict.fromkeys(str(place) for one in outcome.sent for place in one))
     say(f"sent {sent:,} {'record' if sent == 1 else 'records'} for {_letters(len(places))}")
     _tell_left_out(left_out, unread)
     if data is not None:
@@ -257,11 +256,6 @@ def _place(text: str) -> Place:
     if found is None:
         raise typer.BadParameter(f"{text!r} is no PARTITION@OFFSET, as 3@17 is")
     return Place(int(found[1]), int(found[2]))
-
-
-def _latest(letters: Iterable[DeadLetter], limit: int) -> list[DeadLetter]:
-    ordered = sorted(letters, key=lambda one: (one.time_ms, one.place))
-    return list(deque(ordered, maxlen=limit))
 
 
 def _as_record(letter: DeadLetter, codec: Codec, *, show_keys: bool = False) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from heapq import nlargest
+from typing import Any, Final, Protocol, TypeVar
 
 from confluent_kafka import Message
 from msgspec import Struct
@@ -20,7 +21,16 @@ from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import REJECTED_TOPIC
 from ccstream.wire.rejected import Rejected, decode_rejected
 
-__all__ = ["LETTERS_READ_MAX", "DeadLetter", "Place", "Wanted", "dead_letters", "letters_at"]
+__all__ = [
+    "LETTERS_READ_MAX",
+    "DeadLetter",
+    "Place",
+    "Wanted",
+    "dead_letters",
+    "latest",
+    "letter_in",
+    "letters_at",
+]
 
 LETTERS_READ_MAX: Final = 1_000_000
 """Of one partition no more are looked at: some ten seconds, minutes for all, and a bound for a
@@ -43,6 +53,18 @@ class DeadLetter(Struct, frozen=True):
     place: Place
     time_ms: int
     rejected: Rejected
+
+
+class Dated(Protocol):
+    """A dead letter, or what stands for one."""
+
+    @property
+    def place(self) -> Place: ...
+    @property
+    def time_ms(self) -> int: ...
+
+
+T = TypeVar("T", bound=Dated)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -98,9 +120,23 @@ def dead_letters(
                     unread[number] = older
         for batch in reader.read(starts):
             for message in batch:
-                letter = _letter(message, report)
+                letter = letter_in(message, report)
                 if letter is not None and wanted.has(letter):
                     yield letter
+
+
+def latest(letters: Iterable[T], limit: int) -> tuple[list[T], int]:
+    """The latest so many, in order, and how many there are in all. No more are there at a time."""
+    count = 0
+
+    def counted() -> Iterator[T]:
+        nonlocal count
+        for letter in letters:
+            count += 1
+            yield letter
+
+    found = nlargest(limit, counted(), key=lambda one: (one.time_ms, one.place))
+    return found[::-1], count
 
 
 def letters_at(
@@ -114,7 +150,7 @@ def letters_at(
             if place.partition not in partitions:
                 continue
             message = reader.at(place.partition, place.offset)
-            letter = None if message is None else _letter(message, report)
+            letter = None if message is None else letter_in(message, report)
             if letter is not None:
                 found[place] = letter
     return found
@@ -129,7 +165,8 @@ def _partitions(topics: Any) -> range:
     return range(found.partitions)
 
 
-def _letter(message: Message, report: Callable[[str], None]) -> DeadLetter | None:
+def letter_in(message: Message, report: Callable[[str], None]) -> DeadLetter | None:
+    """The dead letter in a record of their topic; None, and a word, if it is none."""
     place = Place(message.partition() or 0, message.offset() or 0)
     try:
         rejected = decode_rejected(message.value())

@@ -32,8 +32,12 @@ QUESTION_SECONDS_MAX: Final = 10.0
 SILENCE_SECONDS_MAX: Final = 20.0
 """A reading that is to end, and gets nothing at all for so long, has lost its brokers."""
 
-SPARSE_BYTES: Final = 1_000
-"""A broker sends no more than the batch that the record is in, however large that is."""
+SPARSE_BYTES: Final = 32 * 1024
+"""A broker sends a few small records at once, or no more than the batch that a large one is in."""
+
+NEAR_RECORDS: Final = 100
+"""So many are read on to the next single record, rather than that it is looked up, which takes
+several answers of the broker: some milliseconds."""
 
 GONE: Final = frozenset(
     {
@@ -76,6 +80,7 @@ class TopicReader:
         self._reported_at = float("-inf")
         self._complaint = ""
         self._bounds: dict[int, Bounds] = {}
+        self._reading: _Reading | None = None
         self.unfinished: set[int] = set()
         """Partitions of the last `read` whose end was not reached yet."""
         self._consumer = make_client(
@@ -132,15 +137,22 @@ class TopicReader:
             bounds = self._bounds[partition] = self.bounds(partition)
         if not bounds.first <= offset < bounds.end:
             return None
+        reading, found = self._reading, None
         try:
-            # A poll for more than one would wait for more, near the end of a log all its time.
-            for batch in self.read({partition: offset}, records_max=1):
-                if batch:
-                    return batch[0] if batch[0].offset() == offset else None
+            if reading is not None and reading.leads_to(partition, offset):
+                found = reading.at(offset)
+            if found is None:  # also where that reading came to what was the end before
+                # A poll for more than one would wait for more, near the end of a log all its time.
+                records = self.read({partition: offset}, records_max=1)
+                reading = _Reading(partition, offset, records)
+                found = reading.at(offset)
         except BrokerRefusedError:
+            self._reading = None
             if self.bounds(partition).first <= offset:
-                raise  # else it has been deleted since the ends were asked for
-        return None
+                raise
+            return None  # it has been deleted since the ends were asked for
+        self._reading = reading
+        return found
 
     def read(
         self,
@@ -163,6 +175,7 @@ class TopicReader:
             AccessDeniedError: this user may not read here.
             BrokerRefusedError: the client cannot go on, or the place is not in the log.
         """
+        self._reading = None
         self._consumer.assign(
             [TopicPartition(self._topic, number, offset) for number, offset in starts.items()]
         )
@@ -211,3 +224,28 @@ class TopicReader:
         if now - self._reported_at >= QUIET_SECONDS:
             self._report(f"trouble with Kafka, trying again: {self._complaint}")
             self._reported_at = now
+
+
+class _Reading:
+    """From one single record on to those that follow soon."""
+
+    def __init__(self, partition: int, offset: int, records: Iterator[list[Message]]) -> None:
+        self._partition = partition
+        self._offset = offset
+        self._records = records
+        self._last: Message | None = None
+
+    def leads_to(self, partition: int, offset: int) -> bool:
+        """Whether that record is among those that come soon, or is the last one."""
+        return partition == self._partition and 0 <= offset - self._offset <= NEAR_RECORDS
+
+    def at(self, offset: int) -> Message | None:
+        """The record at this offset, which this leads to; None if there is none."""
+        while self._offset < offset or self._last is None:
+            batch = next(self._records, None)
+            if batch is None:
+                return None
+            if batch:
+                self._last = batch[0]
+                self._offset = batch[0].offset() or 0
+        return self._last if self._offset == offset else None

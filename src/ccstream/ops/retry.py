@@ -13,8 +13,7 @@ windows know the id once it has, also if it is sent again and again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from operator import methodcaller
 from typing import Any, Final
@@ -24,11 +23,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ccstream.errors import CcstreamError, DeliveryError, UndecodableError
-from ccstream.ops.broker import Broker
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.dead_letters import DeadLetter, Place
-from ccstream.ops.kafka_clients import make_client
-from ccstream.ops.kafka_config import producer_config
 from ccstream.ops.letters_again import (
     NO_ROOM_LEFT,
     NOT_FOUND,
@@ -40,6 +36,7 @@ from ccstream.ops.letters_searched import is_refused_link, is_unled, search
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.refusals import told
 from ccstream.ops.settings import Settings
+from ccstream.ops.single_records import At, SingleRecords
 from ccstream.wire.catalogue import MAIL_TOPIC
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import BY_HAND, RETRY_OF, TRACEPARENT, Headers, event_headers
@@ -69,16 +66,19 @@ class Retry(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, kw_only=True):
-    """What came of it. ``passed_over`` tells why, by the dead letter's place."""
+    """What came of it: of each record that was sent whom it was for, and why others were not, by
+    the dead letter's place.
+    """
 
-    sent: list[Retry] = []
+    sent: list[tuple[Place, ...]] = []
     failed: dict[Place, str] = {}
     passed_over: dict[Place, str] = {}
 
 
 def prepare(
     settings: Settings,
-    letters: Iterable[DeadLetter],
+    records: SingleRecords,
+    letters: Sequence[DeadLetter],
     *,
     by_hand: bool,
     report: Callable[[str], None],
@@ -88,8 +88,7 @@ def prepare(
     The order matters to those applied by hand: of these too, what leaves memory leaves a
     horizon behind.
     """
-    cluster = Broker(settings).cluster()
-    topics, codec = cluster.topics, codec_of(settings)
+    codec = codec_of(settings)
     retries: dict[Any, Retry] = {}
     passed_over = {}
     unled: list[DeadLetter] = []
@@ -99,36 +98,23 @@ def prepare(
         places = retry.places if known is None else (*known.places, *retry.places)
         retries[same] = replace(retry, places=places)
 
-    with ExitStack() as stack:
-        readers: dict[str, TopicReader] = {}
-
-        def record_at(topic: str, partition: int, offset: int) -> Message | None:
-            if topic not in topics or partition >= topics[topic].partitions:
-                return None
-            reader = readers.get(topic)
-            if reader is None:
-                reader = TopicReader(settings, topic, "read_committed", report, sparse=True)
-                readers[topic] = stack.enter_context(reader)
-            return reader.at(partition, offset)
-
-        for letter in letters:
-            rejected, place = letter.rejected, letter.place
-            try:
-                if rejected.mail_offset is not None:
-                    found = record_at(MAIL_TOPIC, place.partition, rejected.mail_offset)
-                    asked = letter_of(rejected, found)
-                    keep(*_asked(letter, asked, found, codec, by_hand=by_hand))
-                    continue
-                found = record_at(rejected.topic, rejected.partition, rejected.offset)
-                retry = _retry(letter, _original(rejected, found), codec, by_hand=by_hand)
-            except UndecodableError as problem:
-                passed_over[place] = problem.detail
+    originals = records.at(map(_origin_of, letters))
+    for letter in letters:
+        rejected, found = letter.rejected, originals.get(_origin_of(letter))
+        try:
+            if rejected.mail_offset is not None:
+                asked = letter_of(rejected, found)
+                keep(*_asked(letter, asked, found, codec, by_hand=by_hand))
                 continue
-            if retry is None:
-                unled.append(letter)
-            else:
-                keep(retry, (rejected.topic, rejected.to, retry.key, rejected.value))
-    rows, unlooked = _rows_of(settings, unled, report, by_time=not cluster.embedded)
+            retry = _retry(letter, _original(rejected, found), codec, by_hand=by_hand)
+        except UndecodableError as problem:
+            passed_over[letter.place] = problem.detail
+            continue
+        if retry is None:
+            unled.append(letter)
+        else:
+            keep(retry, (rejected.topic, rejected.to, retry.key, rejected.value))
+    rows, unlooked = _rows_of(settings, unled, report, by_time=not records.embedded)
     for letter in unled:
         if letter.place in unlooked:
             passed_over[letter.place] = NOT_LOOKED_FOR
@@ -145,14 +131,12 @@ def prepare(
     return sorted(retries.values(), key=lambda one: (one.occurred_at, one.places)), passed_over
 
 
-def send(settings: Settings, retries: Sequence[Retry], producer: Producer | None = None) -> Outcome:
+def send(retries: Sequence[Retry], producer: Producer) -> Outcome:
     """Send them, in their order, and wait until every one is acknowledged or has failed.
 
     Raises:
         DeliveryError: neither, for a long time; those acknowledged until then are sent.
     """
-    if producer is None:
-        producer = make_client(Producer, producer_config(settings, role="retry"))
     outcome = Outcome()
     for retry in retries:
         _produce(producer, retry, partial(_done, outcome, retry))
@@ -168,6 +152,14 @@ def send(settings: Settings, retries: Sequence[Retry], producer: Producer | None
                 f"{SEND_SECONDS_MAX:.0f} s; it does no harm to retry all of them again"
             )
     return outcome
+
+
+def _origin_of(letter: DeadLetter) -> At:
+    """Where the record is that was rejected: a letter, if its dead letter leads to it."""
+    rejected = letter.rejected
+    if rejected.mail_offset is not None:
+        return MAIL_TOPIC, letter.place.partition, rejected.mail_offset
+    return rejected.topic, rejected.partition, rejected.offset
 
 
 def _rows_of(
@@ -314,6 +306,6 @@ def _produce(producer: Producer, retry: Retry, done: Callable[..., None]) -> Non
 
 def _done(outcome: Outcome, retry: Retry, error: KafkaError | None, _message: object) -> None:
     if error is None:
-        outcome.sent.append(retry)
+        outcome.sent.append(retry.places)
     else:
         outcome.failed.update(dict.fromkeys(retry.places, told(error)))

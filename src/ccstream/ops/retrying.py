@@ -1,0 +1,149 @@
+"""Retries dead letters a slice at a time, oldest event first, however many there are.
+
+Of all only a `Ticket` is kept; the letters themselves, and the records that they stand for, are
+there a slice at a time, and are sent before those of the next one are read. So memory has a bound,
+and what has been sent when a broker goes away is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from confluent_kafka import Producer
+from msgspec import Struct
+
+from ccstream.errors import CcstreamError
+from ccstream.ops.dead_letters import DeadLetter, Place, letter_in
+from ccstream.ops.kafka_clients import make_client
+from ccstream.ops.kafka_config import producer_config
+from ccstream.ops.retry import Outcome, prepare, send
+from ccstream.ops.settings import Settings
+from ccstream.ops.single_records import SingleRecords
+from ccstream.wire.catalogue import REJECTED_TOPIC
+from ccstream.wire.codec import Codec
+from ccstream.wire.rejected import Rejected
+
+__all__ = ["SLICE_LETTERS_MAX", "Ticket", "retry_all", "slices", "ticket_of"]
+
+SLICE_LETTERS_MAX: Final = 1_000
+"""Seconds of work, after each of which it is told how far it is."""
+
+SLICE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Of events; a slice may have one more. Their dead letters are there at the same time, and once
+more what is sent."""
+
+_GONE: Final = "there is no dead letter"
+
+
+class Ticket(Struct, frozen=True, gc=False):
+    """What is kept of a dead letter until it is its turn: which, and what is needed to choose it
+    and to put it in order.
+    """
+
+    place: Place
+    time_ms: int
+    reason: str
+    occurred_at: int
+    event: int
+    value_bytes: int
+
+
+def ticket_of(letter: DeadLetter, codec: Codec) -> Ticket:
+    """Those of one event are of one ``event``, and ``occurred_at`` the same time."""
+    rejected = letter.rejected
+    return Ticket(
+        letter.place,
+        letter.time_ms,
+        rejected.reason,
+        _occurred_at(rejected, codec),
+        hash((rejected.channel, rejected.event_id)),
+        rejected.value_bytes,
+    )
+
+
+def slices(tickets: Iterable[Ticket]) -> Iterator[list[Place]]:
+    """Oldest event first. Those of one event are of one slice: it is sent once for all of them."""
+    found: list[Place] = []
+    size = 0
+    before: Ticket | None = None
+    for ticket in sorted(tickets, key=lambda one: (one.occurred_at, one.event, one.place)):
+        is_full = len(found) >= SLICE_LETTERS_MAX or size >= SLICE_BYTES_MAX
+        if is_full and before is not None and not _is_same_event(before, ticket):
+            yield found
+            found, size = [], 0
+        found.append(ticket.place)
+        size += ticket.value_bytes
+        before = ticket
+    if found:
+        yield found
+
+
+def retry_all(
+    settings: Settings,
+    tickets: Sequence[Ticket],
+    *,
+    by_hand: bool,
+    report: Callable[[str], None],
+) -> Outcome:
+    """Retry them.
+
+    Args:
+        settings: how to reach Kafka.
+        tickets: which.
+        by_hand: apply them though they are too late.
+        report: told how far it is, and what goes wrong.
+
+    Raises:
+        DeliveryError: nothing was acknowledged for a long time; what was until then is sent.
+    """
+    producer = make_client(Producer, producer_config(settings, role="retry"))
+    outcome, done = Outcome(), 0
+    with SingleRecords(settings, report) as records:
+        for places in slices(tickets):
+            _retry_slice(settings, producer, records, places, outcome, by_hand, report)
+            done += len(places)
+            if len(tickets) > len(places):
+                report(f"{done:,} of {len(tickets):,} dead letters looked up, and sent where due")
+    return outcome
+
+
+def _retry_slice(
+    settings: Settings,
+    producer: Producer,
+    records: SingleRecords,
+    places: Sequence[Place],
+    outcome: Outcome,
+    by_hand: bool,
+    report: Callable[[str], None],
+) -> None:
+    wanted = {place: (REJECTED_TOPIC, place.partition, place.offset) for place in places}
+    found = records.at(wanted.values())
+    letters: list[DeadLetter] = []
+    for place in sorted(wanted):
+        message = found.get(wanted[place])
+        letter = None if message is None else letter_in(message, report)
+        if letter is None:
+            outcome.passed_over[place] = _GONE
+        else:
+            letters.append(letter)
+    retries, passed_over = prepare(settings, records, letters, by_hand=by_hand, report=report)
+    outcome.passed_over.update(passed_over)
+    part = send(retries, producer)
+    outcome.sent += part.sent
+    outcome.failed.update(part.failed)
+
+
+def _is_same_event(one: Ticket, other: Ticket) -> bool:
+    return (one.occurred_at, one.event) == (other.occurred_at, other.event)
+
+
+def _occurred_at(rejected: Rejected, codec: Codec) -> int:
+    """When its event was; of what is not kept whole, or is no event, when it was appended."""
+    value = rejected.value
+    if value is not None and len(value) == rejected.value_bytes:
+        try:
+            return codec.decode_event(value).occurred_at
+        except CcstreamError:
+            pass  # whether it is one now, the worker will say
+    return rejected.appended_at

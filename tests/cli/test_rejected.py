@@ -334,6 +334,31 @@ def test_a_link_that_was_refused_is_passed_over_and_no_row_of_its_event_is_asked
     assert len(read(kafka, MAIL_TOPIC)) == 1
 
 
+@pytest.mark.parametrize("to", ["customer:7", "visitor:1"])
+@pytest.mark.parametrize("mail_offset", [0, 9])
+def test_a_link_that_was_refused_is_passed_over_also_where_it_was_its_subjects_own(
+    rejected: Run, kafka: str, to: str, mail_offset: int
+) -> None:
+    put_mail(kafka, handed_over(kind=LINK, table="links", key="told", to=to))
+    refused = {"to": to, "reason": "too_many_links", "mail_offset": mail_offset, "event": LOG_IN}
+    produce(kafka, [dead(CODEC.encode_event(LOG_IN), **refused)])
+    ended = rejected("retry", "0@0", "--json")
+    assert ended.code == 1
+    assert "publish it as a new event" in json.loads(ended.out)["passed_over"]["0@0"]
+    assert len(read(kafka, MAIL_TOPIC)) == 1
+
+
+def test_all_links_of_a_profile_that_were_refused_are_sent_as_they_were(
+    rejected: Run, kafka: str
+) -> None:
+    mail = handed_over(kind=LINK, table="links", key="gathered")
+    put_mail(kafka, mail)
+    refused = {"to": mail.to, "reason": "too_many_links", "mail_offset": 0, "event": LOG_IN}
+    produce(kafka, [dead(mail.value, **refused)])
+    assert rejected("retry", "0@0").code == 0
+    assert [decode_mail(m.value()) for m in read(kafka, MAIL_TOPIC)] == [mail, mail]
+
+
 @pytest.mark.timeout(180)
 def test_what_did_not_come_back_is_asked_of_who_gave_it_by_another_letter_each_time(
     rejected: Run, kafka: str

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from ccstream.domain import reasons
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.forest import Link, Unlink
-from ccstream.domain.limits import GATHERED_FACTS_MAX
-from ccstream.domain.links import Forget, Gathered
+from ccstream.domain.limits import GATHERED_FACTS_MAX, LINKS_MAX
+from ccstream.domain.links import Forget, Gathered, Told
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import Plan
 from ccstream.engine.fold import Folder
@@ -519,6 +519,17 @@ def test_links_of_a_profile_that_another_had_no_room_for_are_read_once_there_is(
     town.fold_letter(0, ACCOUNT, encode_mail(town.asked(0, rejected)))
     town.deliver()
     assert (town.rejected, town.root(ADDRESS)) == ([reasons.TOO_MANY_LINKS] * 2, ACCOUNT)
+
+
+def test_a_link_that_is_refused_where_it_is_its_subjects_own_leads_to_its_letter() -> None:
+    town = UpgradedTown()
+    event = town.link(CARD, ACCOUNT, at=5)
+    links = {Link(f"l{n}", NOW + n, CARD, f"loyalty:n{n}", "observed") for n in range(LINKS_MAX)}
+    town.tell(event, Gathered(CARD, frozenset(links)))
+    town.tell(event, Told(CARD, Link("more", NOW, CARD, "loyalty:more", "observed")))
+    (rejected,) = town.home(CARD).rejected
+    assert (rejected.reason, rejected.to) == (reasons.TOO_MANY_LINKS, event.subject)
+    assert rejected.mail_offset is not None, "or it would be taken for the event, sent on"
 
 
 @pytest.mark.parametrize(

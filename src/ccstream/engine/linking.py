@@ -56,9 +56,6 @@ __all__ = ["Linking"]
 _SUPPOSED: Final = "verified"
 """How sure links are that an earlier version kept as log-ins: it knew no others."""
 
-_UNREAD: Final = frozenset({reasons.UNEXPECTED_RECORD, reasons.TOO_BIG})
-"""Why nothing at all came of a letter, which therefore can be read once more."""
-
 
 class Linking:
     """What of a fold is about links between identifiers.
@@ -166,8 +163,7 @@ class Linking:
                 refusal.detail,
                 event=event,
                 to=to,
-                # Who sent the facts of a profile has them no more: they are in the letter alone.
-                again=refusal.reason in _UNREAD or isinstance(post, Gathered),
+                again=True,  # what a letter of its kind comes to, who retries it knows
             )
             count(statistics.rejected, refusal.reason)
 

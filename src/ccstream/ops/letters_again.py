@@ -20,9 +20,12 @@ from uuid import uuid4
 from confluent_kafka import Message
 from msgspec.structs import replace
 
+from ccstream.domain import reasons
 from ccstream.domain.events import Event
+from ccstream.domain.links import Gathered
 from ccstream.errors import StateError, UndecodableError
 from ccstream.wire.catalogue import MAIL_TOPIC, TABLES, WINDOWS
+from ccstream.wire.link_rows import POST_KINDS
 from ccstream.wire.mail import (
     GIVE_BACK,
     HAND_BACK,
@@ -36,7 +39,7 @@ from ccstream.wire.mail import (
 from ccstream.wire.rejected import Rejected
 from ccstream.wire.rows import row_fingerprint
 
-__all__ = ["NOT_FOUND", "NOT_LOOKED_FOR", "NO_ROOM_LEFT", "asked_again", "letter_of"]
+__all__ = ["NOT_FOUND", "NOT_LOOKED_FOR", "NO_ROOM", "NO_ROOM_LEFT", "asked_again", "letter_of"]
 
 _ELSE: Final = "`ccstream rebuild` brings what the log still has of it"
 
@@ -51,6 +54,11 @@ NOT_LOOKED_FOR: Final = (
 )
 """Of a dead letter that does not lead to its letter, either; nobody knows whether that is there."""
 
+NO_ROOM: Final = frozenset(
+    {reasons.TOO_MANY_ACCOUNTS, reasons.TOO_MANY_IDENTIFIERS, reasons.TOO_MANY_LINKS}
+)
+"""Why letters about links are refused, and never those with rows."""
+
 NO_ROOM_LEFT: Final = (
     "there was no room for the link, as its reason says: once there is, publish it as a new event"
 )
@@ -61,14 +69,20 @@ def letter_of(rejected: Rejected, found: Message | None) -> Mail:
     """The letter that was rejected, in the record that is where it was.
 
     Raises:
-        UndecodableError: it is not there any more.
+        UndecodableError: it is not there any more, or nothing would come of it: a link that was
+            refused. Where that was all links of a profile, who sent them has them no more, so that
+            they are in the letter alone.
     """
     value = None if found is None else found.value()
     try:
         mail = None if value is None else decode_mail(value)
     except UndecodableError:
         mail = None
-    if mail is None or _origin_of(mail) != (rejected.topic, rejected.partition, rejected.offset):
+    if mail is not None and _origin_of(mail) != _origin_in(rejected):
+        mail = None
+    if rejected.reason in NO_ROOM and (mail is None or mail.key != POST_KINDS[Gathered]):
+        raise UndecodableError("", NO_ROOM_LEFT)
+    if mail is None:
         raise UndecodableError("", f"its letter is gone from {MAIL_TOPIC}: {_ELSE}")
     return mail
 
@@ -110,6 +124,10 @@ def asked_again(mail: Mail, event: Event, name: str) -> Mail:
 
 def _origin_of(mail: Mail) -> tuple[str, int, int]:
     return mail.origin_topic, mail.origin_partition, mail.origin_offset
+
+
+def _origin_in(rejected: Rejected) -> tuple[str, int, int]:
+    return rejected.topic, rejected.partition, rejected.offset
 
 
 def _fingerprint_in(mail: Mail) -> bytes:

@@ -13,20 +13,15 @@ from typing import Final
 
 from confluent_kafka import Message
 
-from ccstream.domain import reasons
 from ccstream.domain.events import Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.errors import UndecodableError
 from ccstream.ops.dead_letters import LETTERS_READ_MAX, DeadLetter, Place
+from ccstream.ops.letters_again import NO_ROOM
 from ccstream.ops.reading import TopicReader
 from ccstream.wire.mail import HAND_OVER, Mail, decode_mail
 from ccstream.wire.rejected import Rejected
 
 __all__ = ["is_refused_link", "is_unled", "search"]
-
-NO_ROOM: Final = frozenset(
-    {reasons.TOO_MANY_ACCOUNTS, reasons.TOO_MANY_IDENTIFIERS, reasons.TOO_MANY_LINKS}
-)
-"""Why letters about links are refused, and never those with rows."""
 
 SKEW_MS: Final = 60_000
 """The event, its letter and the dead letter are stamped by three brokers, by their own clocks."""

@@ -10,6 +10,7 @@ from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import DEFAULT_RULES
 from ccstream.domain.identity import Alias, Tenure, forget, step
 from ccstream.domain.moment import Moment, Scope
+from ccstream.domain.window import Window, WindowLimits, admit
 from ccstream.evidence.access import OF_OTHERS, TIMES, TITLES, Held, as_page, is_theirs, rows_of
 from ccstream.evidence.belonging import Belonging
 from ccstream.ops.dead_letters import DeadLetter, Place
@@ -195,7 +196,7 @@ def told(alias: Alias) -> list[dict[str, Any]]:
     row = Row(TABLET, *CODEC.decode(ROW_CODECS["aliases"].encode_row(Entry(alias, 1))))
     return [
         {name: one for name, one in kept.items() if name != "version"}
-        for kept in rows_of("aliases", [row], frozenset({ADA, BOB}))
+        for kept in rows_of("aliases", [row], frozenset({ADA, BOB}), alias.erased_until)
     ]
 
 
@@ -230,3 +231,26 @@ def test_of_a_device_that_nobody_had_who_was_erased_all_log_outs_are_told() -> N
     assert told(used((BOB, -5), ("", 0), (BOB, 60), ("", 90))) == [LOG_OUT | {"earlier": [first]}]
     (row,) = told(used(("", 0)))
     assert (row["since"], row["event_id"]) == (0, "@0")
+
+
+def test_the_ids_of_a_device_tell_only_when_nobody_had_it_who_was_erased() -> None:
+    window: Window | None = None
+    for source, at in (("shop", 20), ("shop", 40), ("shop", 70), ("kiosk", 30)):
+        verdict, window = admit(window, f"{source}-{at}", at, source, at, WindowLimits())
+        assert verdict == "fresh"
+    row = Row(TABLET, *CODEC.decode(ROW_CODECS["windows"].encode_row(Entry(window, 1))))
+
+    def times(until: int) -> list[tuple[str, int, list[int]]]:
+        (kept,) = rows_of("windows", [row], frozenset(), until)
+        return [
+            (
+                one["source"],
+                one["horizon"],
+                [int.from_bytes(one["ids"][at : at + 8]) for at in range(0, len(one["ids"]), 16)],
+            )
+            for one in kept["sources"]
+        ]
+
+    assert [(source, at) for source, _, at in times(0)] == [("shop", [20, 40, 70]), ("kiosk", [30])]
+    assert times(40) == [("shop", 40, [70])]
+    assert rows_of("windows", [row], frozenset(), 70) == []

@@ -52,6 +52,7 @@ __all__ = [
     "admit",
     "admit_by_hand",
     "admit_letter",
+    "ids_after",
     "latest",
     "trimmed",
 ]
@@ -236,6 +237,14 @@ def trimmed(ids: bytes, horizon: int, ids_max: int) -> tuple[bytes, int]:
     if len(ids) > _TRIM_ABOVE_BYTES or len(ids) > ids_max * ENTRY_BYTES:
         return _trim(ids, horizon, ids_max)
     return ids, horizon
+
+
+def ids_after(ids: bytes, time: int) -> bytes:
+    """Of a source's ids those of events after ``time``, in ms."""
+    at = 0
+    while at < len(ids) and int.from_bytes(ids[at : at + _TIME_BYTES]) <= time:
+        at += ENTRY_BYTES
+    return ids[at:]
 
 
 def _admit_apart(

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from ccstream.domain import reasons
 from ccstream.domain.events import Event
+from ccstream.domain.window import ids_after
 from ccstream.errors import CcstreamError
 from ccstream.evidence.belonging import Belonging
 from ccstream.evidence.trace import Trace, trace
@@ -111,10 +112,11 @@ def everything_held(
         if is_theirs(letter, traced.belonging, codec)
     )
     ring = KeyRing.of(settings, found)
+    until = max((row.value["erased_until"] for row in found.rows.get("aliases", ())), default=0)
     rows = {
         table: kept
         for table, rows in found.rows.items()
-        if (kept := [ring.open(row) for row in rows_of(table, rows, others)])
+        if (kept := [ring.open(row) for row in rows_of(table, rows, others, until)])
     }
     events = tuple(
         ring.open(_event(step.event, step.appended_at, names, traced))
@@ -148,10 +150,15 @@ def _others(found: Entity, traced: Trace) -> set[str]:
     return names - {""}
 
 
-def rows_of(table: str, rows: Iterable[Row], others: Set[str]) -> list[dict[str, Any]]:
-    """Rows without whom they name who is somebody else, and what came by such a key."""
-    if table == "aliases":
-        rows = [kept for row in rows if (kept := _without_erased(row)) is not None]
+def rows_of(
+    table: str, rows: Iterable[Row], others: Set[str], erased_until: int = 0
+) -> list[dict[str, Any]]:
+    """Rows without whom they name who is somebody else, and what came by such a key; of a device
+    without what tells of when somebody had it who was erased, until then.
+    """
+    if table in _SINCE:
+        since = _SINCE[table]
+        rows = [kept for row in rows if (kept := since(row, erased_until)) is not None]
     return [
         {"key": row.key, **_without(row.value, others)}
         for row in rows
@@ -160,17 +167,36 @@ def rows_of(table: str, rows: Iterable[Row], others: Set[str]) -> list[dict[str,
     ]
 
 
-def _without_erased(row: Row) -> Row | None:
+def _alias_since(row: Row, until: int) -> Row | None:
     """An alias without when somebody had it who was erased, and others until then; None if that
     is all there is. The end of their time is a tenure itself: a log-out, or the next one's log-in.
     """
-    until = row.value["erased_until"]
     if until and row.value["since"] <= until:
         return None
     kept = {name: one for name, one in row.value.items() if name not in OF_OTHERS}
     if until:
         kept["earlier"] = [one for one in kept["earlier"] if one["since"] > until]
     return replace(row, value=kept)
+
+
+def _window_since(row: Row, until: int) -> Row | None:
+    """The ids of later events alone, each of which says when its event was; None if there are
+    none.
+    """
+    if not until:
+        return row
+    sources = [
+        {**one, "ids": ids, "horizon": max(one["horizon"], until)}
+        for one in row.value["sources"]
+        if (ids := ids_after(one["ids"], until))
+    ]
+    floor = max(row.value["floor"], until)
+    return (
+        replace(row, value={**row.value, "floor": floor, "sources": sources}) if sources else None
+    )
+
+
+_SINCE: Final = {"aliases": _alias_since, "windows": _window_since}
 
 
 def _without(value: Any, others: Set[str]) -> Any:

@@ -40,7 +40,7 @@ SEGMENT_S: Final = 24 * 3600
 """``segment.ms`` of our compacted topics: as long at most."""
 
 PROCESS_BYTES: Final = 512 << 20
-"""A worker without rows: interpreter and libraries, and what librdkafka may prefetch (64 MiB) and
+"""A worker without rows: interpreter and libraries, and what librdkafka may prefetch (16 MiB) and
 keep to send (256 MiB)."""
 
 REPLICATION: Final = "replication"

@@ -106,12 +106,12 @@ def main() -> int:
         for question, measure in questions(arguments.scale).items():
             if arguments.questions and question not in arguments.questions:
                 continue
-            if arguments.questions and question in HURRIED:
-                measure = partial(measure, budget_s=UNHURRIED_S)
+            alone = bool(arguments.questions) and question in HURRIED
+            patience = {"budget_s": UNHURRIED_S} if alone else {}
             say(f"{question} ...")
             started = time.monotonic()
             try:
-                found += measure(say=say)
+                found += measure(say=say, **patience)
             except (BenchmarkError, CcstreamError) as error:
                 say(f"{question} failed: {error}")
                 failed = True

@@ -10,7 +10,7 @@ from ccstream.domain.events import IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.identifiers import DEFAULT_RULES
 from ccstream.domain.identity import Alias, Tenure, forget, step
 from ccstream.domain.moment import Moment, Scope
-from ccstream.domain.window import Window, WindowLimits, admit
+from ccstream.domain.window import SourceWindow, Window, WindowLimits, admit
 from ccstream.evidence.access import OF_OTHERS, TIMES, TITLES, Held, as_page, is_theirs, rows_of
 from ccstream.evidence.belonging import Belonging
 from ccstream.ops.dead_letters import DeadLetter, Place
@@ -240,17 +240,26 @@ def test_the_ids_of_a_device_tell_only_when_nobody_had_it_who_was_erased() -> No
         assert verdict == "fresh"
     row = Row(TABLET, *CODEC.decode(ROW_CODECS["windows"].encode_row(Entry(window, 1))))
 
-    def times(until: int) -> list[tuple[str, int, list[int]]]:
-        (kept,) = rows_of("windows", [row], frozenset(), until)
-        return [
+    def kept(until: int) -> tuple[int, list[tuple[str, int, list[int]]]]:
+        (found,) = rows_of("windows", [row], frozenset(), until)
+        return found["floor"], [
             (
                 one["source"],
                 one["horizon"],
                 [int.from_bytes(one["ids"][at : at + 8]) for at in range(0, len(one["ids"]), 16)],
             )
-            for one in kept["sources"]
+            for one in found["sources"]
         ]
 
-    assert [(source, at) for source, _, at in times(0)] == [("shop", [20, 40, 70]), ("kiosk", [30])]
-    assert times(40) == [("shop", 40, [70])]
+    assert kept(0) == (-1, [("shop", -1, [20, 40, 70]), ("kiosk", -1, [30])])
+    assert kept(43) == (-1, [("shop", -1, [70])])
     assert rows_of("windows", [row], frozenset(), 70) == []
+
+
+@pytest.mark.parametrize(("until", "told"), [(0, 30), (29, 30), (30, -1), (40, -1)])
+def test_nor_does_the_time_up_to_which_their_ids_have_left(until: int, told: int) -> None:
+    ids = (50).to_bytes(8) + bytes(8)
+    window = Window({"shop": SourceWindow(30, 50, ids)}, 30)
+    row = Row(TABLET, *CODEC.decode(ROW_CODECS["windows"].encode_row(Entry(window, 1))))
+    (found,) = rows_of("windows", [row], frozenset(), until)
+    assert (found["floor"], found["sources"][0]["horizon"]) == (told, told)

@@ -44,6 +44,7 @@ __all__ = [
     "BY_HAND",
     "ENTRY_BYTES",
     "LETTERS",
+    "NOTHING",
     "TOO_LATE",
     "SourceWindow",
     "Verdict",
@@ -78,7 +79,7 @@ TOO_LATE: Final = Reject(
 _TIME_BYTES: Final = 8
 _TRIM_ABOVE_BYTES: Final = (WINDOW_IDS_MIN + 16) * ENTRY_BYTES
 """Ids that may leave do so 16 at a time, which halves what an event costs."""
-_NOTHING: Final = -1
+NOTHING: Final = -1
 
 
 @final
@@ -141,7 +142,7 @@ class Window:
     def __init__(
         self,
         sources: dict[str, SourceWindow],
-        floor: int = _NOTHING,
+        floor: int = NOTHING,
     ) -> None:
         self.sources = sources
         self.floor = floor
@@ -252,7 +253,7 @@ def _admit_apart(
 ) -> tuple[Verdict, Window]:
     digest = blake2b(event_id.encode(), digest_size=8).digest()
     known = window.sources.get(name)
-    ids, horizon = (b"", _NOTHING) if known is None else (known.ids, known.horizon)
+    ids, horizon = (b"", NOTHING) if known is None else (known.ids, known.horizon)
     if _holds(ids, digest):
         return "duplicate", window
     if when <= horizon:

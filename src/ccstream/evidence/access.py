@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from ccstream.domain import reasons
 from ccstream.domain.events import Event
-from ccstream.domain.window import ids_after
+from ccstream.domain.window import NOTHING, ids_after
 from ccstream.errors import CcstreamError
 from ccstream.evidence.belonging import Belonging
 from ccstream.evidence.trace import Trace, trace
@@ -181,19 +181,23 @@ def _alias_since(row: Row, until: int) -> Row | None:
 
 def _window_since(row: Row, until: int) -> Row | None:
     """The ids of later events alone, each of which says when its event was; None if there are
-    none.
+    none. A time up to which ids have left is told as none, for it is that of an event, too.
     """
     if not until:
         return row
     sources = [
-        {**one, "ids": ids, "horizon": max(one["horizon"], until)}
+        {**one, "ids": ids, "horizon": _later(one["horizon"], until)}
         for one in row.value["sources"]
         if (ids := ids_after(one["ids"], until))
     ]
-    floor = max(row.value["floor"], until)
-    return (
-        replace(row, value={**row.value, "floor": floor, "sources": sources}) if sources else None
-    )
+    if not sources:
+        return None
+    floor = _later(row.value["floor"], until)
+    return replace(row, value={**row.value, "floor": floor, "sources": sources})
+
+
+def _later(time: int, until: int) -> int:
+    return time if time > until else NOTHING
 
 
 _SINCE: Final = {"aliases": _alias_since, "windows": _window_since}

@@ -12,6 +12,7 @@ import pytest
 from ccstream.devkit.embedded import EmbeddedKafka
 from ccstream.domain.events import CartItemAdded, IdentifiersLinked
 from ccstream.domain.interactions import Interaction, Interactions
+from ccstream.errors import BrokerUnavailableError
 from ccstream.ops import dead_letters, letters_searched, retry, retrying
 from ccstream.wire.catalogue import MAIL_TOPIC, REJECTED_TOPIC, input_topic
 from ccstream.wire.codec import Codec
@@ -440,7 +441,6 @@ def test_events_are_sent_oldest_first(rejected: Run, kafka: str) -> None:
 def test_many_are_read_and_sent_a_slice_at_a_time_and_it_tells_how_far_it_is(
     rejected: Run, kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrying, "SLICE_LETTERS_MAX", 2)
     prepared: list[int] = []
 
     def prepare(settings: Any, records: Any, letters: Any, **more: Any) -> Any:
@@ -448,19 +448,62 @@ def test_many_are_read_and_sent_a_slice_at_a_time_and_it_tells_how_far_it_is(
         assert len(read(kafka, WEB)) == sum(prepared[:-1]), "those before are sent by now"
         return retry.prepare(settings, records, letters, **more)
 
-    monkeypatch.setattr(retrying, "prepare", prepare)
     events = [CODEC.encode_event(added(number)) for number in (3, 1, 5, 2, 4)]
     produce(kafka, [dead(value, offset=n) for n, value in enumerate(events)])
     by_options = ("retry", "--since", "beginning", "--yes", "--json")
-    ended = rejected(*by_options)
+    with monkeypatch.context() as patched:
+        patched.setattr(retrying, "SLICE_LETTERS_MAX", 2)
+        patched.setattr(retrying, "prepare", prepare)
+        ended = rejected(*by_options)
     assert ended.code == 0
     assert json.loads(ended.out)["places"] == ["0@1", "0@3", "0@0", "0@4", "0@2"]
     assert prepared == [2, 2, 1]
     assert "2 of 5 dead letters" in ended.err
     assert "5 of 5 dead letters" in ended.err
-    monkeypatch.undo()
     ended = rejected(*by_options)
+    assert (ended.code, json.loads(ended.out)["sent"]) == (0, 5)
     assert "5 of 5" not in ended.err, "where there is one slice, there is nothing to tell"
+
+
+@pytest.mark.timeout(180)
+def test_what_was_sent_until_an_error_is_told(
+    rejected: Run, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices: list[Any] = []
+
+    def prepare(*arguments: Any, **more: Any) -> Any:
+        slices.append(arguments)
+        if len(slices) == 2:
+            raise BrokerUnavailableError("no broker told anything")
+        return retry.prepare(*arguments, **more)
+
+    events = [CODEC.encode_event(added(number)) for number in range(1, 4)]
+    produce(kafka, [dead(value, offset=n) for n, value in enumerate(events)])
+    with monkeypatch.context() as patched:
+        patched.setattr(retrying, "SLICE_LETTERS_MAX", 2)
+        patched.setattr(retrying, "prepare", prepare)
+        ended = rejected("retry", "--since", "beginning", "--yes", "--json")
+    assert ended.code not in {0, 1}
+    assert json.loads(ended.out)["places"] == ["0@0", "0@1"]
+    assert "no broker told anything" in ended.err
+    assert len(read(kafka, WEB)) == 2
+
+
+@pytest.mark.timeout(180)
+def test_what_one_unlink_did_not_bring_back_is_asked_for_once(rejected: Run, kafka: str) -> None:
+    fields = {"kind": HAND_BACK, "to": "loyalty:5", "holder": "customer:7"}
+    calls = handed_over(**fields | {"key": "loyalty:5"})
+    orders = handed_over(**fields | {"key": "loyalty:5#A", "table": "orders", "mail_id": "other"})
+    letters = []
+    for offset, mail in enumerate((calls, orders)):
+        put_mail(kafka, mail)
+        letters.append(dead_letter_of(mail, offset))
+    produce(kafka, letters)
+    ended = rejected("retry", "0@0", "0@1", "--json")
+    told = json.loads(ended.out)
+    assert (told["sent"], told["dead_letters"]) == (1, 2)
+    asked = [decode_mail(m.value()) for m in read(kafka, MAIL_TOPIC) if m.key() == b"customer:7"]
+    assert [one.kind for one in asked] == [GIVE_BACK]
 
 
 def test_a_choice_without_yes_only_tells(rejected: Run, kafka: str) -> None:

@@ -75,6 +75,16 @@ def test_a_slice_is_full_of_large_events_before_it_has_so_many(
     large = bytes(600_000)
     tickets = [ticket(n, n, value=large, appended_at=n) for n in range(3)]
     assert sliced(*tickets) == [[0, 1], [2]]
+    letters = [ticket_of(dead(n, n, mail_offset=n), CODEC, 600_000) for n in range(3)]
+    assert sliced(*letters) == [[0, 1], [2]]
+
+
+def test_those_of_records_that_nobody_could_read_are_not_of_one_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retrying, "SLICE_LETTERS_MAX", 2)
+    tickets = [ticket(offset, 1, value=b"junk", event=None) for offset in range(3)]
+    assert sorted(map(len, sliced(*tickets))) == [1, 2]
 
 
 def test_what_tells_no_time_goes_by_when_it_was_appended() -> None:

@@ -168,6 +168,7 @@ def retry(
     from ccstream.cli.console import data, say
     from ccstream.ops.codecs import codec_of
     from ccstream.ops.dead_letters import dead_letters, latest, letters_at
+    from ccstream.ops.retry import Outcome
     from ccstream.ops.retrying import retry_all, ticket_of
     from ccstream.ops.settings import Settings
 
@@ -177,7 +178,7 @@ def retry(
             "give either places, as 3@17, or options that choose: --since, --reason, --channel"
         )
     settings = Settings.load(kafka__bootstrap=bootstrap)
-    codec, asked = codec_of(settings), [_place(text) for text in places or ()]
+    asked = [_place(text) for text in places or ()]
     unread = Counter[int]()
     if places:
         at = letters_at(settings, asked, say)
@@ -186,17 +187,29 @@ def retry(
     else:
         wanted = _wanted(since or SINCE, reason, channel)
         chosen, missing = dead_letters(settings, wanted, say, unread), []
-    tickets, count = latest((ticket_of(letter, codec) for letter in chosen), limit)
-    left_out = count - len(tickets)
     if by_options and not yes:
-        for name, number in sorted(Counter(one.reason for one in tickets).items()):
+        found, count = latest(map(_without_record, chosen), limit)
+        for name, number in sorted(Counter(one.rejected.reason for one in found).items()):
             say(f"{number:,} {_printable(name)}")
-        _tell_left_out(left_out, unread.total())
-        say(f"{_letters(len(tickets))} would be retried; nothing was done: --yes does it")
+        _tell_left_out(count - len(found), unread.total())
+        say(f"{_letters(len(found))} would be retried; nothing was done: --yes does it")
         return ExitCode.USAGE
-    outcome = retry_all(settings, tickets, by_hand=late, report=say)
-    outcome.passed_over |= dict.fromkeys(missing, "there is no dead letter")
-    return _tell(outcome, left_out, unread.total(), data if json else None)
+    codec, bytes_max = codec_of(settings), settings.kafka.max_message_bytes
+    tickets, count = latest((ticket_of(one, codec, bytes_max) for one in chosen), limit)
+    outcome = Outcome(passed_over=dict.fromkeys(missing, "there is no dead letter"))
+    try:
+        retry_all(settings, tickets, by_hand=late, report=say, outcome=outcome)
+    finally:  # what was sent until an error or an interruption was sent
+        code = _tell(outcome, count - len(tickets), unread.total(), data if json else None)
+    return code
+
+
+def _without_record(letter: DeadLetter) -> DeadLetter:
+    """Small enough to have a great many of them."""
+    from msgspec.structs import replace
+
+    rejected = replace(letter.rejected, key=None, value=None, detail="")
+    return replace(letter, rejected=rejected)
 
 
 def _tell_left_out(count: int, unread: int) -> None:

@@ -163,7 +163,7 @@ class Linking:
                 refusal.detail,
                 event=event,
                 to=to,
-                again=True,  # what a letter of its kind comes to, who retries it knows
+                leads_to_letter=True,
             )
             count(statistics.rejected, refusal.reason)
 

@@ -334,12 +334,12 @@ class Outlet:
         *,
         event: Event | None = None,
         to: str | None = None,
-        again: bool = False,
+        leads_to_letter: bool = False,
     ) -> None:
         """Put out a dead letter; of an original that is too big for one, the beginning.
 
-        ``to`` is whom it was sent on to, if it was; ``again`` says that a retry is to ask for what
-        its letter asked for.
+        ``to`` is whom it was sent on to, if it was; ``leads_to_letter`` says that it is no event
+        that was sent on, and a retry is to look at the letter.
         """
         letter = rejected_record(
             reason=reason,
@@ -353,7 +353,7 @@ class Outlet:
             event=event,
             rejected_at=source.appended_at,
             to=to,
-            mail_offset=source.mail_offset if again else None,
+            mail_offset=source.mail_offset if leads_to_letter else None,
         )
         if reason == reasons.ERASED or self._is_secret(event):
             letter = replace(letter, value=None)

@@ -113,7 +113,6 @@ class RowLetters:
         """Say why a letter is not taken; once, of one that goes back to who gave it, and then of
         its way back: that row is lost.
         """
-        again = mail.kind != HAND_BACK or bool(mail.holder)
         self._outlet.reject(
             partition.number,
             source,
@@ -121,7 +120,7 @@ class RowLetters:
             refusal.detail,
             event=event,
             to=mail.to,
-            again=again,
+            leads_to_letter=mail.kind != HAND_BACK or bool(mail.holder),
         )
         count(statistics.rejected, refusal.reason)
         if mail.kind == HAND_BACK:

@@ -64,6 +64,11 @@ NO_ROOM_LEFT: Final = (
 )
 """Of a link that was read where it is gathered: its event is known to its subject."""
 
+_ROOM_UNKNOWN: Final = (
+    f"{NO_ROOM_LEFT}. Its letter is gone from {MAIL_TOPIC}: if it was all links of a profile, "
+    "the others are lost with it, and `ccstream rebuild` brings what the log still has"
+)
+
 
 def letter_of(rejected: Rejected, found: Message | None) -> Mail:
     """The letter that was rejected, in the record that is where it was.
@@ -81,7 +86,7 @@ def letter_of(rejected: Rejected, found: Message | None) -> Mail:
     if mail is not None and _origin_of(mail) != _origin_in(rejected):
         mail = None
     if rejected.reason in NO_ROOM and (mail is None or mail.key != POST_KINDS[Gathered]):
-        raise UndecodableError("", NO_ROOM_LEFT)
+        raise UndecodableError("", NO_ROOM_LEFT if mail is not None else _ROOM_UNKNOWN)
     if mail is None:
         raise UndecodableError("", f"its letter is gone from {MAIL_TOPIC}: {_ELSE}")
     return mail

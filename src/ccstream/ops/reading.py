@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from msgspec import Struct
@@ -34,6 +34,12 @@ SILENCE_SECONDS_MAX: Final = 20.0
 
 SPARSE_BYTES: Final = 32 * 1024
 """A broker sends a few small records at once, or no more than the batch that a large one is in."""
+
+_SPARSE: Final[dict[str, Any]] = {
+    "max.partition.fetch.bytes": SPARSE_BYTES,
+    "queued.min.messages": 1,
+    "queued.max.messages.kbytes": SPARSE_BYTES // 1024,
+}
 
 NEAR_RECORDS: Final = 100
 """So many are read on to the next single record, rather than that it is looked up, which takes
@@ -63,7 +69,7 @@ class TopicReader:
         topic: which topic; it exists.
         isolation: whether records of open and aborted transactions are seen.
         report: told, once in a while, that brokers are away and are waited for.
-        sparse: single records are wanted, far from each other: none is fetched ahead.
+        sparse: single records are wanted, far from each other: few are fetched ahead.
     """
 
     def __init__(
@@ -87,7 +93,7 @@ class TopicReader:
             Consumer,
             consumer_config(settings, isolation=isolation, role="look")
             | {"error_cb": self._complain}
-            | ({"max.partition.fetch.bytes": SPARSE_BYTES} if sparse else {}),
+            | (_SPARSE if sparse else {}),
         )
 
     def __enter__(self) -> Self:
@@ -191,7 +197,9 @@ class TopicReader:
                     f"nothing more of {self._topic} came for {SILENCE_SECONDS_MAX:g} s"
                     + (f" ({self._complaint})" if self._complaint else "")
                 )
+            handed_out_at = time.monotonic()
             yield batch
+            last_sign += time.monotonic() - handed_out_at  # not silence: nothing was asked for
 
     def _is_record(self, message: Message, unfinished: set[int]) -> bool:
         error = message.error()

@@ -40,7 +40,7 @@ from ccstream.ops.single_records import At, SingleRecords
 from ccstream.wire.catalogue import MAIL_TOPIC
 from ccstream.wire.codec import Codec
 from ccstream.wire.headers import BY_HAND, RETRY_OF, TRACEPARENT, Headers, event_headers
-from ccstream.wire.mail import FORWARD, Mail, encode_mail
+from ccstream.wire.mail import FORWARD, GIVE_BACK, Mail, encode_mail
 from ccstream.wire.rejected import KEPT_KEY_BYTES_MAX, Rejected
 
 __all__ = ["Outcome", "Retry", "prepare", "send"]
@@ -131,13 +131,13 @@ def prepare(
     return sorted(retries.values(), key=lambda one: (one.occurred_at, one.places)), passed_over
 
 
-def send(retries: Sequence[Retry], producer: Producer) -> Outcome:
-    """Send them, in their order, and wait until every one is acknowledged or has failed.
+def send(retries: Sequence[Retry], producer: Producer, outcome: Outcome) -> None:
+    """Send them, in their order, and wait until every one is acknowledged or has failed, which
+    ``outcome`` gets.
 
     Raises:
         DeliveryError: neither, for a long time; those acknowledged until then are sent.
     """
-    outcome = Outcome()
     for retry in retries:
         _produce(producer, retry, partial(_done, outcome, retry))
     left, last_sign = len(producer), time.monotonic()
@@ -151,7 +151,6 @@ def send(retries: Sequence[Retry], producer: Producer) -> Outcome:
                 f"{left} of {len(retries)} records were not acknowledged within "
                 f"{SEND_SECONDS_MAX:.0f} s; it does no harm to retry all of them again"
             )
-    return outcome
 
 
 def _origin_of(letter: DeadLetter) -> At:
@@ -260,6 +259,10 @@ def _asked(
         headers=[*trace, *_marks(letter, by_hand=by_hand)],
         occurred_at=event.occurred_at,
     )
+    if mail.kind == GIVE_BACK:
+        # It asks for all that came by a key: once for a basket, touches and orders of one unlink.
+        origin = asked.origin_topic, asked.origin_partition, asked.origin_offset
+        return retry, (GIVE_BACK, mail.to, mail.key, origin)
     return retry, (asked.mail_id, asked.to)
 
 

@@ -2,7 +2,7 @@
 
 Of all only a `Ticket` is kept; the letters themselves, and the records that they stand for, are
 there a slice at a time, and are sent before those of the next one are read. So memory has a bound,
-and what has been sent when a broker goes away is sent.
+and what has been sent when a broker goes away is sent, and told.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from confluent_kafka import Producer
 from msgspec import Struct
 
-from ccstream.errors import CcstreamError
+from ccstream.errors import UndecodableError
 from ccstream.ops.dead_letters import DeadLetter, Place, letter_in
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import producer_config
@@ -30,8 +30,8 @@ SLICE_LETTERS_MAX: Final = 1_000
 """Seconds of work, after each of which it is told how far it is."""
 
 SLICE_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Of events; a slice may have one more. Their dead letters are there at the same time, and once
-more what is sent."""
+"""Of events, and of letters, each taken for as large as one may be; a slice may have one more.
+Their dead letters are there at the same time, and once more what is sent."""
 
 _GONE: Final = "there is no dead letter"
 
@@ -46,19 +46,29 @@ class Ticket(Struct, frozen=True, gc=False):
     reason: str
     occurred_at: int
     event: int
-    value_bytes: int
+    bytes_max: int
 
 
-def ticket_of(letter: DeadLetter, codec: Codec) -> Ticket:
-    """Those of one event are of one ``event``, and ``occurred_at`` the same time."""
+def ticket_of(letter: DeadLetter, codec: Codec, letter_bytes_max: int = 0) -> Ticket:
+    """Those of one event are of one ``event``, and ``occurred_at`` the same time.
+
+    Args:
+        letter: the dead letter.
+        codec: of events.
+        letter_bytes_max: how large a letter may be that a dead letter leads to.
+
+    Raises:
+        RegistryUnavailableError: when its event was is not known without the schema registry.
+    """
     rejected = letter.rejected
+    named = rejected.channel, rejected.event_id
     return Ticket(
         letter.place,
         letter.time_ms,
         rejected.reason,
         _occurred_at(rejected, codec),
-        hash((rejected.channel, rejected.event_id)),
-        rejected.value_bytes,
+        hash(named if rejected.event_id is not None else letter.place),
+        rejected.value_bytes if rejected.mail_offset is None else letter_bytes_max,
     )
 
 
@@ -73,7 +83,7 @@ def slices(tickets: Iterable[Ticket]) -> Iterator[list[Place]]:
             yield found
             found, size = [], 0
         found.append(ticket.place)
-        size += ticket.value_bytes
+        size += ticket.bytes_max
         before = ticket
     if found:
         yield found
@@ -85,7 +95,8 @@ def retry_all(
     *,
     by_hand: bool,
     report: Callable[[str], None],
-) -> Outcome:
+    outcome: Outcome,
+) -> None:
     """Retry them.
 
     Args:
@@ -93,19 +104,20 @@ def retry_all(
         tickets: which.
         by_hand: apply them though they are too late.
         report: told how far it is, and what goes wrong.
+        outcome: gets what has become of them, also of those until an error.
 
     Raises:
-        DeliveryError: nothing was acknowledged for a long time; what was until then is sent.
+        BrokerUnavailableError: dead letters or their records could not be read.
+        DeliveryError: nothing was acknowledged for a long time.
     """
     producer = make_client(Producer, producer_config(settings, role="retry"))
-    outcome, done = Outcome(), 0
+    done = 0
     with SingleRecords(settings, report) as records:
         for places in slices(tickets):
             _retry_slice(settings, producer, records, places, outcome, by_hand, report)
             done += len(places)
             if len(tickets) > len(places):
                 report(f"{done:,} of {len(tickets):,} dead letters looked up, and sent where due")
-    return outcome
 
 
 def _retry_slice(
@@ -129,9 +141,7 @@ def _retry_slice(
             letters.append(letter)
     retries, passed_over = prepare(settings, records, letters, by_hand=by_hand, report=report)
     outcome.passed_over.update(passed_over)
-    part = send(retries, producer)
-    outcome.sent += part.sent
-    outcome.failed.update(part.failed)
+    send(retries, producer, outcome)
 
 
 def _is_same_event(one: Ticket, other: Ticket) -> bool:
@@ -144,6 +154,6 @@ def _occurred_at(rejected: Rejected, codec: Codec) -> int:
     if value is not None and len(value) == rejected.value_bytes:
         try:
             return codec.decode_event(value).occurred_at
-        except CcstreamError:
+        except UndecodableError:
             pass  # whether it is one now, the worker will say
     return rejected.appended_at

@@ -70,7 +70,7 @@ def rejected_record(
         event: the event, where the value could be decoded.
         rejected_at: the append time by which it was judged.
         to: whom it had been sent on to, where it came as a letter.
-        mail_offset: where that letter is, if what it asked for can be asked for again.
+        mail_offset: where that letter is, if it was no event that was sent on.
     """
     return Rejected(
         reason=reason,

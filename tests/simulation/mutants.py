@@ -486,6 +486,20 @@ class _ConflictsToldAgain(Folder):
         self._linking._read = read  # type: ignore[method-assign]
 
 
+class _RepetitionsForgotten(Folder):
+    """A link that says again what holds is not remembered, though that may be undone."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        take = self._linking._read
+
+        def read(*args: Any) -> Any:
+            with patch.object(linking, "sifted", lambda facts, _: (facts, frozenset())):
+                return take(*args)
+
+        self._linking._read = read  # type: ignore[method-assign]
+
+
 class _SplitsCalledMerges(Folder):
     """Whoever has come to a root was merged."""
 
@@ -544,6 +558,7 @@ MUTANTS: dict[str, Parts] = {
     "legal holds are forgotten": Parts(folder=_HoldsForgotten),
     "rows of one that is split off come back": Parts(folder=_RowsOfTheSplitStay),
     "conflicts are told of again": Parts(folder=_ConflictsToldAgain),
+    "links that are said again are forgotten": Parts(folder=_RepetitionsForgotten),
     "who leaves one root for another was merged": Parts(folder=_SplitsCalledMerges),
     "rows stay with an alias": Parts(folder=_RowsLeftBehind),
     "rows taken over stay with an alias, too": Parts(folder=_RowsKept),

@@ -151,14 +151,14 @@ def test_an_event_that_a_mistake_of_ours_rejects_is_applied_once_after_it_was_me
         (letter,) = wait_letters(app, bad)
         assert letter["reason"] == reasons.FAILED
         assert "Traceback" in letter["detail"]
-        assert f"ValueError: cannot take {subject}" in letter["detail"]
+        assert letter["detail"].endswith("in step\nValueError\n"), "where, and not of whom"
         assert broken.metric("ccstream_rejected_total", reason=reasons.FAILED) == 1
         assert broken.stop() == 0
         assert SECRET not in broken.log
     (place,) = places_of(app, subject)
     (shown,) = ccstream(app, "show", place)
     assert shown["event"]["sku"] == "poison"
-    assert "cannot take" in shown["detail"]
+    assert shown["detail"] == letter["detail"]
     with worker(app) as mended:
         for _ in range(3):
             (told,) = ccstream(app, "retry", place)

@@ -75,7 +75,7 @@ QUICK = {
     "file.delete.delay.ms": "100",
 }
 COMPACTED_WITHIN = 180.0
-"""Seconds. Some twelve on an idle machine; the broker cleans a hundred logs, one after the other."""
+"""Seconds. Some twelve on an idle machine; the broker cleans a hundred logs, one by one."""
 
 COMPACTED = {
     "min.compaction.lag.ms": "0",

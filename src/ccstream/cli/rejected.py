@@ -169,7 +169,7 @@ def retry(
     from ccstream.ops.codecs import codec_of
     from ccstream.ops.dead_letters import dead_letters, latest, letters_at
     from ccstream.ops.retry import Outcome
-    from ccstream.ops.retrying import retry_all, ticket_of
+    from ccstream.ops.retrying import GONE, retry_all, ticket_of
     from ccstream.ops.settings import Settings
 
     by_options = bool(since or reason or channel)
@@ -196,7 +196,7 @@ def retry(
         return ExitCode.USAGE
     codec, bytes_max = codec_of(settings), settings.kafka.max_message_bytes
     tickets, count = latest((ticket_of(one, codec, bytes_max) for one in chosen), limit)
-    outcome = Outcome(passed_over=dict.fromkeys(missing, "there is no dead letter"))
+    outcome = Outcome(passed_over=dict.fromkeys(missing, GONE))
     try:
         retry_all(settings, tickets, by_hand=late, report=say, outcome=outcome)
     finally:  # what was sent until an error or an interruption was sent

@@ -80,6 +80,7 @@ _TIME_BYTES: Final = 8
 _TRIM_ABOVE_BYTES: Final = (WINDOW_IDS_MIN + 16) * ENTRY_BYTES
 """Ids that may leave do so 16 at a time, which halves what an event costs."""
 NOTHING: Final = -1
+"""The horizon, or the floor, where there is no such time."""
 
 
 @final

@@ -24,7 +24,7 @@ from ccstream.wire.catalogue import REJECTED_TOPIC
 from ccstream.wire.codec import Codec
 from ccstream.wire.rejected import Rejected
 
-__all__ = ["SLICE_LETTERS_MAX", "Ticket", "retry_all", "slices", "ticket_of"]
+__all__ = ["GONE", "SLICE_LETTERS_MAX", "Ticket", "retry_all", "slices", "ticket_of"]
 
 SLICE_LETTERS_MAX: Final = 1_000
 """Seconds of work, after each of which it is told how far it is."""
@@ -33,7 +33,8 @@ SLICE_BYTES_MAX: Final = 64 * 1024 * 1024
 """Of events, and of letters, each taken for as large as one may be; a slice may have one more.
 Their dead letters are there at the same time, and once more what is sent."""
 
-_GONE: Final = "there is no dead letter"
+GONE: Final = "there is no dead letter"
+"""Why nothing comes of a place that was asked for."""
 
 
 class Ticket(Struct, frozen=True, gc=False):
@@ -43,7 +44,6 @@ class Ticket(Struct, frozen=True, gc=False):
 
     place: Place
     time_ms: int
-    reason: str
     occurred_at: int
     event: int
     bytes_max: int
@@ -65,7 +65,6 @@ def ticket_of(letter: DeadLetter, codec: Codec, letter_bytes_max: int = 0) -> Ti
     return Ticket(
         letter.place,
         letter.time_ms,
-        rejected.reason,
         _occurred_at(rejected, codec),
         hash(named if rejected.event_id is not None else letter.place),
         rejected.value_bytes if rejected.mail_offset is None else letter_bytes_max,
@@ -136,7 +135,7 @@ def _retry_slice(
         message = found.get(wanted[place])
         letter = None if message is None else letter_in(message, report)
         if letter is None:
-            outcome.passed_over[place] = _GONE
+            outcome.passed_over[place] = GONE
         else:
             letters.append(letter)
     retries, passed_over = prepare(settings, records, letters, by_hand=by_hand, report=report)

@@ -45,7 +45,7 @@ from ccstream.domain.timers import Timer
 from ccstream.domain.window import Window
 from ccstream.engine.aggregates import ALIASES, ERASURES, LINKS, WINDOWS, Aggregate
 from ccstream.engine.chunk_statistics import ChunkStatistics, count
-from ccstream.engine.firing import Asked, Firing
+from ccstream.engine.firing import Firing
 from ccstream.engine.late_letters import LateLetters
 from ccstream.engine.linking import Linking
 from ccstream.engine.outlet import Outlet
@@ -209,11 +209,15 @@ class Erasing:
         """Whether a letter, which is about no event, was one for this module."""
         if mail.kind == ERASE:
             self._erase_member(partition, mail, event, source, statistics)
-            return True
-        if mail.kind == ERASE_LINKED:
+        elif mail.kind == ERASE_LINKED:
             self._erase_linked(partition, mail, event, source, statistics)
-            return True
-        return self._late.reads(partition, mail, event, source, statistics)
+        else:
+            return self._late.reads(partition, mail, event, source, statistics)
+        # Whoever goes, forgets, or had handed over long ago: this partition's segments have had
+        # something of the person.
+        _, told_at = source.record.timestamp()
+        self._roll_later(partition, self._erased.fingerprint(mail.to), told_at)
+        return True
 
     def _erase_linked(
         self,
@@ -258,13 +262,18 @@ class Erasing:
             identifiers_erased=len(asked.identifiers),
         )
         self._keep(partition, fingerprint, after)
-        roll = SetTimer(ROLL_TIMER, now + self._key.roll_ms, "wall")
+        self._roll_later(partition, fingerprint, now)
         due = SetTimer(RECEIPT_TIMER, now + self._key.deadline_ms, "wall")
-        asked_for: list[Asked] = [(ERASURES, fingerprint, one) for one in (roll, due)]
-        self._firing.arm(partition, fingerprint, asked_for)
+        self._firing.arm(partition, fingerprint, [(ERASURES, fingerprint, due)])
         named, at = asked.identifiers, after.erased_at
         self._along.tell_all(partition, entity, links, named, at, source, statistics)
         self._forget(partition, entity, [entity], links, at, event, source, statistics)
+
+    def _roll_later(self, partition: Partition, fingerprint: str, now: int) -> None:
+        """Have the partition's segments end once they are old enough to."""
+        assert self._key is not None
+        roll = SetTimer(ROLL_TIMER, now + self._key.roll_ms, "wall")
+        self._firing.arm(partition, fingerprint, [(ERASURES, fingerprint, roll)])
 
     def _forget(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.author import Author, Record
-from tests.chaos.following_people import CARTS, ERASURE, ORDERS, REJECTED, check_people
+from tests.chaos.following_people import ERASURE, ORDERS, REJECTED, check_people
 from tests.chaos.logs import Stored
 from tests.chaos.people import PERHAPS
 from tests.chaos.records import encode
@@ -65,7 +65,7 @@ class Left:
             "windows": list[Stored](),
             "erasures": [receipt("done")],
         }
-        self.outputs = {CARTS: [stored(CARTS, LEFT, None)], ORDERS: [], REJECTED: []}
+        self.outputs = dict[str, list[Stored]]({ORDERS: [], REJECTED: []})
 
     def wrong(self) -> list[str]:
         published = [(stored("", "", b""), one) for one in self.records]
@@ -99,12 +99,6 @@ def test_a_receipt_that_is_missing_or_made_twice_is_found() -> None:
     assert "there are these receipts" in left.wrong()[0]
     left.changelogs["erasures"].clear()
     assert "there are these receipts" in left.wrong()[0]
-
-
-def test_segments_that_were_made_to_end_twice_are_found() -> None:
-    left = Left()
-    left.outputs[CARTS] *= 2
-    assert "segments were made to end" in left.wrong()[0]
 
 
 def test_an_order_that_was_lost_is_found() -> None:

@@ -29,6 +29,7 @@ SHORT = {
     "GROUP__REBALANCE_TIMEOUT_MS": "8000",
     "PRIVACY__ERASURE_KEY": "chaos " * 8,
     "PRIVACY__ERASURE_DEADLINE_MS": "1000",
+    "STATE__ROLL_INTERVAL_MS": "2000",
     "LOG__LEVEL": "info",
     "LOG__FORMAT": "json",
 }

@@ -35,6 +35,7 @@ PACE = Pace(
     catch_up_interval=0.5,
     linger_max=0.005,
     commit_timeout=5.0,
+    roll_interval=90_000.0,
 )
 HERE = key_living_at(0)
 CARTS, TOUCHES = SYNC_TOPICS["carts"], SYNC_TOPICS["touches"]

@@ -270,20 +270,6 @@ def test_the_receipt_is_signed_when_the_logs_have_had_their_time() -> None:
     assert not is_signed(state.receipt, state.signature, erasure_key("f" * 40).public_key)
 
 
-def test_segments_that_nobody_writes_to_any_more_are_made_to_end() -> None:
-    town = Town()
-    town.fold(*life())
-    town.fold(erase(), at=NOW + 10)
-    list(town.partition.drain())
-    begun = len(town.delivery.sent)
-    town.folder.fire(town.partition, NOW + 10 + DEADLINE_MS // 3, 10)
-    written = {table for table, _, value in town.partition.drain() if value is None}
-    assert written == set(TABLES) - {"timers", "erasures"}
-    topics = {one.topic for one in town.delivery.sent[begun:] if one.value is None}
-    assert topics == set(SYNC_TOPICS.values())
-    assert town.erasure(ADA).receipt == ""
-
-
 def log_in(subject: str = VISITOR, account: str = ADA, at: int = 1, name: str = "in") -> Event:
     return IdentifiersLinked(**meta(name, at, subject), identifiers=(account,))
 

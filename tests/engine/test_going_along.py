@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ccstream.domain.erasure import ROLL_TIMER
 from ccstream.domain.events import ErasureRequested, Event, IdentifiersLinked, IdentifierUnlinked
 from ccstream.domain.links import Links
-from ccstream.domain.timers import Timer
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.erased import ErasedPeople
 from ccstream.engine.fold import Folder
@@ -214,7 +212,7 @@ def test_links_of_others_that_were_gathered_at_who_was_erased_are_still_known() 
     assert town.rows_of(ADA) == [] and town.named() == []
 
 
-def test_whom_the_erased_point_to_is_sealed_and_what_is_kept_outlasts_the_end_of_segments() -> None:
+def test_whom_the_erased_point_to_is_sealed() -> None:
     town = ErasingTown()
     town.link(CARD, ADA)
     town.deliver()
@@ -225,12 +223,6 @@ def test_whom_the_erased_point_to_is_sealed_and_what_is_kept_outlasts_the_end_of
     assert town.key.unseal(card.coordinator) == ADA and ADA not in card.coordinator
     assert (card.root, account.coordinator, account.root) == ("", "", "")
     assert account.facts == frozenset() and account.forgotten == 1
-    timer = Timer("erasures", town.key.fingerprint(ADA), ROLL_TIMER, NOW, "wall")
-    world = town.home(ADA)
-    versions = [world.partition.tables["links"].get(timer.key).version]
-    world.folder._erasing._rows.roll(world.partition, timer)
-    versions.append(world.partition.tables["links"].get(timer.key).version)
-    assert town.links() == kept and versions[0] < versions[1]
 
 
 def test_what_is_said_of_others_afterwards_brings_nobody_back() -> None:

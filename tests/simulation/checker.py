@@ -41,7 +41,7 @@ from tests.simulation.broker import FakeBroker, LogRecord
 from tests.simulation.erased import Erased
 from tests.simulation.lineage import Lineage, LineageError
 from tests.simulation.process import APP, CODEC, ERASURE_KEY
-from tests.simulation.simulation import Simulation, Violation
+from tests.simulation.simulation import Simulation, Violation, is_roll
 from tests.simulation.told_profiles import check_told_profiles, is_account, plain_of
 from tests.simulation.truth import (
     Ending,
@@ -142,7 +142,7 @@ class _SyncTopic:
         self._truth = truth
 
     def check(self, expected: list[Synced]) -> None:
-        facts = [one for one in self._log.committed(0) if not _is_bare(one)]
+        facts = [one for one in self._log.committed(0) if not is_roll(one)]
         told = [(record.key() or b"").decode() for record in facts]
         _same(f"the keys published on {self._where}", told, [synced.key for synced in expected])
         bases: dict[str, list[int]] = {}
@@ -206,12 +206,6 @@ class _SyncTopic:
                     f"on {self._where} a live reader ends with {record}: {_shown(record)}, "
                     f"and the truth is {fact and _shown(fact)}"
                 )
-
-
-def _is_bare(record: LogRecord) -> bool:
-    """Whether it is what makes a segment end, some time after an erasure."""
-    key = (record.key() or b"").decode()
-    return key.startswith(ERASED_NAMESPACE) and "#" not in key
 
 
 def _version(record: LogRecord) -> int:
@@ -360,7 +354,6 @@ def _check_erasures(broker: FakeBroker, number: int, truth: Truth) -> None:
             wanted = (known.orders, known.told, known.rows + spare)
             _same(f"what was deleted of {key} among {where}", counted, wanted)
         _check_receipt(where, key, row, known)
-    _check_rolls(broker, number, truth)
 
 
 def _check_receipt(where: str, key: str, row: Any, known: Erased) -> None:
@@ -376,26 +369,6 @@ def _check_receipt(where: str, key: str, row: Any, known: Erased) -> None:
     shown = (said["person"], said["rows_deleted"], said["orders_kept"], said["completed_at"])
     wanted = (key, row.rows_deleted, known.orders, time_text(known.due))
     _same(f"the receipt of {key} among {where}", shown, wanted)
-
-
-def _check_rolls(broker: FakeBroker, number: int, truth: Truth) -> None:
-    """Every sync topic is written to after an erasure, and where an identifier was told of one:
-    once for each, unless another followed before.
-    """
-    for topic in SYNC_TOPICS.values():
-        bare = Counter(
-            (one.key() or b"").decode()
-            for one in broker.logs[topic, number].committed(0)
-            if _is_bare(one)
-        )
-        for key, asked in truth.erasures.rolls.items():
-            rolls = bare.pop(key, 0)
-            if not 1 <= rolls <= asked:
-                raise Violation(
-                    f"{topic}[{number}] was written to {rolls} times for {key}, "
-                    f"and {asked} times it was to be"
-                )
-        _same(f"who else {topic}[{number}] was written to for", dict(bare), {})
 
 
 def _check_linked(truths: dict[int, Truth]) -> None:

@@ -6,7 +6,6 @@ and not even the domain's steps of erasures: only how a fingerprint is made.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +66,6 @@ class Erasures:
         self.known: dict[str, Erased] = {}
         self.names: set[str] = set()
         """Of all who were erased, also if they have come back."""
-        self.rolls: Counter[str] = Counter()
-        """How often segments were to be ended, by whom somebody was told of, as a fingerprint."""
 
     def at(self, entity: str) -> int:
         """When it was erased, 0 if it was not."""
@@ -121,12 +118,11 @@ class Erasures:
 
     def opens(self, mail: Mail, event: Event, origin: Any) -> bool:
         """Whether a letter that is not about an event was for whom it is no more, or says so."""
-        if mail.kind in {"erase", "erase_linked"}:
-            self.rolls[ERASURE_KEY.fingerprint(mail.to)] += 1
-            if mail.kind == "erase":
-                self._erase_member(mail, event, origin)
-            else:
-                self._tell_linked(mail, event, origin)
+        if mail.kind == "erase":
+            self._erase_member(mail, event, origin)
+            return True
+        if mail.kind == "erase_linked":
+            self._tell_linked(mail, event, origin)
             return True
         at = 0 if mail.kind in {"acknowledge", "give_back"} else self.at(mail.to)
         if not at:
@@ -247,7 +243,6 @@ class Erasures:
         self._delete(state, entity, fingerprint, origin)
         state.at = max(now, state.at)
         state.times += 1
-        self.rolls[fingerprint] += 1
         state.due = now + ERASURE_DEADLINE_MS
         state.waits = state.as_member = False
         state.told = len(state.named)

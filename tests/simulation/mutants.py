@@ -392,12 +392,12 @@ class _QuietErasing(Folder):
         self._erasing.publish_rows = MagicMock()  # type: ignore[method-assign]
 
 
-class _SegmentsStayOpen(Folder):
-    """Nothing is written after an erasure, so that the last segments are never compacted."""
+class _SegmentsStayOpen(ChunkLoop):
+    """Nothing is written where nothing comes, so that the last segments are never compacted."""
 
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self._erasing._roll_later = MagicMock()  # type: ignore[method-assign]
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._rolls = MagicMock()
 
 
 class _RowsOfTheErasedStay(Folder):
@@ -559,7 +559,7 @@ MUTANTS: dict[str, Parts] = {
     "what is late brings back who was erased": Parts(folder=_LateBringsBack),
     "letters bring back who was erased": Parts(folder=_LettersBringBack),
     "a request that erases nothing publishes nothing": Parts(folder=_QuietErasing),
-    "segments stay open after an erasure": Parts(folder=_SegmentsStayOpen),
+    "the last segments stay open": Parts(chunks=_SegmentsStayOpen),
     "rows on their way to who was erased stay": Parts(folder=_RowsOfTheErasedStay),
     "cards that nobody named stay with who was erased": Parts(folder=_UnnamedStay),
     "facts about who was erased stay": Parts(folder=_FactsStay),

@@ -40,7 +40,13 @@ from ccstream.engine.takeover import TakeOver
 from ccstream.engine.transactional import TransactionalDelivery
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import MAIL_TOPIC, OUTPUT_TOPICS, OWNERS_TOPIC, TABLES
+from ccstream.wire.catalogue import (
+    MAIL_TOPIC,
+    OUTPUT_TOPICS,
+    OWNERS_TOPIC,
+    SYNC_TOPICS,
+    TABLES,
+)
 from ccstream.wire.codec import Codec
 from ccstream.wire.rows import ROW_CODECS
 from tests.simulation import timed
@@ -93,6 +99,8 @@ CART_MERGE: MergeMode = "max"
 """A mode in which it matters from which cart an addition is."""
 
 ERASURE_DEADLINE_MS = 3_000
+ROLL_INTERVAL = 2.0
+"""Seconds; as it should be, less than an erasure has until its receipt."""
 
 _ERASURE_KEY = ErasureKey.of(
     Settings.load(
@@ -186,6 +194,7 @@ def make_layout(partitions: int) -> Layout:
         inputs=INPUTS,
         tables=TABLES,
         others=OUTPUT_TOPICS,
+        sync_topics=SYNC_TOPICS,
         new_tables=lambda: {
             name: Table(name, ROW_CODECS[name], _DECODED_ROWS_MAX) for name in TABLES
         },
@@ -366,6 +375,7 @@ class Process:
             catch_up_interval=0.6,
             linger_max=0.005,
             commit_timeout=5.0,
+            roll_interval=ROLL_INTERVAL,
         )
         self.chunks = parts.chunks(plane, folder, delivery, layout, gauges, pace, clock)
         self.engine = Engine(

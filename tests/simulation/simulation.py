@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ccstream.engine.segment_rolls import roll_key
 from ccstream.engine.timers import NEVER
 from ccstream.errors import BrokerUnavailableError, CcstreamError, FencedError
-from ccstream.wire.catalogue import OWNERS_TOPIC
+from ccstream.wire.catalogue import OWNERS_TOPIC, SYNC_TOPICS, TABLES
 from tests.simulation.author import Author
-from tests.simulation.broker import FakeBroker
+from tests.simulation.broker import FakeBroker, LogRecord
 from tests.simulation.clock import FakeClock
 from tests.simulation.disk import FakeDisk
 from tests.simulation.history import (
@@ -49,7 +50,7 @@ from tests.simulation.process import (
     make_topics,
 )
 
-__all__ = ["Simulation", "Violation"]
+__all__ = ["Simulation", "Violation", "is_roll"]
 
 _SETTLING_ROUNDS = 60
 """Rounds in which everything must be folded, and fire, once nothing goes wrong any more."""
@@ -60,9 +61,17 @@ _SETTLING_ATTEMPTS = SLOTS + 2
 _SHORT_SLEEPS = 12
 """Sleeps within one rebalance after which the clock runs faster, towards the next time-out."""
 
+_MARKED = 10
+"""Markers that are written in a second then; one transaction may be in sixty partitions."""
+
 
 class Violation(Exception):  # noqa: N818 - what a history is said to be, not an error of ours
     """A promise that a history broke."""
+
+
+def is_roll(record: LogRecord) -> bool:
+    """Whether it is what makes a segment end where nothing comes."""
+    return record.key() == roll_key(record.partition()).encode() and record.value() is None
 
 
 class Simulation:
@@ -323,8 +332,9 @@ class Simulation:
         elif where == "sleep":
             # Nothing else is going to happen, so that waiting may as well be over soon.
             self._slept += 1
-            self.clock.advance(0.05 if self._slept < _SHORT_SLEEPS else 1.0)
-            self.broker.write_markers(1, random.Random(self._slept))
+            patient = self._slept < _SHORT_SLEEPS
+            self.clock.advance(0.05 if patient else 1.0)
+            self.broker.write_markers(1 if patient else _MARKED, random.Random(self._slept))
         self.broker.expire()
         if process in self._doomed:
             self._doomed.discard(process)
@@ -389,4 +399,9 @@ class Simulation:
             folded = broker.group.offsets.get(at, 0)
             if any(True for _ in log.committed(folded)):
                 return False
-        return True
+        return all(map(self._ends, (*SYNC_TOPICS.values(), *map(self.layout.changelog_of, TABLES))))
+
+    def _ends(self, topic: str) -> bool:
+        """Whether what was written last to each partition is there to make the segment end."""
+        logs = (self.broker.logs[topic, number] for number in range(self.history.partitions))
+        return all(is_roll(last) for log in logs for last in [*log.committed(0)][-1:])

@@ -31,7 +31,6 @@ from ccstream.domain.timers import Timer
 
 __all__ = [
     "RECEIPT_TIMER",
-    "ROLL_TIMER",
     "TRANSITIONS",
     "Erasure",
     "Said",
@@ -44,8 +43,6 @@ __all__ = [
 ]
 
 RECEIPT_TIMER: Final = "receipt"
-ROLL_TIMER: Final = "roll"
-"""Between erasure and receipt: segments that nothing was written to since are made to end."""
 
 Said = Literal["request", "hold", "release", "due"]
 Verdict = Literal["nothing", "noted", "erase"]

@@ -24,6 +24,7 @@ from ccstream.engine.due_timers import DueTimers, Fires
 from ccstream.engine.gauges import Gauges
 from ccstream.engine.layout import Layout
 from ccstream.engine.partition import Partition
+from ccstream.engine.segment_rolls import SegmentRolls
 from ccstream.engine.source import Record, trace_of
 from ccstream.engine.store_writer import StoreWriter
 from ccstream.ops.settings import Settings
@@ -91,6 +92,7 @@ class Pace(Struct, frozen=True):
     catch_up_interval: float
     linger_max: float
     commit_timeout: float
+    roll_interval: float
 
     @classmethod
     def of(cls, settings: Settings) -> Pace:
@@ -102,6 +104,7 @@ class Pace(Struct, frozen=True):
             catch_up_interval=max(commit.interval_ms, commit.catch_up_interval_ms) / 1000,
             linger_max=settings.chunk.linger_ms_max / 1000,
             commit_timeout=settings.group.rebalance_timeout_ms / 2000,
+            roll_interval=settings.state.roll_interval_ms / 1000,
         )
 
 
@@ -157,6 +160,7 @@ class ChunkLoop:
         self._gathered_at = 0.0
         self._collector = Collector(clock)
         self._due_timers = due_timers or DueTimers(plane, folder, clock)
+        self._rolls = SegmentRolls(delivery, layout, pace.roll_interval, clock)
         self._stores = StoreWriter(layout.input_topics_by_number, clock)
         self._urgent = False
         self._behind = False
@@ -193,6 +197,7 @@ class ChunkLoop:
         self._committed_at = self._clock.monotonic()  # by the take-over, all of it
         self._stores.begin(partitions)
         self._due_timers.begin()
+        self._rolls.begin()
         self._gauges.serving(partitions, waiting)
         self._collector.begin()
 
@@ -259,6 +264,7 @@ class ChunkLoop:
         else:
             self._behind = False
         self._fire()
+        self._rolls.turn(self.partitions.values())
         if self._release_in() <= 0:
             self._folder.release()
         self._commit_if_due(assignment)

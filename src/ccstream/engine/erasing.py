@@ -26,7 +26,6 @@ from ccstream.domain import reasons
 from ccstream.domain.effects import Reject, SetTimer
 from ccstream.domain.erasure import (
     RECEIPT_TIMER,
-    ROLL_TIMER,
     Erasure,
     Verdict,
     blank,
@@ -209,15 +208,11 @@ class Erasing:
         """Whether a letter, which is about no event, was one for this module."""
         if mail.kind == ERASE:
             self._erase_member(partition, mail, event, source, statistics)
-        elif mail.kind == ERASE_LINKED:
+            return True
+        if mail.kind == ERASE_LINKED:
             self._erase_linked(partition, mail, event, source, statistics)
-        else:
-            return self._late.reads(partition, mail, event, source, statistics)
-        # Whoever goes, forgets, or had handed over long ago: this partition's segments have had
-        # something of the person.
-        _, told_at = source.record.timestamp()
-        self._roll_later(partition, self._erased.fingerprint(mail.to), told_at)
-        return True
+            return True
+        return self._late.reads(partition, mail, event, source, statistics)
 
     def _erase_linked(
         self,
@@ -262,18 +257,11 @@ class Erasing:
             identifiers_erased=len(asked.identifiers),
         )
         self._keep(partition, fingerprint, after)
-        self._roll_later(partition, fingerprint, now)
         due = SetTimer(RECEIPT_TIMER, now + self._key.deadline_ms, "wall")
         self._firing.arm(partition, fingerprint, [(ERASURES, fingerprint, due)])
         named, at = asked.identifiers, after.erased_at
         self._along.tell_all(partition, entity, links, named, at, source, statistics)
         self._forget(partition, entity, [entity], links, at, event, source, statistics)
-
-    def _roll_later(self, partition: Partition, fingerprint: str, now: int) -> None:
-        """Have the partition's segments end once they are old enough to."""
-        assert self._key is not None
-        roll = SetTimer(ROLL_TIMER, now + self._key.roll_ms, "wall")
-        self._firing.arm(partition, fingerprint, [(ERASURES, fingerprint, roll)])
 
     def _forget(
         self,
@@ -309,9 +297,8 @@ class Erasing:
 
     def _fired(self, partition: Partition, timer: Timer, statistics: ChunkStatistics) -> None:
         """A timer has been told to a row of erasures."""
-        if timer.name == ROLL_TIMER:
-            self._rows.roll(partition, timer)
-            return
+        if timer.name != RECEIPT_TIMER:
+            return  # earlier versions had another
         entry = partition.tables[ERASURES].get(timer.key)
         if entry is not None:
             done: Erasure = entry.state

@@ -18,7 +18,7 @@ from ccstream.engine.rejection_log import RejectionLog
 from ccstream.ops.codecs import codec_of
 from ccstream.ops.erasure_key import ErasureKey
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import OUTPUT_TOPICS, TABLES, channel_of
+from ccstream.wire.catalogue import OUTPUT_TOPICS, SYNC_TOPICS, TABLES, channel_of
 from ccstream.wire.identity_events import identity_encoder
 from ccstream.wire.signals import signal_encoder
 from ccstream.wire.sync import SYNC_CODECS, sync_codecs
@@ -37,6 +37,7 @@ def make_layout(settings: Settings, inputs: tuple[str, ...]) -> Layout:
         tables=TABLES,
         others=tuple(settings.output_prefix + topic for topic in OUTPUT_TOPICS),
         new_tables=lambda: make_tables(settings),
+        sync_topics={table: settings.output_prefix + one for table, one in SYNC_TOPICS.items()},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.store import Table
@@ -21,6 +22,7 @@ class Layout:
         inputs: input topics and mail, at the index of their topic number.
         tables: names of the tables.
         others: topics that are only written, which must have N partitions too.
+        sync_topics: those among them that are compacted, by the table whose rows they show.
         new_tables: makes the empty tables of one partition.
     """
 
@@ -33,12 +35,14 @@ class Layout:
         tables: tuple[str, ...],
         others: tuple[str, ...],
         new_tables: Callable[[], dict[str, Table]],
+        sync_topics: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.app_id = app_id
         self.partitions = partitions
         self.input_topics_by_number = inputs
         self.tables = tables
         self.new_tables = new_tables
+        self.sync_topics = sync_topics
         self._others = others
         self._table_by_changelog = {f"{app_id}-{table}-changelog": table for table in tables}
         self._changelog_by_table = {t: c for c, t in self._table_by_changelog.items()}

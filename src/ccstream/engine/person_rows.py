@@ -11,7 +11,6 @@ from ccstream.domain.effects import Reject
 from ccstream.domain.events import Event
 from ccstream.domain.identity import Alias, forget
 from ccstream.domain.order import Order
-from ccstream.domain.timers import Timer
 from ccstream.engine.aggregates import ALIASES, LINKS, ORDERS, WINDOWS, Aggregate
 from ccstream.engine.outlet import Outlet
 from ccstream.engine.partition import Partition
@@ -100,23 +99,6 @@ class PersonRows:
         state = forget(alias, account)
         if state is not alias:
             partition.tables[ALIASES].put(identifier, Entry(state, known.version))
-
-    def roll(self, partition: Partition, timer: Timer) -> None:
-        """Write to each compacted topic of the partition, for a segment ends with a write alone.
-
-        The segment that a row or key was in is never compacted while it is written to, and where
-        nobody writes any more that would be for ever.
-        """
-        for name, aggregate in self._aggregates.items():
-            version = partition.next_version()
-            partition.tables[name].put(timer.key, Entry(None, version))
-            if aggregate.encode_synced is not None:
-                self._outlet.publish(
-                    aggregate, partition, timer.key, version, None, timer.due_ms, None
-                )
-        links = partition.tables[LINKS].get(timer.key)
-        for name, kept in ((WINDOWS, None), (LINKS, None if links is None else links.state)):
-            partition.tables[name].put(timer.key, Entry(kept, partition.next_version()))
 
     def keep_order(
         self,

@@ -35,10 +35,6 @@ _ID_BYTES: Final = 8
 _KEY_BYTES: Final = 32
 _SEAL_BYTES: Final = 64
 _LOCAL: Final = "rows and keys deleted; RocksDB rewrites the files that had them in its own time"
-_SEGMENT_OVER_MS: Final = 25 * 3_600_000
-"""Topics have segments of a day: the next write after that begins another."""
-_ROLLED_WITHIN: Final = 3
-"""Of a deadline that is shorter than usual, because the topics' segments are, at the third part."""
 
 
 class ErasureKey:
@@ -51,7 +47,6 @@ class ErasureKey:
 
     def __init__(self, settings: Settings, secret: str) -> None:
         self.deadline_ms = settings.privacy.erasure_deadline_ms
-        self.roll_ms = min(_SEGMENT_OVER_MS, self.deadline_ms // _ROLLED_WITHIN)
         self.id = _derived(secret, b"id", _ID_BYTES).hex()
         self._fingerprints = _derived(secret, b"fingerprint", _KEY_BYTES)
         self._seals = AESSIV(_derived(secret, b"seal", _SEAL_BYTES))

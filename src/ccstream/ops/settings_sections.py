@@ -142,6 +142,15 @@ class StateSettings(Section):
         le=10_000_000,
         description="Most decoded rows kept beside the encoded ones, or the files.",
     )
+    roll_interval_ms: int = Field(
+        default=25 * 60 * MINUTE_MS,
+        ge=1_000,
+        le=7 * 24 * 60 * MINUTE_MS,
+        description="How often a worker writes to each compacted topic of its partitions, whatever "
+        "comes: Kafka compacts no segment that is written to, and one ends with the first write "
+        "after its `segment.ms` (a day). Where nothing came any more, what was deleted would stay "
+        "on the brokers' disks.",
+    )
 
 
 class GroupSettings(Section):

@@ -43,8 +43,8 @@ without which the worker refuses to start."""
 
 ERASED_WITHIN_MS: Final = RETENTION_MS + 3 * DAY_MS
 """When an erased person is gone from all logs but the dead letters: inputs and mail keep a record
-for 7 days, compacted topics what was deleted as long. A segment is written to for a day more before
-it may go, brokers look for such ones now and then, and one day is to spare."""
+for 7 days, compacted topics what was deleted as long. A segment may be written to for two days more
+before it ends, brokers look for such ones now and then, and most of a day is to spare."""
 
 MESSAGE_BYTES_MAX: Final = 1_000_000
 """The largest record unless configured otherwise: below the brokers' own 1,048,588."""

@@ -484,7 +484,9 @@ def test_what_was_sent_until_an_error_is_told(
         patched.setattr(retrying, "prepare", prepare)
         ended = rejected("retry", "--since", "beginning", "--yes", "--json")
     assert ended.code not in {0, 1}
-    assert json.loads(ended.out)["places"] == ["0@0", "0@1"]
+    told = json.loads(ended.out)
+    assert (told["places"], told["not_tried"]) == (["0@0", "0@1"], 1)
+    assert "1 dead letter not tried" in ended.err
     assert "no broker told anything" in ended.err
     assert len(read(kafka, WEB)) == 2
 

@@ -236,6 +236,8 @@ def _tell(outcome: Outcome, left_out: int, unread: int, data: Any) -> int:
     sent = len(outcome.sent)
     places = list(dict.fromkeys(str(place) for one in outcome.sent for place in one))
     say(f"sent {sent:,} {'record' if sent == 1 else 'records'} for {_letters(len(places))}")
+    if outcome.not_tried:
+        say(f"{_letters(outcome.not_tried)} not tried")
     _tell_left_out(left_out, unread)
     if data is not None:
         data(
@@ -243,6 +245,7 @@ def _tell(outcome: Outcome, left_out: int, unread: int, data: Any) -> int:
                 "sent": sent,
                 "dead_letters": len(places),
                 "places": places,
+                "not_tried": outcome.not_tried,
                 "left_out": left_out,
                 "not_looked_at": unread,
                 "passed_over": {str(place): why for place, why in outcome.passed_over.items()},

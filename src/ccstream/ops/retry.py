@@ -48,6 +48,14 @@ __all__ = ["Outcome", "Retry", "prepare", "send"]
 SEND_SECONDS_MAX: Final = 30.0
 """For what is handed over to be acknowledged, counted from the last sign of progress."""
 
+_NOT_TRIED: Final = "it was not tried before this ended"
+
+_PURGED: Final = {
+    KafkaError._PURGE_QUEUE: _NOT_TRIED,
+    KafkaError._PURGE_INFLIGHT: "this ended before it was acknowledged; it may be stored",
+}
+"""Of what the producer still had when it was to end."""
+
 OURS: Final = frozenset({RETRY_OF, BY_HAND})
 
 _headers_of = methodcaller("headers")
@@ -67,12 +75,13 @@ class Retry(Struct, frozen=True, kw_only=True):
 
 class Outcome(Struct, kw_only=True):
     """What came of it: of each record that was sent whom it was for, and why others were not, by
-    the dead letter's place.
+    the dead letter's place; and how many it did not come to before an error.
     """
 
     sent: list[tuple[Place, ...]] = []
     failed: dict[Place, str] = {}
     passed_over: dict[Place, str] = {}
+    not_tried: int = 0
 
 
 def prepare(
@@ -133,22 +142,34 @@ def prepare(
 
 def send(retries: Sequence[Retry], producer: Producer, outcome: Outcome) -> None:
     """Send them, in their order, and wait until every one is acknowledged or has failed, which
-    ``outcome`` gets.
+    ``outcome`` gets, also if this is interrupted.
 
     Raises:
         DeliveryError: neither, for a long time; those acknowledged until then are sent.
     """
-    for retry in retries:
-        _produce(producer, retry, partial(_done, outcome, retry))
+    begun = 0
+    try:
+        for retry in retries:
+            _produce(producer, retry, partial(_done, outcome, retry))
+            begun += 1
+        _wait(producer, len(retries))
+    finally:
+        if len(producer):
+            producer.purge()
+            producer.poll(0)
+        for retry in retries[begun:]:
+            outcome.failed.update(dict.fromkeys(retry.places, _NOT_TRIED))
+
+
+def _wait(producer: Producer, count: int) -> None:
     left, last_sign = len(producer), time.monotonic()
     while left:
         producer.poll(0.2)
         if len(producer) < left:
             left, last_sign = len(producer), time.monotonic()
         elif time.monotonic() - last_sign > SEND_SECONDS_MAX:
-            producer.purge()
             raise DeliveryError(
-                f"{left} of {len(retries)} records were not acknowledged within "
+                f"{left} of {count} records were not acknowledged within "
                 f"{SEND_SECONDS_MAX:.0f} s; it does no harm to retry all of them again"
             )
 
@@ -311,4 +332,5 @@ def _done(outcome: Outcome, retry: Retry, error: KafkaError | None, _message: ob
     if error is None:
         outcome.sent.append(retry.places)
     else:
-        outcome.failed.update(dict.fromkeys(retry.places, told(error)))
+        why = _PURGED.get(error.code()) or told(error)
+        outcome.failed.update(dict.fromkeys(retry.places, why))

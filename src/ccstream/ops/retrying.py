@@ -111,6 +111,7 @@ def retry_all(
     """
     producer = make_client(Producer, producer_config(settings, role="retry"))
     done = 0
+    outcome.not_tried = len(tickets)
     with SingleRecords(settings, report) as records:
         for places in slices(tickets):
             _retry_slice(settings, producer, records, places, outcome, by_hand, report)
@@ -131,15 +132,17 @@ def _retry_slice(
     wanted = {place: (REJECTED_TOPIC, place.partition, place.offset) for place in places}
     found = records.at(wanted.values())
     letters: list[DeadLetter] = []
+    gone = {}
     for place in sorted(wanted):
         message = found.get(wanted[place])
         letter = None if message is None else letter_in(message, report)
         if letter is None:
-            outcome.passed_over[place] = GONE
+            gone[place] = GONE
         else:
             letters.append(letter)
     retries, passed_over = prepare(settings, records, letters, by_hand=by_hand, report=report)
-    outcome.passed_over.update(passed_over)
+    outcome.not_tried -= len(places)
+    outcome.passed_over.update(gone | passed_over)
     send(retries, producer, outcome)
 
 

@@ -18,6 +18,10 @@ from tests.support.produce import Sent
 
 __all__ = ["Pipeline", "Place", "Tail"]
 
+LONG_SESSION = {"GROUP__SESSION_TIMEOUT_MS": "45000"}
+"""A module's tests share a worker that nobody starts again: it has to outlive a machine that stands
+still for a while. Nobody waits for its session to end, for it leaves the group when it stops."""
+
 Kept = Callable[[Any], bool]
 
 _numbers = count()
@@ -81,7 +85,7 @@ class Pipeline:
     def __init__(self, settings: Settings, *, real: bool) -> None:
         self.settings = settings
         self.real = real
-        self.worker = Worker(settings)
+        self.worker = Worker(settings, **LONG_SESSION)
         self.published = 0
         self._tails: dict[tuple[str, str], Tail] = {}
         self._producer = Producer(
@@ -129,7 +133,7 @@ class Pipeline:
         assert status == 0, self.worker.log[-2000:]
         self.worker.close()
         meanwhile()
-        self.worker = Worker(self.settings)
+        self.worker = Worker(self.settings, **LONG_SESSION)
         self.worker.wait_ready()
 
     def close(self) -> None:

@@ -25,11 +25,12 @@ from tests.integration.harness import (
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
-PLAIN = {
-    "DELIVERY": "plain",
-    "GROUP__SESSION_TIMEOUT_MS": "3000",
-    "GROUP__HEARTBEAT_INTERVAL_MS": "1000",
-}
+PLAIN = {"DELIVERY": "plain"}
+DIES = {"GROUP__SESSION_TIMEOUT_MS": "10000", "COMMIT__INTERVAL_MS": "10000"}
+STAYS = {"GROUP__SESSION_TIMEOUT_MS": "45000"}
+
+REPEATED = 3
+"""A commit is due ten seconds after the last one, whether or not all has been shown by then."""
 
 
 @pytest.fixture(params=["embedded", "real"])
@@ -50,23 +51,32 @@ def test_what_was_shown_and_not_committed_is_folded_again_and_shown_by_a_higher_
     def stored() -> dict[str, int]:
         return units(table(bootstrap, "app", "carts"))
 
-    with worker(settings, **PLAIN, COMMIT__INTERVAL_MS="10000") as first:
-        publish(bootstrap, [added(0, "customer:1")])
-        wait_until(lambda: stored() == {"customer:1": 1}, 20)
-        publish(bootstrap, (added(number, "customer:1") for number in range(1, 20)))
-        wait_until(lambda: synced_units(bootstrap) == {"customer:1": 20}, 20)
-        assert stored() == {"customer:1": 1}
-        first.signal(signal.SIGKILL)
-        first.wait_ended(10)
-
     def epochs_shown() -> list[int | None]:
         return [epoch_of(m.headers()) for m in read(bootstrap, SYNC_TOPICS["carts"])]
 
-    with worker(settings, **PLAIN):
-        wait_until(lambda: stored() == {"customer:1": 20}, 20)
-        wait_until(lambda: len(epochs_shown()) >= 20 + 19, 20)
-    assert synced_units(bootstrap) == {"customer:1": 20}
+    def killed_with_nineteen_shown(known: int) -> int:
+        """After one event that is committed; how many sync events there were until then."""
+        with worker(settings, **PLAIN, **DIES) as first:
+            publish(bootstrap, [added(known, "customer:1")])
+            committed = {"customer:1": known + 1}
+            wait_until(lambda: stored() == synced_units(bootstrap) == committed, 60)
+            before = len(epochs_shown())
+            publish(bootstrap, (added(known + n, "customer:1") for n in range(1, 20)))
+            wait_until(lambda: synced_units(bootstrap) == {"customer:1": known + 20}, 60)
+            first.signal(signal.SIGKILL)
+            first.wait_ended()
+        return before
+
+    for known in range(0, 20 * REPEATED, 20):
+        before = killed_with_nineteen_shown(known)
+        if stored() == {"customer:1": known + 1}:
+            break
+    assert stored() == {"customer:1": known + 1}
+    with worker(settings, **PLAIN, **STAYS):
+        wait_until(lambda: stored() == {"customer:1": known + 20}, 60)
+        wait_until(lambda: len(epochs_shown()) >= before + 19 + 19, 60)
+    assert synced_units(bootstrap) == {"customer:1": known + 20}
     epochs = epochs_shown()
-    assert len(epochs) == 20 + 19
+    assert len(epochs) == before + 19 + 19
     assert epochs == sorted(epochs, key=lambda epoch: epoch or 0)
-    assert epochs[19] != epochs[20]
+    assert epochs[before + 18] != epochs[before + 19]

@@ -72,8 +72,8 @@ def test_from_one_worker_to_three_to_two_under_load_the_tables_are_the_same(
 def test_who_waited_for_a_dead_member_longer_than_a_session_begins_with_what_piled_up(
     app: Settings,
 ) -> None:
-    patient = {"GROUP__SESSION_TIMEOUT_MS": "12000"}
-    hasty = {"GROUP__SESSION_TIMEOUT_MS": "3000", "GROUP__HEARTBEAT_INTERVAL_MS": "1000"}
+    patient = {"GROUP__SESSION_TIMEOUT_MS": "30000", "GROUP__REBALANCE_TIMEOUT_MS": "30000"}
+    hasty = {"GROUP__SESSION_TIMEOUT_MS": "12000", "GROUP__HEARTBEAT_INTERVAL_MS": "3000"}
     subject = f"customer:{app.app_id}"
     with worker(app, **patient) as frozen:
         frozen.signal(signal.SIGSTOP)

@@ -94,8 +94,9 @@ def test_a_worker_killed_between_due_and_commit_has_signalled_nothing_and_its_su
 
 def test_whoever_takes_partitions_over_fires_their_timers_once(app: Settings) -> None:
     subjects = [f"customer:{app.app_id}-{number}" for number in range(12)]
-    quick = after(15_000, GROUP__SESSION_TIMEOUT_MS="6000", GROUP__HEARTBEAT_INTERVAL_MS="1500")
-    with worker(app, **quick) as staying, worker(app, **quick) as leaving:
+    long = after(15_000, GROUP__SESSION_TIMEOUT_MS="45000")
+    short = after(15_000, GROUP__SESSION_TIMEOUT_MS="6000", GROUP__HEARTBEAT_INTERVAL_MS="1500")
+    with worker(app, **long) as staying, worker(app, **short) as leaving:
         publish(app.kafka.bootstrap, (added(1, subject) for subject in subjects))
         wait_until(
             lambda: set(subjects) <= table(app.kafka.bootstrap, app.app_id, "timers").keys(), 14

@@ -7,16 +7,15 @@ own record to the first sync event that it caused, as a live screen reads them.
 It is judged by what is promised: no partition silent for more than 5 s with static membership, 2 s
 with dynamic membership and standbys. A restart that took longer is repeated twice, and of the three
 the median counts. Only what keeps to that passes. Where others were measured to take the
-processors, the time that a process takes to start is theirs: a longer gap has failed there, too, if
-it is what a rebalance that waits for somebody who is gone would take, and is skipped otherwise,
-which says that nothing was shown. The gaps are told in any case, with how busy it was.
+processors, meanwhile or in between, the time that a process takes to start is theirs: a longer gap
+has failed there, too, if it is what a rebalance that waits for somebody who is gone would take, and
+is skipped otherwise, which says that nothing was shown. The gaps are told in any case, with how
+busy it was.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ from ccstream.ops.settings import Settings
 from ccstream.wire.catalogue import SYNC_TOPICS
 from tests.integration.feed import Feed, settled
 from tests.integration.harness import PARTITIONS, Worker, codec, read, wait_until, worker
+from tests.support.machine import QUIET_MAX, Stopwatch, stretch
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(480)]
 
@@ -40,12 +40,9 @@ STATIC_S_MAX = 5.0
 DYNAMIC_S_MAX = 2.0
 """A rebalance among those that are there, and what a standby has not read yet."""
 
-BUSY_S_MAX = {STATIC_S_MAX: 10.0, DYNAMIC_S_MAX: 5.0}
+BUSY_S_MAX = 10.0
 """More is a failure on a busy machine, too. A rebalance that waits for a member that is gone would
 take the session timeout, which is set to a minute; to wait for a restore or a start is as long."""
-
-QUIET_MAX = 1.25
-"""How many times its processor time a process that needs nothing else may take to be over."""
 
 REPEATED = 3
 
@@ -69,39 +66,29 @@ def gaps(bootstrap: str, since_ms: int, name: str) -> dict[int, float]:
     return found
 
 
-def stretch() -> float:
-    """How many times its own processor time it takes to start what a worker is made of."""
-    before = os.times()
-    subprocess.run([sys.executable, "-c", "import ccstream.engine.worker"], check=True, timeout=60)
-    after = os.times()
-    used = after.children_user + after.children_system
-    used -= before.children_user + before.children_system
-    return (after.elapsed - before.elapsed) / used
-
-
-def is_kept(gap_s: float, promised_s: float, stretched: float) -> bool | None:
+def is_kept(gap_s: float, promised_s: float, *, quiet: bool) -> bool | None:
     """Whether what was promised was kept; None if that cannot be told."""
     if gap_s < promised_s:
         return True
-    if stretched <= QUIET_MAX or gap_s >= BUSY_S_MAX[promised_s]:
+    if quiet or gap_s >= BUSY_S_MAX:
         return False
     return None
 
 
 @pytest.mark.parametrize(
-    ("gap_s", "stretched", "kept"),
+    ("gap_s", "quiet", "kept"),
     [
-        (4.9, 1.0, True),
-        (4.9, 5.0, True),
-        (5.1, 1.0, False),
-        (5.1, 5.0, None),
-        (10.0, 5.0, False),
+        (4.9, True, True),
+        (4.9, False, True),
+        (5.1, True, False),
+        (5.1, False, None),
+        (10.0, False, False),
     ],
 )
 def test_what_was_not_kept_fails_and_is_not_judged_only_on_a_busy_machine(
-    gap_s: float, stretched: float, kept: bool | None
+    gap_s: float, quiet: bool, kept: bool | None
 ) -> None:
-    assert is_kept(gap_s, STATIC_S_MAX, stretched) is kept
+    assert is_kept(gap_s, STATIC_S_MAX, quiet=quiet) is kept
 
 
 @pytest.mark.parametrize("membership", ["static", "dynamic with standbys"])
@@ -109,12 +96,10 @@ def test_a_rolling_restart_under_load_loses_nothing_and_its_gaps_are_short(
     app: Settings, membership: str, record_property: pytest.RecordProperty
 ) -> None:
     def environment(number: int) -> Mapping[str, str]:
+        patient = {"GROUP__SESSION_TIMEOUT_MS": "60000", "GROUP__REBALANCE_TIMEOUT_MS": "60000"}
         if membership == "static":
-            return {
-                "GROUP__INSTANCE_ID": f"{app.app_id}-{number}",
-                "GROUP__SESSION_TIMEOUT_MS": "60000",
-            }
-        return {"STATE__STANDBY_REPLICAS": "1"}
+            return patient | {"GROUP__INSTANCE_ID": f"{app.app_id}-{number}"}
+        return patient | {"STATE__STANDBY_REPLICAS": "1"}
 
     with ExitStack() as stack:
 
@@ -147,18 +132,26 @@ def test_a_rolling_restart_under_load_loses_nothing_and_its_gaps_are_short(
             return max(found.values())
 
         promised = STATIC_S_MAX if membership == "static" else DYNAMIC_S_MAX
-        stretched, longest = [stretch()], [restart(f"{app.app_id}-0")]
-        stretched.append(stretch())
-        while longest[0] >= promised and len(longest) < REPEATED:
-            longest.append(restart(f"{app.app_id}-{len(longest)}"))
+        stretched: list[float] = [stretch()]
+        longest: list[float] = []
+        watches: list[Stopwatch] = []
+        while not longest or (longest[0] >= promised and len(longest) < REPEATED):
+            with Stopwatch() as watch:
+                longest.append(restart(f"{app.app_id}-{len(longest)}"))
+            watches.append(watch)
             stretched.append(stretch())
-    gap, busy = statistics.median(longest), max(stretched)
-    told = f"{gap:.2f} s of {promised:g} s, on a machine that takes {busy:.2f} times its time"
+    gap, busy, others = statistics.median(longest), max(stretched), max(w.others for w in watches)
+    told = (
+        f"{gap:.2f} s of {promised:g} s, on a machine that takes {busy:.2f} times its time and "
+        f"gives {others:.0%} to others"
+    )
     sys.stderr.write(f"longest gap, {membership}: {told}\n")
     record_property("gap_seconds_max", gap)
     record_property("machine_stretch_max", busy)
+    record_property("machine_others_max", others)
     assert gap > 0
-    kept = is_kept(gap, promised, busy)
+    quiet = busy <= QUIET_MAX and not any(watch.busy for watch in watches)
+    kept = is_kept(gap, promised, quiet=quiet)
     if kept is None:
         pytest.skip(f"the machine is too busy to judge it: {told}")
     assert kept, told

@@ -27,6 +27,7 @@ def bare_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         if name.upper().startswith("CCSTREAM_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CCSTREAM_CONFIG", "")  # so that what a command sets is taken back
+    monkeypatch.setenv("CCSTREAM_KAFKA__CONNECT_TIMEOUT_MS", "20000")  # a busy machine's broker
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     return tmp_path

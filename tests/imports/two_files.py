@@ -109,6 +109,7 @@ def _imported(settings: Settings, path: Path, kill_at: int = 0) -> tuple[dict[st
         "CCSTREAM_APP_ID": settings.app_id,
         "CCSTREAM_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "CCSTREAM_KAFKA__PARTITIONS": str(settings.kafka.partitions),
+        "CCSTREAM_KAFKA__CONNECT_TIMEOUT_MS": str(settings.kafka.connect_timeout_ms),
         "CCSTREAM_IDENTITY__CONTACT_KEY": KEY,
     }
     state = path.with_name(f"{path.name}.import.json")

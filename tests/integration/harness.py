@@ -36,10 +36,19 @@ PATIENCE_S = 30.0
 codec = Codec()
 
 
+CONNECT_TIMEOUT_MS = 20_000
+"""A command or a test gives a first answer up after that: a broker that has just been started, or
+is busy with other tests, may need more than the three seconds that an operator waits for one."""
+
+
 def settings_for(bootstrap: str, app_id: str, **more: Any) -> Settings:
-    return Settings.load(
-        app_id=app_id, kafka__bootstrap=bootstrap, kafka__partitions=PARTITIONS, **more
-    )
+    fixed = {
+        "app_id": app_id,
+        "kafka__bootstrap": bootstrap,
+        "kafka__partitions": PARTITIONS,
+        "kafka__connect_timeout_ms": CONNECT_TIMEOUT_MS,
+    }
+    return Settings.load(**fixed | more)
 
 
 def make_topics(settings: Settings) -> None:

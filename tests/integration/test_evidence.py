@@ -57,6 +57,7 @@ def ask(
     settings = pipeline.settings
     monkeypatch.setenv("CCSTREAM_IDENTITY__CONTACT_KEY", "k" * 32)
     monkeypatch.setenv("CCSTREAM_KAFKA__BOOTSTRAP", settings.kafka.bootstrap)
+    monkeypatch.setenv("CCSTREAM_KAFKA__CONNECT_TIMEOUT_MS", str(settings.kafka.connect_timeout_ms))
     monkeypatch.setenv("CCSTREAM_APP_ID", settings.app_id)
 
     def run(*arguments: str) -> tuple[int, str, str]:

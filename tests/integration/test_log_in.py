@@ -237,9 +237,10 @@ async def test_a_card_and_an_address_are_one_customer_s_before_and_after_the_acc
 
 @each_broker
 async def test_a_wrong_link_is_undone_by_hand_and_what_is_kept_apart_stays_so(
-    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = pipeline.settings
+    monkeypatch.setenv("CCSTREAM_KAFKA__CONNECT_TIMEOUT_MS", str(settings.kafka.connect_timeout_ms))
     account, card = new_subject(0), new_subject(1, "loyalty")
 
     def split(*arguments: str) -> tuple[int, Any]:

@@ -174,8 +174,10 @@ def test_a_plain_value_from_elsewhere_is_rejected_without_being_repeated(
 def ask(
     pipeline: Pipeline, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, str, str]]:
-    monkeypatch.setenv("CCSTREAM_KAFKA__BOOTSTRAP", pipeline.settings.kafka.bootstrap)
-    monkeypatch.setenv("CCSTREAM_APP_ID", pipeline.settings.app_id)
+    settings = pipeline.settings
+    monkeypatch.setenv("CCSTREAM_KAFKA__BOOTSTRAP", settings.kafka.bootstrap)
+    monkeypatch.setenv("CCSTREAM_KAFKA__CONNECT_TIMEOUT_MS", str(settings.kafka.connect_timeout_ms))
+    monkeypatch.setenv("CCSTREAM_APP_ID", settings.app_id)
 
     def run(*arguments: str, master: str | None = MASTER, previous: str = "") -> Any:
         monkeypatch.setenv("CCSTREAM_PRIVACY__MASTER_KEY", master or "")

@@ -77,6 +77,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "CCSTREAM_APP_ID": settings.app_id,
         "CCSTREAM_KAFKA__BOOTSTRAP": kafka.bootstrap,
         "CCSTREAM_KAFKA__PARTITIONS": str(kafka.partitions),
+        "CCSTREAM_KAFKA__CONNECT_TIMEOUT_MS": str(kafka.connect_timeout_ms),
         **{f"CCSTREAM_{name}": value for name, value in ABANDONED.items()},
     }
 

@@ -98,7 +98,11 @@ def ccstream(app: Settings, *arguments: str, code: int = 0) -> list[dict[str, An
     """What a command of the group prints as JSON."""
     ended = subprocess.run(
         [sys.executable, "-m", "ccstream", "rejected", *arguments, "--json"],
-        env=os.environ | {"CCSTREAM_KAFKA__BOOTSTRAP": app.kafka.bootstrap},
+        env=os.environ
+        | {
+            "CCSTREAM_KAFKA__BOOTSTRAP": app.kafka.bootstrap,
+            "CCSTREAM_KAFKA__CONNECT_TIMEOUT_MS": str(app.kafka.connect_timeout_ms),
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from ccstream.cli import main
 from ccstream.client import ChannelPublisher, SyncSubscriber
 from ccstream.domain.events import CartItemAdded
-from ccstream.errors import AccessDeniedError, DeliveryError
+from ccstream.errors import AccessDeniedError, BrokerUnavailableError, DeliveryError
 from ccstream.ops.acls import rights
 from ccstream.ops.broker import Broker
 from ccstream.ops.doctor import examine
@@ -243,17 +243,24 @@ async def test_whoever_may_not_read_is_told_at_once(users: dict[str, Settings]) 
             pass
 
 
-def denial(secured: SecuredKafka, given: dict[str, Any]) -> str:
-    settings = Settings.load(kafka__connect_timeout_ms=1_500, **given)
-    with pytest.raises(AccessDeniedError) as no:
-        Broker(settings).cluster()
-    return str(no.value)
+def denial(given: dict[str, Any]) -> str:
+    """What is said at the door; a broker that is busy, or has just begun, says it later."""
+    for connect_timeout_ms in (1_500, 5_000, 20_000):
+        settings = Settings.load(kafka__connect_timeout_ms=connect_timeout_ms, **given)
+        try:
+            Broker(settings).cluster()
+        except AccessDeniedError as no:
+            return str(no)
+        except BrokerUnavailableError:
+            continue
+        break
+    pytest.fail("it was not denied")
 
 
 def test_a_wrong_password_is_told_as_one(secured: SecuredKafka) -> None:
     for mechanism in ("PLAIN", "SCRAM-SHA-512"):
         given = secured.with_password("worker", mechanism, "wrong-guess")
-        sentence = denial(secured, given)
+        sentence = denial(given)
         assert "do not take this client's login" in sentence
         assert "wrong-guess" not in sentence
 
@@ -262,7 +269,7 @@ def test_a_token_that_is_not_to_be_had_is_told_as_that(
     secured: SecuredKafka, endpoint: TokenEndpoint
 ) -> None:
     given = secured.with_token(endpoint, "gateway") | {"kafka__oauth_client_secret": "wrong-guess"}
-    sentence = denial(secured, given)
+    sentence = denial(given)
     assert "it answers 401" in sentence
     assert "wrong-guess" not in sentence
 
@@ -280,14 +287,14 @@ def test_brokers_with_a_certificate_of_another_authority_are_not_believed(
 ) -> None:
     other = Authority(tmp_path, "other")
     given = secured.with_password("worker") | {"kafka__ssl_ca_file": str(other.file)}
-    assert "kafka.ssl_ca_file must hold the authority" in denial(secured, given)
+    assert "kafka.ssl_ca_file must hold the authority" in denial(given)
 
 
 def test_a_client_with_a_certificate_of_another_authority_is_not_let_in(
     secured: SecuredKafka, tmp_path: Path
 ) -> None:
     given = secured.with_certificate("app", Authority(tmp_path, "other"))
-    assert "one that the brokers trust" in denial(secured, given)
+    assert "one that the brokers trust" in denial(given)
 
 
 def test_a_topic_that_a_user_may_not_see_is_not_told_as_one_that_is_missing(
@@ -310,7 +317,7 @@ def test_a_certificate_that_has_ended_is_not_let_in(secured: SecuredKafka) -> No
         "kafka__ssl_certificate_file": str(ended.certificate),
         "kafka__ssl_key_file": str(ended.key),
     }
-    assert "has not ended" in denial(secured, given)
+    assert "has not ended" in denial(given)
 
 
 @pytest.mark.parametrize("topic", [CARTS, pytest.param(WEB_TOPIC, marks=pytest.mark.long)])

@@ -45,7 +45,7 @@ def test_a_setting_that_is_wrong_ends_the_look_with_what_is_wrong(
 
 
 def test_a_broker_that_is_away_is_a_failure_and_the_rest_is_looked_at() -> None:
-    found = findings(kafka__bootstrap="127.0.0.1:1", kafka__connect_timeout_ms=300)
+    found = findings(kafka__bootstrap="127.0.0.1:1", kafka__connect_timeout_ms=3_000)
     assert "Connection refused" in said(found, "brokers", "fail")
     assert of(found, "settings")[0].state == "ok"
     assert of(found, "schemas")[0].state == "ok"
@@ -77,7 +77,7 @@ def test_what_it_advises_fits_why_the_cluster_cannot_be_asked(embedded_kafka: st
             kafka__bootstrap=bootstrap,
             kafka__security_protocol=protocol,
             kafka__sasl_mechanism="PLAIN",
-            kafka__connect_timeout_ms=500,
+            kafka__connect_timeout_ms=3_000,
             **login,
         )
         said_of_it = said(found, "brokers", "fail")

@@ -197,11 +197,18 @@ def test_the_embedded_broker_has_4_partitions_and_no_other_number(embedded_kafka
 
 
 @pytest.mark.parametrize(
-    ("bootstrap", "why"),
-    [("127.0.0.1:1", "Connection refused"), ("no-such-host.invalid:9092", "Failed to resolve")],
+    ("bootstrap", "connect_timeout_ms", "why"),
+    [
+        ("127.0.0.1:1", 3_000, "Connection refused"),
+        ("no-such-host.invalid:9092", 5_000, "Failed to resolve"),
+    ],
 )
-def test_a_broker_that_is_away_is_told_with_the_reason(bootstrap: str, why: str) -> None:
-    settings = Settings.load(kafka__bootstrap=bootstrap, kafka__connect_timeout_ms=500)
+def test_a_broker_that_is_away_is_told_with_the_reason(
+    bootstrap: str, connect_timeout_ms: int, why: str
+) -> None:
+    settings = Settings.load(
+        kafka__bootstrap=bootstrap, kafka__connect_timeout_ms=connect_timeout_ms
+    )
     with pytest.raises(BrokerUnavailableError) as caught:
         Broker(settings).cluster()
     assert bootstrap in str(caught.value)

@@ -17,7 +17,7 @@ import orjson
 
 from ccstream.devkit.ports import free_port
 from ccstream.ops.settings import Settings
-from tests.integration.harness import wait_until
+from tests.integration.harness import PATIENCE_S, wait_until
 from tests.support.source import ROOT
 
 __all__ = ["EXAMPLE", "NOTER", "AgentApp", "agent_app"]
@@ -52,7 +52,8 @@ class AgentApp:
     def get(self, path: str) -> Any:
         """What it answers, or None while it does not."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as page:
+            url = f"http://127.0.0.1:{self.port}{path}"
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as page:
                 return orjson.loads(page.read())
         except OSError:
             return None

@@ -33,6 +33,8 @@ PARTITIONS = 4
 PATIENCE_S = 30.0
 """For one answer of a worker or the broker, on a machine that is busy with other tests."""
 
+STEADY_S = 2.5
+
 codec = Codec()
 
 
@@ -114,7 +116,7 @@ class Worker:
         """The partition numbers that it folds; none while it does not answer."""
         try:
             url = f"http://127.0.0.1:{self.port}/readyz"
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
                 return set(json.load(answer)["partitions"])
         except OSError:
             return set()
@@ -149,10 +151,10 @@ class Worker:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout} s: {self.log[-2000:]}") from None
 
-    def stop(self, timeout: float = 15.0) -> int:
+    def stop(self, timeout: float = 60.0) -> int:
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(timeout)
+        return self.wait_ended(timeout)
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -195,6 +197,19 @@ def wait_until(condition: Callable[[], object], timeout: float, every: float = 0
     while not condition():
         assert time.monotonic() < deadline, f"not so after {timeout} s"
         time.sleep(every)
+
+
+def steady(look: Callable[[], float], timeout: float = 60.0) -> float:
+    """What ``look`` finds twice, far enough apart: gauges are counted once a second, in turn with
+    folding."""
+    deadline = time.monotonic() + timeout
+    found = look()
+    while True:
+        time.sleep(STEADY_S)
+        before, found = found, look()
+        if before == found:
+            return found
+        assert time.monotonic() < deadline, f"not twice the same within {timeout} s"
 
 
 def added(number: int, subject: str, channel: str = "web", **more: Any) -> CartItemAdded:

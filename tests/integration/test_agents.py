@@ -17,6 +17,7 @@ from tests.integration.agents import EXAMPLE, AgentApp
 from tests.integration.harness import codec, wait_until
 from tests.integration.pipeline import Pipeline, new_subject, of_key
 from tests.support.produce import Sent
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -153,5 +154,9 @@ def test_it_takes_no_partition_from_the_workers(pipeline: Pipeline, example: Age
         pytest.skip("the embedded broker does not describe groups")
     admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka.bootstrap})
     names = [pipeline.settings.app_id, "large-baskets"]
-    found = admin.describe_consumer_groups(names, request_timeout=10)
-    assert [len(found[name].result().members) for name in names] == [1, 1]
+
+    def members() -> list[int]:
+        found = admin.describe_consumer_groups(names, request_timeout=10)
+        return [len(found[name].result().members) for name in names]
+
+    assert eventually(members, lambda found: found == [1, 1], 30) == [1, 1]

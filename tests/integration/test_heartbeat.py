@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from ccstream.ops.heartbeat import SHOWN, Prober
 from ccstream.ops.heartbeat_events import comes_back
 from ccstream.ops.metrics import Metrics
 from ccstream.wire.catalogue import CHANNELS
-from tests.integration.harness import PARTITIONS, added, publish
+from tests.integration.harness import PARTITIONS, added, publish, steady
 from tests.integration.pipeline import Pipeline, new_subject
 
 pytestmark = pytest.mark.timeout(120)
@@ -38,8 +37,7 @@ def test_a_beat_comes_back_from_every_channel_on_every_sync_topic_and_rows_do_no
         prober.beat(number % PARTITIONS)
         assert not prober.missing, number
         if number % PARTITIONS == PARTITIONS - 1:
-            time.sleep(1.5)  # rows are counted once a second
-            rows.append(pipeline.worker.metric("ccstream_store_rows"))
+            rows.append(steady(lambda: pipeline.worker.metric("ccstream_store_rows")))
     assert rows[0] == rows[1] == rows[2] > 0
     for labels in comes_back(CHANNELS):
         assert metrics.value("ccstream_heartbeats_total", labels) == 3 * PARTITIONS

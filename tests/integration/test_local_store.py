@@ -24,6 +24,7 @@ from tests.integration.harness import (
     publish,
     read,
     settings_for,
+    steady,
     wait_until,
     worker,
 )
@@ -94,11 +95,11 @@ def test_a_worker_killed_at_any_point_goes_on_from_its_store_and_reads_the_tail_
             assert restored(last) < TAIL_RECORDS_MAX
             expected = feed.finish() | dict.fromkeys(many, 1)
             settled(app, expected)
-            kept = rows(last)
+            kept = steady(lambda: rows(last))
             assert last.stop() == ExitStatus.STOPPED
     assert changelog_records(app) > 2 * CUSTOMERS > 10 * TAIL_RECORDS_MAX
     with worker(app) as from_changelogs:
-        wait_until(lambda: rows(from_changelogs) == kept, 10)
+        wait_until(lambda: rows(from_changelogs) == kept, 30)
 
 
 def test_a_worker_that_stopped_has_nothing_to_read(app: Settings, tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def readiness(one: Worker) -> dict[str, Any]:
             return dict(json.loads(answer.read()))
     except urllib.error.HTTPError as error:
         return dict(json.loads(error.read()))
+    except OSError:
+        return {"processes": {}}  # a machine with much else to do
 
 
 def partitions(one: Worker) -> list[set[int]]:
@@ -48,7 +50,10 @@ def partitions(one: Worker) -> list[set[int]]:
 
 
 def shared(one: Worker) -> bool:
-    first, second = partitions(one)
+    found = partitions(one)
+    if len(found) != 2:
+        return False
+    first, second = found
     return bool(first) and bool(second) and first | second == {0, 1, 2, 3} and not first & second
 
 
@@ -93,7 +98,7 @@ def test_two_share_the_partitions_and_one_that_is_killed_comes_back(each_app: Se
         units = [next(rounds)] * CUSTOMERS
         wait_until(lambda: folded(bootstrap, names) == units, 60, every=0.5)
         assert sum(restarts(both)) > sum(before), "the one that was killed was started anew"
-        assert both.metric("ccstream_build_info") == 2
+        wait_until(lambda: both.metric("ccstream_build_info") == 2, 30)
         children = pids(both)
         with Stopwatch() as stopping:
             assert both.stop() == ExitStatus.STOPPED

@@ -29,7 +29,14 @@ from ccstream.ops.kafka_config import aiokafka_config, consumer_config, producer
 from ccstream.ops.settings import Settings
 from ccstream.ops.topics import specs_of
 from ccstream.wire.catalogue import SYNC_TOPICS, changelog_topic
-from tests.integration.harness import PARTITIONS, Worker, make_topics, settings_for, wait_until
+from tests.integration.harness import (
+    PARTITIONS,
+    Worker,
+    make_topics,
+    settings_for,
+    steady,
+    wait_until,
+)
 from tests.support.brokers import why_no_local_kafka
 from tests.support.certificates import Authority
 from tests.support.secured import PASSWORD, SecuredKafka, TokenEndpoint
@@ -366,8 +373,7 @@ async def test_a_worker_whose_password_was_changed_goes_on_once_its_file_has_the
         async with SyncSubscriber(["carts"], settings=users["app"], live=False) as subscriber:
             await web.publish(added)
             await seen_in_one_basket(subscriber, f"customer:{unique}", {"mug"})
-    await asyncio.sleep(2)  # the gauge is looked at once a second
-    rows = worker.metric("ccstream_store_rows")
+    rows = await asyncio.to_thread(steady, lambda: worker.metric("ccstream_store_rows"))
     said = len(worker.log)
     secured.add_scram_user("worker", "another-horse")
     try:

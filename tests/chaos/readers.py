@@ -13,7 +13,7 @@ from tests.chaos.checker import SYNC_TOPICS, Seen
 
 __all__ = ["Readers", "bootstrapped"]
 
-CLOSE_S_MAX = 15.0
+CLOSE_S_MAX = 30.0
 
 
 class Readers:

@@ -52,10 +52,10 @@ SETTLED_S_MAX = 60.0
 """Above any time-out of the worker's own, so that what is not settled by then never will be."""
 
 ACKNOWLEDGED_S_MAX = 30.0
-COMPACTED_S_MAX = 60.0
-SEEN_S_MAX = 10.0
+COMPACTED_S_MAX = 180.0
+SEEN_S_MAX = 30.0
 
-RECEIPTS_S_MAX = 20.0
+RECEIPTS_S_MAX = 60.0
 """From the last erasure; the workers' deadline is a second, and one may have to start again."""
 
 COMPACT_LATER = {"min_cleanable_dirty_ratio": "1.0", "segment_ms": "300"}

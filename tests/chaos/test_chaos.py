@@ -12,7 +12,7 @@ from tests.chaos.faulty_worker import MUTANTS
 from tests.chaos.run import Run
 from tests.support.brokers import why_no_local_kafka
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 SHORT_SEEDS = (36, 6, 16)
 """A kill in a transaction, a worker frozen, a state on disk damaged: under 20 s each on an idle

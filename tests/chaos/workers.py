@@ -20,8 +20,8 @@ SESSION_S = 5.0
 """Short, so that a run of half a minute sees a dead worker replaced; not shorter, or a busy machine
 that gives a worker no time for some seconds would do so again and again."""
 
-STOP_S_MAX = 12.0
-READY_S_MAX = 40.0
+STOP_S_MAX = 30.0
+READY_S_MAX = 90.0
 
 SHORT = {
     "GROUP__SESSION_TIMEOUT_MS": str(int(SESSION_S * 1000)),

@@ -300,6 +300,7 @@ async def test_a_view_of_what_is_final_waits_for_a_transaction_that_was_open_at_
 
 
 @pytest.mark.realkafka
+@pytest.mark.timeout(150)
 async def test_a_view_begins_right_with_a_topic_that_was_compacted(
     kafka: str, own_topics: dict[str, str], read_all: ReadAll
 ) -> None:
@@ -308,7 +309,7 @@ async def test_a_view_begins_right_with_a_topic_that_was_compacted(
     writer = SyncWriter(kafka, own_topics, policy)
     partitions = writer.partitions[topic]
     number = 0
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(90):
         while number < 200 or len(read_all(kafka, topic, partitions)) == number:
             number += 1
             writer.write("profiles", f"customer:{number % 5}", profile("customer:1", number))

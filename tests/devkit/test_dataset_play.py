@@ -61,7 +61,7 @@ def test_a_slice_larger_than_what_may_be_in_flight_loses_nothing(
 def test_workers_that_refuse_the_old_times_are_told_apart_from_wrong_results(
     broker: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "QUIET_S_MAX", 2.0)
+    monkeypatch.setattr(dataset, "QUIET_S_MAX", 10.0)
     with WorkerProcess({}):
         code, out, err = play(capsys, "--no-worker", "--limit-baskets", "3", "--json")
     found = json.loads(out)
@@ -78,7 +78,7 @@ def test_a_second_play_into_the_same_cluster_says_that_all_is_known(
     with WorkerProcess({"WINDOW__HORIZON_DAYS": str(dataset.HORIZON_DAYS)}):
         code, _, _ = play(capsys, "--no-worker", "--limit-baskets", "3")
         assert code == 0
-        monkeypatch.setattr(dataset, "QUIET_S_MAX", 2.0)
+        monkeypatch.setattr(dataset, "QUIET_S_MAX", 10.0)
         code, out, err = play(capsys, "--no-worker", "--limit-baskets", "3", "--json")
     assert code == 1
     assert json.loads(out)["not_applied"]["duplicate"] > 0

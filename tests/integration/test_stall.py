@@ -23,7 +23,8 @@ from tests.integration.harness import (
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
-QUICK = {"ENGINE__STALL_TIMEOUT_MS": "2000"}
+QUICK = {"ENGINE__STALL_TIMEOUT_MS": "4000"}
+LONGER_S = 14.0
 
 HANGS = """
 import dataclasses, time
@@ -49,17 +50,24 @@ def test_a_fold_that_hangs_ends_the_worker_with_its_place(embedded_kafka: str, u
     make_topics(app)
     subject = f"customer:{app.app_id}-4711"
     with worker(app, program=HANGS, **QUICK) as one:
-        publish(app.kafka.bootstrap, [added(1, subject, sku="hang"), added(2, subject)])
         started = time.monotonic()
-        wait_until(lambda: one.metric("ccstream_step_seconds") > 1, 10)  # its own gauges stand
+        publish(app.kafka.bootstrap, [added(1, subject, sku="hang"), added(2, subject)])
+
+        def hangs() -> bool:
+            try:
+                return one.metric("ccstream_step_seconds") > 1  # its own gauges stand
+            except OSError:
+                return one.process.poll() is not None
+
+        wait_until(hangs, 60)
         assert one.wait_ended(60) == ExitStatus.STALLED, one.log[-3000:]
-        assert time.monotonic() - started > 1.5
+        assert time.monotonic() - started > 3.5
         (line,) = [line for line in one.log.splitlines() if '"worker ended"' in line]
         assert "channel.web.events.v1[" in line
         assert "stuck_step" in line
         assert "it stands at offset 1, its log ends at 2" in line
         assert "4711" not in one.log
-    with worker(app, **QUICK):
+    with worker(app):
         wait_until(lambda: synced_units(app.kafka.bootstrap).get(subject) == 2, 30)
 
 
@@ -70,7 +78,7 @@ def test_an_idle_worker_whose_mail_ends_in_markers_goes_on(app: Settings) -> Non
         publish(bootstrap, [added(1, subject) for subject in subjects], "consistent_random")
         wait_until(lambda: set(subjects) <= set(synced_units(bootstrap)), 30)
         assert read(bootstrap, MAIL_TOPIC)
-        time.sleep(8)
+        time.sleep(LONGER_S)
         assert one.process.poll() is None, one.log[-2000:]
 
 
@@ -80,8 +88,8 @@ def test_a_broker_that_is_away_is_no_stall(cluster: LocalKafka, app: Settings) -
         publish(app.kafka.bootstrap, [added(1, subject)])
         wait_until(lambda: synced_units(app.kafka.bootstrap).get(subject) == 1, 60)
         cluster.kill()
-        time.sleep(8)
+        time.sleep(LONGER_S)
+        assert "nothing was folded" not in one.log
         cluster.restart()
         publish(app.kafka.bootstrap, [added(2, subject)])
         wait_until(lambda: synced_units(app.kafka.bootstrap).get(subject) == 2, 90)
-        assert "nothing was folded" not in one.log

@@ -64,8 +64,13 @@ def stretch() -> float:
 
 
 def _busy() -> float:
-    """Seconds of all processors that were not idle, with those that a host took from them."""
-    all_processors = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
+    """Seconds of all processors that were not idle, with those that a host took from them; 0
+    where only Linux would know.
+    """
+    known = Path("/proc/stat")
+    if not known.exists():
+        return 0.0
+    all_processors = known.read_text(encoding="utf-8").partition("\n")[0]
     user, nice, system, _, _, irq, softirq, steal = map(int, all_processors.split()[1:9])
     return (user + nice + system + irq + softirq + steal) / _TICKS
 

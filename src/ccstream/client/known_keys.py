@@ -13,7 +13,7 @@ import time
 from typing import Any, Final
 
 from ccstream.domain.personal_keys import PersonalKey, PersonalKeys
-from ccstream.errors import BrokerUnavailableError, CcstreamError, TopicMismatchError
+from ccstream.errors import BrokerUnavailableError, CcstreamError, StateError, TopicMismatchError
 from ccstream.ops.broker import Broker
 from ccstream.ops.reading import TopicReader
 from ccstream.ops.settings import Settings
@@ -125,7 +125,14 @@ class KnownKeys:
                     return
 
     def _take(self, message: Any) -> None:
-        name, value = message.key().decode(), message.value()
+        value = message.value()
+        try:
+            name = message.key().decode()
+        except (AttributeError, UnicodeDecodeError):
+            raise StateError(
+                f"{self._topic}[{message.partition()}]@{message.offset()} has no key that is text: "
+                "no worker wrote it"
+            ) from None
         before = self._rows.pop(name, None)
         if value is None:
             for key in () if before is None else _keys(before):

@@ -120,6 +120,7 @@ def cart_layout(target: str, settings: Settings, inputs: tuple[str, ...]) -> Lay
         inputs=inputs,
         tables=(TABLE,),
         others=(target,),
+        sync_topics={},
         new_tables=lambda: {TABLE: Table(TABLE, JsonRows(), rows_max)},
     )
 

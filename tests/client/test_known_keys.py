@@ -25,3 +25,16 @@ def test_a_record_that_no_worker_wrote_is_told_of(
             known.wait(20)
     finally:
         known.stop()
+
+
+def test_what_makes_a_segment_end_takes_no_key_away(embedded_kafka: str, unique: str) -> None:
+    settings = Settings.load(kafka__bootstrap=embedded_kafka, app_id=unique)
+    topic = changelog_topic(unique, "keys")
+    produce(embedded_kafka, [Sent(topic, "heartbeat:roll-0", None, partition=0)])
+    known = KnownKeys(settings)
+    known.start()
+    try:
+        known.wait(20)
+        assert known.gone == 0
+    finally:
+        known.stop()

@@ -218,3 +218,11 @@ def test_the_cause_is_found_without_decoding_the_rest(subject: str, event_id: st
     info = default_schemas().schema("CartSynced")
     assert value[2:10] == info.fingerprint
     assert cause_of(b"\x00\x00\x00\x00\x07" + value[10:]) == event_id
+
+
+def test_what_makes_a_segment_end_answers_no_event() -> None:
+    facts = Facts(frozenset())
+    facts.take(CARTS, b"heartbeat:roll-0", None)
+    assert facts.answered == 0
+    facts.take(CARTS, b"customer:1", None)
+    assert facts.answered == 1

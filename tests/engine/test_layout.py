@@ -13,6 +13,7 @@ LAYOUT = Layout(
     partitions=4,
     inputs=("in", MAIL_TOPIC),
     tables=("carts",),
+    sync_topics={},
     others=("out",),
     new_tables=dict,
 )

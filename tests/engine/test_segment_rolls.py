@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ccstream.engine.chunks import Pace
+from ccstream.engine.folding import make_layout as make_layout_of
 from ccstream.engine.segment_rolls import SegmentRolls, roll_key
+from ccstream.ops.settings import Settings
+from ccstream.ops.topics import specs_of
 from ccstream.wire.catalogue import SYNC_TOPICS, TABLES
 from ccstream.wire.headers import epoch_of
 from tests.engine.world import World, added, key_living_at
@@ -72,3 +78,21 @@ def test_what_is_there_stays() -> None:
     one.rolls.begin()
     one.after(HOUR)
     assert rows == {name: list(t.keys()) for name, t in one.world.partition.tables.items()}
+
+
+@pytest.mark.parametrize("prefix", ["", "anew."])
+def test_a_worker_knows_all_topics_that_are_compacted(prefix: str) -> None:
+    settings = Settings.load(app_id="shop", output_prefix=prefix)
+    layout = make_layout_of(settings, ("channel.web.events.v1",))
+    compacted = {one.name for one in specs_of(settings) if one.kind in {"sync", "changelog"}}
+    changelogs = map(layout.changelog_of, layout.tables)
+    assert {*layout.sync_topics.values(), *changelogs} == compacted
+
+
+@pytest.mark.parametrize(
+    ("deadline_h", "interval_h"),
+    [(240, 25), (75, 25), (24, 8)],
+)
+def test_it_is_soon_enough_for_an_erasures_deadline(deadline_h: int, interval_h: int) -> None:
+    settings = Settings.load(privacy__erasure_deadline_ms=deadline_h * 3_600_000)
+    assert Pace.of(settings).roll_interval == interval_h * HOUR

@@ -100,7 +100,6 @@ class City:
             "CCSTREAM_PRIVACY__ERASURE_KEY": "e" * 40,
             "CCSTREAM_PRIVACY__ERASURE_DEADLINE_MS": "9000",
             "CCSTREAM_STATE__STORE": "rocksdb",
-            "CCSTREAM_STATE__ROLL_INTERVAL_MS": "1500",
             "CCSTREAM_STATE__DIRECTORY": str(self.state),
             "CCSTREAM_IDENTITY__CONTACT_KEY": "k" * 40,
             "CCSTREAM_LOG__LEVEL": "debug",

@@ -58,6 +58,7 @@ async def app(
         partitions=PARTITIONS,
         inputs=("channel.web.events.v1",),
         tables=TABLES,
+        sync_topics={},
         others=(),
         new_tables=dict,
     )

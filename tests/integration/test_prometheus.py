@@ -231,5 +231,5 @@ def test_every_metric_of_the_table_is_scraped_and_counters_begin_at_zero(
         assert prometheus.answers(series), name
     assert prometheus.answers('ccstream_rejected_total{reason="failed"} == 0')
     assert prometheus.answers('ccstream_events_total{channel="post",outcome="too_late"} == 0')
-    beats = "count(ccstream_heartbeats_total)"  # on a busy machine some are missed
-    assert prometheus.answers(f"count(ccstream_heartbeats_missed_total) == {beats}")
+    beats = "sum(ccstream_heartbeats_total)"  # on a busy machine some are missed
+    assert prometheus.answers(f"sum(ccstream_heartbeats_missed_total) < {beats}")

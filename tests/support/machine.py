@@ -21,6 +21,9 @@ QUIET_MAX: Final = 1.25
 OTHERS_MAX: Final = 0.25
 """The share of the processors' time that others may take on a quiet machine."""
 
+_BUSY_TIMES: Final = 4
+"""How many times as long as on a quiet machine something may take on a busy one."""
+
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -46,8 +49,11 @@ class Stopwatch:
         return self.others > OTHERS_MAX
 
     def kept(self, seconds_max: float) -> bool:
-        """Whether it took less, or the machine is busy with other things."""
-        return self.seconds < seconds_max or self.busy or stretch() > QUIET_MAX
+        """Whether it took less, or a few times that where the machine is busy with other things."""
+        if self.seconds < seconds_max:
+            return True
+        is_busy = self.busy or stretch() > QUIET_MAX
+        return is_busy and self.seconds < _BUSY_TIMES * seconds_max
 
     def __repr__(self) -> str:
         return f"{self.seconds:.1f} s, {self.others:.0%} of the processors' time for others"

@@ -135,7 +135,9 @@ class KnownKeys:
             ) from None
         before = self._rows.pop(name, None)
         if value is None:
-            for key in () if before is None else _keys(before):
+            if before is None:
+                return
+            for key in _keys(before):
                 if self._elsewhere.get(key.entity) == name:
                     del self._elsewhere[key.entity]
             self.gone += 1

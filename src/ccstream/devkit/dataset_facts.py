@@ -21,7 +21,7 @@ from ccstream.errors import BrokerUnavailableError, SchemaError, TopicMismatchEr
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.kafka_config import consumer_config
 from ccstream.ops.settings import Settings
-from ccstream.wire.catalogue import REJECTED_TOPIC, SYNC_TOPICS
+from ccstream.wire.catalogue import HEARTBEAT_NAMESPACE, REJECTED_TOPIC, SYNC_TOPICS
 from ccstream.wire.codec import Codec
 from ccstream.wire.framing import (
     CONFLUENT_PREFIX_BYTES,
@@ -34,6 +34,8 @@ __all__ = ["BasketSeen", "Facts", "FactsReader", "OrderSeen", "cause_of"]
 
 CARTS: Final = SYNC_TOPICS["carts"]
 TOUCHES: Final = SYNC_TOPICS["touches"]
+
+_NOBODY: Final = HEARTBEAT_NAMESPACE.encode()
 ORDERS: Final = SYNC_TOPICS["orders"]
 
 APPLIED: Final = "applied"
@@ -91,6 +93,8 @@ class Facts:
 
     def take(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Take one record in."""
+        if (key or b"").startswith(_NOBODY):
+            return
         if topic == CARTS:
             self.answered += 1
             if value is not None and (cause := cause_of(value)) in self.last_item_ids:

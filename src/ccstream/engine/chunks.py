@@ -104,8 +104,15 @@ class Pace(Struct, frozen=True):
             catch_up_interval=max(commit.interval_ms, commit.catch_up_interval_ms) / 1000,
             linger_max=settings.chunk.linger_ms_max / 1000,
             commit_timeout=settings.group.rebalance_timeout_ms / 2000,
-            roll_interval=settings.state.roll_interval_ms / 1000,
+            roll_interval=_roll_interval_ms(settings) / 1000,
         )
+
+
+def _roll_interval_ms(settings: Settings) -> int:
+    """As configured, or oftener where erasures are to be done with sooner: a segment ends with the
+    second of two at the latest.
+    """
+    return min(settings.state.roll_interval_ms, settings.privacy.erasure_deadline_ms // 3)
 
 
 class Folds(Fires, Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
 
 from ccstream.engine.cluster import TopicPartitionKey
 from ccstream.engine.store import Table
@@ -35,7 +34,7 @@ class Layout:
         tables: tuple[str, ...],
         others: tuple[str, ...],
         new_tables: Callable[[], dict[str, Table]],
-        sync_topics: Mapping[str, str] = MappingProxyType({}),
+        sync_topics: Mapping[str, str],
     ) -> None:
         self.app_id = app_id
         self.partitions = partitions

@@ -12,8 +12,10 @@ windows know the id once it has, also if it is sent again and again.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from operator import methodcaller
 from typing import Any, Final
@@ -49,12 +51,16 @@ SEND_SECONDS_MAX: Final = 30.0
 """For what is handed over to be acknowledged, counted from the last sign of progress."""
 
 _NOT_TRIED: Final = "it was not tried before this ended"
+_PERHAPS: Final = "this ended before it was acknowledged; it may be stored"
 
 _PURGED: Final = {
     KafkaError._PURGE_QUEUE: _NOT_TRIED,
-    KafkaError._PURGE_INFLIGHT: "this ended before it was acknowledged; it may be stored",
+    KafkaError._PURGE_INFLIGHT: _PERHAPS,
 }
 """Of what the producer still had when it was to end."""
+
+_PURGED_WITHIN: Final = 5.0
+"""Seconds for the producer to tell of that."""
 
 OURS: Final = frozenset({RETRY_OF, BY_HAND})
 
@@ -144,26 +150,45 @@ def send(retries: Sequence[Retry], producer: Producer, outcome: Outcome) -> None
     """Send them, in their order, and wait until every one is acknowledged or has failed, which
     ``outcome`` gets, also if this is interrupted.
 
+    In a thread: what interrupts a callback of librdkafka's is lost, and its record with it.
+
     Raises:
         DeliveryError: neither, for a long time; those acknowledged until then are sent.
     """
+    ends = threading.Event()
+    with ThreadPoolExecutor(1, "ccstream-retry") as pool:
+        sending = pool.submit(_send, retries, producer, outcome, ends)
+        try:
+            sending.result()
+        finally:
+            ends.set()
+
+
+def _send(
+    retries: Sequence[Retry], producer: Producer, outcome: Outcome, ends: threading.Event
+) -> None:
+    pending = dict(enumerate(retries))
     begun = 0
     try:
-        for retry in retries:
-            _produce(producer, retry, partial(_done, outcome, retry))
-            begun += 1
-        _wait(producer, len(retries))
+        for number, retry in enumerate(retries):
+            if ends.is_set():
+                return
+            begun = number + 1
+            _produce(producer, retry, partial(_done, outcome, pending, number), ends)
+        _wait(producer, len(retries), ends)
     finally:
-        if len(producer):
-            producer.purge()
-            producer.poll(0)
-        for retry in retries[begun:]:
-            outcome.failed.update(dict.fromkeys(retry.places, _NOT_TRIED))
+        producer.purge()
+        deadline = time.monotonic() + _PURGED_WITHIN
+        while len(producer) and time.monotonic() < deadline:
+            producer.poll(0.1)
+        for number, retry in pending.items():
+            why = _PERHAPS if number < begun else _NOT_TRIED
+            outcome.failed.update(dict.fromkeys(retry.places, why))
 
 
-def _wait(producer: Producer, count: int) -> None:
+def _wait(producer: Producer, count: int, ends: threading.Event) -> None:
     left, last_sign = len(producer), time.monotonic()
-    while left:
+    while left and not ends.is_set():
         producer.poll(0.2)
         if len(producer) < left:
             left, last_sign = len(producer), time.monotonic()
@@ -302,9 +327,11 @@ def _headers(original: Message | None) -> Headers | None:
     return [(name, value) for name, value in found or () if name not in OURS]
 
 
-def _produce(producer: Producer, retry: Retry, done: Callable[..., None]) -> None:
+def _produce(
+    producer: Producer, retry: Retry, done: Callable[..., None], ends: threading.Event
+) -> None:
     deadline = time.monotonic() + SEND_SECONDS_MAX
-    while True:
+    while not ends.is_set():
         try:
             producer.produce(
                 retry.topic,
@@ -328,7 +355,14 @@ def _produce(producer: Producer, retry: Retry, done: Callable[..., None]) -> Non
             return
 
 
-def _done(outcome: Outcome, retry: Retry, error: KafkaError | None, _message: object) -> None:
+def _done(
+    outcome: Outcome,
+    pending: dict[int, Retry],
+    number: int,
+    error: KafkaError | None,
+    _message: object,
+) -> None:
+    retry = pending.pop(number)
     if error is None:
         outcome.sent.append(retry.places)
     else:

@@ -145,11 +145,11 @@ class StateSettings(Section):
     roll_interval_ms: int = Field(
         default=25 * 60 * MINUTE_MS,
         ge=1_000,
-        le=7 * 24 * 60 * MINUTE_MS,
+        le=36 * 60 * MINUTE_MS,
         description="How often a worker writes to each compacted topic of its partitions, whatever "
         "comes: Kafka compacts no segment that is written to, and one ends with the first write "
         "after its `segment.ms` (a day). Where nothing came any more, what was deleted would stay "
-        "on the brokers' disks.",
+        "on the brokers' disks. At most a third of `privacy.erasure_deadline_ms` is taken.",
     )
 
 

@@ -193,7 +193,7 @@ event was applied, a duplicate or rejected.
 """
 
 HEARTBEAT_NAMESPACE = "heartbeat:"
-"""How the keys begin of what `ccstream heartbeat` publishes; readers are not shown them."""
+"""Keys of `ccstream heartbeat`, and of workers' `heartbeat:roll-3`; readers are not shown them."""
 
 ERASED_NAMESPACE = "erased:"
 """How the keys begin under which orders of people who were erased are kept. They are for readers of

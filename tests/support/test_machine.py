@@ -33,6 +33,7 @@ def test_what_a_child_takes_is_its_parents_while_it_runs_and_when_it_has_ended()
         (5.1, OTHERS_MAX, QUIET_MAX, False),
         (5.1, OTHERS_MAX + 0.01, 1.0, True),
         (5.1, 0.0, QUIET_MAX + 0.01, True),
+        (20.1, OTHERS_MAX + 0.01, QUIET_MAX + 0.01, False),
     ],
 )
 def test_a_time_that_was_not_kept_is_excused_only_where_others_were_busy(

@@ -109,9 +109,9 @@ def retry_all(
         BrokerUnavailableError: dead letters or their records could not be read.
         DeliveryError: nothing was acknowledged for a long time.
     """
+    outcome.not_tried = len(tickets)
     producer = make_client(Producer, producer_config(settings, role="retry"))
     done = 0
-    outcome.not_tried = len(tickets)
     with SingleRecords(settings, report) as records:
         for places in slices(tickets):
             _retry_slice(settings, producer, records, places, outcome, by_hand, report)

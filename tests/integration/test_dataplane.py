@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+
 import pytest
 from confluent_kafka import Producer
 
 from ccstream.devkit.kafka import LocalKafka
+from ccstream.engine import busy_inputs
+from ccstream.engine.busy_inputs import BusyInputsPlane
+from ccstream.engine.clock import Clock
 from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.delivery import SourceOffset
 from tests.integration.harness import wait_until
@@ -58,3 +64,50 @@ def test_markers_of_transactions_are_nothing_to_read(cluster: LocalKafka, unique
         wait_until(lambda: not plane.poll(0.1) and plane.ends() == {(topic, 0): 0}, 30)
     finally:
         plane.close()
+
+
+SECONDS = 4.0
+PARTITIONS = 2
+
+
+def test_who_reads_a_topic_changes_and_each_record_is_read_once_and_in_order(
+    cluster: LocalKafka, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each topic is busy in its turn, so fast that most changes find records fetched ahead."""
+    monkeypatch.setattr(busy_inputs, "_INTERVAL", 0.05)
+    monkeypatch.setattr(busy_inputs, "_QUIET_AFTER", 0.2)
+    topics = [f"{name}-{unique}" for name in ("web", "store", "mail")]
+    for topic in topics:
+        make_topic(cluster.bootstrap, topic, partitions=PARTITIONS)
+    config = {"bootstrap.servers": cluster.bootstrap}
+    producer = Producer({**config, "linger.ms": 1})
+    plane = BusyInputsPlane({**config, "group.id": unique}, 500, Clock())
+    written: defaultdict[tuple[str | None, int | None], int] = defaultdict(int)
+    read: defaultdict[tuple[str | None, int | None], list[int | None]] = defaultdict(list)
+    apart: set[tuple[str, ...]] = set()
+
+    def look() -> int:
+        messages = plane.poll(0.01)
+        for message in messages:
+            read[message.topic(), message.partition()].append(message.offset())
+        apart.add(tuple(sorted({one.topic for one in plane._apart})))
+        return len(messages)
+
+    try:
+        plane.assign([SourceOffset(t, n, 0) for t in topics for n in range(PARTITIONS)])
+        began = time.monotonic()
+        while (elapsed := time.monotonic() - began) < SECONDS:
+            busy = topics[int(elapsed / 0.5) % len(topics)]
+            for number in range(PARTITIONS) if len(producer) < 5_000 else ():
+                for _ in range(50):
+                    producer.produce(busy, b"record", partition=number)
+                written[busy, number] += 50
+            producer.poll(0)
+            look()
+        assert producer.flush(30) == 0
+        total = sum(written.values())
+        wait_until(lambda: look() == 0 and sum(map(len, read.values())) >= total, 30)
+    finally:
+        plane.close()
+    assert {at: list(range(records)) for at, records in written.items()} == read
+    assert {(topic,) for topic in topics} <= apart

@@ -9,5 +9,5 @@ from tests.simulation.process import on_fakes
 
 @pytest.fixture(scope="module", autouse=True)
 def fakes() -> Iterator[None]:
-    with on_fakes(patient_above=0.0):
+    with on_fakes(patient_above=0.0, busy_above=0.5):
         yield

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 
 from ccstream.engine import restore as engine_restore
 from ccstream.engine.committer import Step
@@ -63,6 +63,7 @@ class FakeConsumer:
         self._positions: dict[At, int] = {}
         self._told: dict[At, int] = {}
         self._fetched: deque[Any] = deque()
+        self._handed: set[At] = set()
         self.take = 1 << 30
         self.mix = 0
         self.assigned: Callable[[dict[At, int]], None] = lambda _: None
@@ -71,12 +72,27 @@ class FakeConsumer:
     def assign(self, partitions: list[TopicPartition]) -> None:
         self._positions = {(p.topic, p.partition): p.offset for p in partitions}
         self._told = {}
+        self._handed.clear()
         self._fetched.clear()
         self.assigned(dict(self._positions))
 
     def unassign(self) -> None:
         self._positions = {}
+        self._handed.clear()
         self._fetched.clear()
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        for one in partitions:
+            assert (one.topic, one.partition) not in self._positions
+            self._positions[one.topic, one.partition] = one.offset
+
+    def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
+        gone = {(one.topic, one.partition) for one in partitions}
+        for at in gone:
+            del self._positions[at]
+        self._handed -= gone
+        left = [one for one in self._fetched if (one.topic(), one.partition()) not in gone]
+        self._fetched = deque(left)
 
     def poll(self, timeout: float) -> Any:
         if not self._fetched:
@@ -97,9 +113,10 @@ class FakeConsumer:
         return 0, self._broker.logs[at.topic, at.partition].end
 
     def position(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        """Where it stands; not known of a partition of which nothing has come yet."""
         return [
-            TopicPartition(one.topic, one.partition, self._positions[one.topic, one.partition])
-            for one in places
+            TopicPartition(*at, self._positions[at] if at in self._handed else OFFSET_INVALID)
+            for at in ((one.topic, one.partition) for one in places)
         ]
 
     def close(self) -> None:
@@ -125,6 +142,7 @@ class FakeConsumer:
         for record in log.committed(start) if self._committed_only else log.uncommitted(start):
             self._fetched.append(record)
             self._positions[at] = record.offset() + 1
+            self._handed.add(at)
             self.handed(record)
             taken += 1
             if taken == count:

@@ -23,7 +23,7 @@ class LineageError(Exception):
 
 
 class _Reading:
-    """What one consumer got of one partition number since it was assigned."""
+    """What a worker's consumers got of one partition number since it was assigned."""
 
     def __init__(self, start: dict[str, int]) -> None:
         self.start = start
@@ -38,8 +38,10 @@ class Lineage:
         self._broker = broker
         self._readings: dict[str, dict[int, list[_Reading]]] = {}
 
-    def follow(self, owner: str, consumer: FakeConsumer) -> None:
-        """Watch this consumer; ``owner`` is the name that its transactions go by."""
+    def follow(self, owner: str, *consumers: FakeConsumer) -> None:
+        """Watch these consumers, of which the first is given all that is assigned; ``owner`` is
+        the name that its transactions go by.
+        """
         readings: dict[int, list[_Reading]] = defaultdict(list)
         self._readings[owner] = readings
 
@@ -53,8 +55,9 @@ class Lineage:
         def handed(record: LogRecord) -> None:
             readings[record.partition()][-1].records.append(record)
 
-        consumer.assigned = assigned
-        consumer.handed = handed
+        consumers[0].assigned = assigned
+        for consumer in consumers:
+            consumer.handed = handed
 
     def of(self, numbers: Iterable[int]) -> dict[int, list[LogRecord]]:
         """The records folded for good, in order, by partition number.

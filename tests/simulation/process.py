@@ -28,8 +28,8 @@ from ccstream.domain.touch import TouchLimits
 from ccstream.domain.window import WindowLimits
 from ccstream.engine.aggregates import Aggregate, Parting, Rules, make_plans
 from ccstream.engine.assignment import Assignment
+from ccstream.engine.busy_inputs import _BUSY_ABOVE, BusyInputsPlane
 from ccstream.engine.chunks import _PATIENT_ABOVE, ChunkLoop, Pace
-from ccstream.engine.dataplane import DataPlane
 from ccstream.engine.engine import Engine
 from ccstream.engine.fold import Folder
 from ccstream.engine.layout import Layout
@@ -218,10 +218,13 @@ def make_topics(layout: Layout) -> dict[str, int]:
 
 
 @contextmanager
-def on_fakes(patient_above: float = _PATIENT_ABOVE) -> Iterator[None]:
+def on_fakes(
+    patient_above: float = _PATIENT_ABOVE, busy_above: float = _BUSY_ABOVE
+) -> Iterator[None]:
     """The engine's modules reach for fakes where they would make clients of librdkafka.
 
     ``patient_above``: events a second from which patient outputs wait for others.
+    ``busy_above``: from which on a topic is read apart.
     """
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     configured = structlog.get_config()
@@ -234,6 +237,7 @@ def on_fakes(patient_above: float = _PATIENT_ABOVE) -> Iterator[None]:
             patch("ccstream.engine.standbys.Consumer", FakeConsumer),
             patch("ccstream.engine.collector.gc", collector),
             patch("ccstream.engine.chunks._PATIENT_ABOVE", patient_above),
+            patch("ccstream.engine.busy_inputs._BUSY_ABOVE", busy_above),
         ):
             yield
     finally:
@@ -356,8 +360,9 @@ class Process:
         takeover = parts.takeover(
             layout, cluster, delivery, clock, gauges.restoring, stores, self.standbys
         )
-        plane = DataPlane({"broker": broker, "isolation.level": parts.isolation}, 8_000)
-        self.consumer: FakeConsumer = plane._consumer
+        reading = {"broker": broker, "isolation.level": parts.isolation}
+        plane = BusyInputsPlane(reading, 8_000, clock)
+        self.consumers: tuple[FakeConsumer, ...] = (plane._consumer, plane._busy_consumer)
         folder = parts.folder(
             decode=CODEC.decode_event,
             topics=INPUTS,

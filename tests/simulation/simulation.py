@@ -163,8 +163,9 @@ class Simulation:
                 one.standbys.step(action.take, action.mix)
         process = self._pick(action.worker, lambda p: p.serving)
         if process is not None:
-            process.consumer.take = action.take
-            process.consumer.mix = action.mix
+            for consumer in process.consumers:
+                consumer.take = action.take
+                consumer.mix = action.mix
             with self._within(process):
                 process.turn(action.step_at)
 
@@ -209,7 +210,7 @@ class Simulation:
             self._disk(slot) if self._parts.stored else None,
         )
         process.member = self.broker.group.new_member_id()
-        self.lineage.follow(process.name, process.consumer)
+        self.lineage.follow(process.name, *process.consumers)
         return process
 
     def _disk(self, slot: int) -> FakeDisk:

@@ -17,7 +17,7 @@ from ccstream.errors import DeliveryError, StateError
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.refusals import denied
 
-__all__ = ["DataPlane"]
+__all__ = ["DataPlane", "ends_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -37,20 +37,12 @@ _TRANSIENT = frozenset(
 
 
 class DataPlane:
-    """A librdkafka consumer without a group."""
+    """A librdkafka consumer without a group; `BusyInputsPlane` has two."""
 
     def __init__(self, config: Mapping[str, Any], records_max: int) -> None:
+        self._config = config
         self._records_max = records_max
-        self._consumer = make_client(
-            Consumer,
-            {
-                **config,
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "error",
-                "enable.partition.eof": False,
-            },
-        )
+        self._consumer = self._make_consumer()
         self._assigned: list[TopicPartition] = []
         self._trouble: str | None = None
 
@@ -71,14 +63,7 @@ class DataPlane:
             AccessDeniedError: this worker may not read an input any more.
             DeliveryError: an error that does not mend by itself.
         """
-        first = self._consumer.poll(timeout)
-        if first is None:
-            return []
-        messages = [first, *self._consumer.consume(self._records_max - 1, 0)]
-        if any(message.error() is not None for message in messages):
-            return [message for message in messages if not self._failed(message)]
-        self._trouble = None
-        return messages
+        return self._read(self._consumer, timeout, self._records_max)
 
     def ends(self) -> dict[tuple[str, int], int]:
         """The end of the log of each assigned partition, as of the last fetch: cheap.
@@ -86,17 +71,7 @@ class DataPlane:
         0 where all has been handed out: the end may be behind markers of transactions, which
         never are, so that it says nothing about what is left.
         """
-        ends: dict[tuple[str, int], int] = {}
-        for assigned in self._assigned:
-            one = TopicPartition(assigned.topic, assigned.partition)
-            try:
-                _, high = self._consumer.get_watermark_offsets(one, cached=True)
-                (now,) = self._consumer.position([one])  # moves past markers by itself
-            except Exception:  # noqa: BLE001 - only a metric; the next round asks again
-                continue
-            if high >= 0:
-                ends[one.topic, one.partition] = high if now.offset < high else 0
-        return ends
+        return ends_of(self._consumer, self._assigned)
 
     def heard(self) -> bool:
         """Whether every assigned partition has been fetched from."""
@@ -104,6 +79,28 @@ class DataPlane:
 
     def close(self) -> None:
         self._consumer.close()
+
+    def _make_consumer(self) -> Consumer:
+        return make_client(
+            Consumer,
+            {
+                **self._config,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": False,
+            },
+        )
+
+    def _read(self, consumer: Consumer, timeout: float, records_max: int) -> list[Message]:
+        first = consumer.poll(timeout)
+        if first is None:
+            return []
+        messages = [first, *consumer.consume(records_max - 1, 0)]
+        if any(message.error() is not None for message in messages):
+            return [message for message in messages if not self._failed(message)]
+        self._trouble = None
+        return messages
 
     def _failed(self, message: Message) -> bool:
         error = message.error()
@@ -123,3 +120,18 @@ class DataPlane:
             return True
         what = f"could not read {message.topic()}"
         raise denied(error, what) or DeliveryError(f"{what}: {error.str()} ({error.name()})")
+
+
+def ends_of(consumer: Consumer, assigned: list[TopicPartition]) -> dict[tuple[str, int], int]:
+    """See `DataPlane.ends`, of one consumer."""
+    ends: dict[tuple[str, int], int] = {}
+    for one in assigned:
+        at = TopicPartition(one.topic, one.partition)
+        try:
+            _, high = consumer.get_watermark_offsets(at, cached=True)
+            (now,) = consumer.position([at])  # moves past markers by itself
+        except Exception:  # noqa: BLE001 - only a metric; the next round asks again
+            continue
+        if high >= 0:
+            ends[at.topic, at.partition] = high if now.offset < high else 0
+    return ends

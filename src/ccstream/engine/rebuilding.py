@@ -20,6 +20,7 @@ from typing import Any, Final
 import structlog
 from confluent_kafka import Message, TopicPartition
 
+from ccstream.engine.busy_inputs import BusyInputsPlane
 from ccstream.engine.chunks import Folds
 from ccstream.engine.clock import Clock
 from ccstream.engine.cluster import TopicPartitionKey
@@ -71,7 +72,7 @@ def make_data_plane(
     )
     records_max = settings.chunk.records_max
     if followed is None:
-        return DataPlane(config, records_max), folder, None
+        return BusyInputsPlane(config, records_max, clock), folder, None
     folds = RebuildFolder(folder)
     plane = RebuildPlane(config, records_max, followed, clock, on_caught_up)
     return plane, folds, RebuildTimers(plane, folds, clock)

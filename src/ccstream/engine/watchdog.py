@@ -40,7 +40,7 @@ __all__ = ["Logs", "Sight", "Watchdog"]
 
 _OTHERS_MOVE: Final = 5
 """Times the time-out for a partition that stands while others move: a consumer hands over what
-it prefetched, 64 MB at most, in the order in which it came."""
+it fetched ahead, 16 MiB at most, in the order in which it came, and there are two of them."""
 
 _STEP_SECONDS: Final = 30.0
 """What a step other than a take-over may wait on its own, beyond the time-out: for room in a

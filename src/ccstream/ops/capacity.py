@@ -40,8 +40,8 @@ SEGMENT_S: Final = 24 * 3600
 """``segment.ms`` of our compacted topics: as long at most."""
 
 PROCESS_BYTES: Final = 512 << 20
-"""A worker without rows: interpreter and libraries, and what librdkafka may prefetch (16 MiB) and
-keep to send (256 MiB)."""
+"""A worker without rows: interpreter and libraries, and what librdkafka may prefetch (16 MiB, and
+as much of busy inputs) and keep to send (256 MiB)."""
 
 REPLICATION: Final = "replication"
 """What decides how many brokers there are where the load would take fewer than there are copies."""

@@ -49,7 +49,7 @@ class Reading:
         """The topics that the second consumer reads; the first has the others, and none twice."""
         first: Any = self.plane._consumer
         second: Any = self.plane._busy_consumer
-        apart = set(second._positions) if second is not None else set()
+        apart = set(second._positions)
         assert sorted([*first._positions, *apart]) == sorted(PLACES)
         return {topic for topic, _ in apart}
 
@@ -78,15 +78,44 @@ def test_it_counts_what_comes_in_a_second_however_late_it_looks(reading: Reading
     assert reading.apart == {WEB}
 
 
-def test_a_topic_that_is_not_read_to_its_end_does_not_move(reading: Reading) -> None:
+def test_a_topic_that_is_not_read_to_its_end_does_not_move() -> None:
     """What was fetched ahead would be thrown away, and the backlog seem to have an end."""
+    with on_fakes():
+        reading = Reading(records_max=150)
+        reading.publish(WEB, 290)
+        assert len(reading.poll()) == 150
+        assert len(reading.poll(1.0)) == 140
+        assert reading.apart == set()
+        reading.poll(1.0)
+        assert reading.apart == {WEB}
+
+
+def test_a_partition_whose_end_is_not_known_holds_its_topic(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer: Any = reading.plane._consumer
+    known = consumer.get_watermark_offsets
+
+    def ends(at: Any, cached: bool) -> tuple[int, int]:
+        found: tuple[int, int] = known(at, cached)
+        return (-1001, -1001) if at.partition else found
+
+    monkeypatch.setattr(consumer, "get_watermark_offsets", ends)
     reading.publish(WEB, 200)
     reading.poll()
-    reading.publish(WEB, 10, partition=1)
-    assert len(reading.poll(1.0)) == 10
-    assert reading.apart == set()
     reading.poll(1.0)
-    assert reading.apart == {WEB}
+    assert reading.apart == set()
+
+
+def test_the_second_consumer_tells_what_it_has_to_while_nothing_is_apart(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had fetched for a topic that it has given up is freed only so, too."""
+    asked: list[float] = []
+    monkeypatch.setattr(reading.plane._busy_consumer, "poll", asked.append)
+    for _ in range(3):
+        reading.poll(1.0)
+    assert asked == [0, 0, 0]
 
 
 def test_a_topic_of_a_rate_about_the_bound_does_not_go_to_and_fro(reading: Reading) -> None:
@@ -174,6 +203,21 @@ def test_to_wait_for_records_ends_with_the_first_or_with_the_time(
     assert sum(waits) == pytest.approx(0.01)
     assert [one.topic() for one in reading.plane.poll(0.1)] == [MAIL]
     assert len(waits) == 21 and max(waits) == 0.002
+    reading.publish(MAIL, 1)
+    reading.plane.poll(0.1)
+    assert waits[-1] == 0, "busy topics are not waited for where there is something"
+
+
+def test_to_wait_takes_no_longer_though_each_look_does(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading.publish(WEB, 150)
+    reading.poll()
+    reading.poll(1.0)
+    monkeypatch.setattr(reading.plane._busy_consumer, "poll", lambda _: reading.clock.advance(0.03))
+    began = reading.clock.monotonic()
+    assert reading.plane.poll(0.1) == []
+    assert reading.clock.monotonic() - began == pytest.approx(0.12)
 
 
 def test_both_consumers_are_closed(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,12 +239,20 @@ def test_an_assignment_begins_with_one_consumer_again(reading: Reading) -> None:
     reading.poll()
     reading.poll(1.0)
     assert reading.apart == {WEB}
+    busy: Any = reading.plane._busy_consumer
     reading.plane.unassign()
+    assert busy._positions == {}
     reading.publish(WEB, 1)
     assert reading.poll(1.0) == []
     reading.plane.assign([SourceOffset(*at, 0) for at in PLACES])
     assert reading.apart == set()
     assert len(reading.poll()) == 201
+    reading.poll(1.0)
+    assert reading.apart == {WEB}
+    reading.plane.assign([SourceOffset(*at, 201) for at in PLACES])
+    assert reading.apart == set()
+    reading.poll(1.0)
+    assert reading.apart == set()
 
 
 def test_ends_are_known_of_both(reading: Reading) -> None:
@@ -208,11 +260,12 @@ def test_ends_are_known_of_both(reading: Reading) -> None:
     reading.poll()
     reading.poll(1.0)
     assert reading.apart == {WEB}
-    reading.publish(STORE, 1)
-    reading.publish(WEB, 1)
+    reading.publish(STORE, 8_000)
+    reading.publish(WEB, 8_000)
+    assert len(reading.poll()) == 8_000
     assert set(reading.plane.ends()) == set(PLACES)
-    assert reading.plane.ends()[STORE, 0] == 1
-    assert reading.plane.ends()[WEB, 0] == 201
+    assert reading.plane.ends()[STORE, 0] == 8_000
+    assert reading.plane.ends()[WEB, 0] == 8_200
     reading.poll()
     assert reading.plane.ends()[STORE, 0] == reading.plane.ends()[WEB, 0] == 0
     assert reading.plane.heard()
@@ -241,16 +294,19 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
-def test_every_record_is_handed_out_once_and_in_order(steps: list[tuple[Any, ...]]) -> None:
+@given(STEPS, st.integers(1, 300))
+def test_every_record_is_handed_out_once_and_in_order(
+    steps: list[tuple[Any, ...]], records_max: int
+) -> None:
     with on_fakes():
-        reading = Reading()
+        reading = Reading(records_max)
         published: defaultdict[tuple[str, int], int] = defaultdict(int)
         for topic, number, records, later in steps:
             reading.publish(topic, records, number)
             published[topic, number] += records
             reading.poll(later)
             assert reading.apart < {WEB, STORE, MAIL}
-        reading.poll()
+        while reading.poll():
+            pass
         for at in PLACES:
             assert reading.read[at] == list(range(published[at]))

@@ -60,37 +60,39 @@ class FakeConsumer:
         self._idle: Callable[[], None] = config.get("idle", lambda: None)
         self._committed_only = config["isolation.level"] == "read_committed"
         self._events = config.get("enable.partition.eof", False)
-        self._positions: dict[At, int] = {}
+        self._positions: dict[At, int] = {}  # where it fetches
+        self._begun: dict[At, int] = {}
+        self._next: dict[At, int] = {}  # after what was handed out
+        self._ends: dict[At, int] = {}
         self._told: dict[At, int] = {}
         self._fetched: deque[Any] = deque()
-        self._handed: set[At] = set()
         self.take = 1 << 30
         self.mix = 0
         self.assigned: Callable[[dict[At, int]], None] = lambda _: None
         self.handed: Callable[[LogRecord], None] = lambda _: None
 
     def assign(self, partitions: list[TopicPartition]) -> None:
-        self._positions = {(p.topic, p.partition): p.offset for p in partitions}
-        self._told = {}
-        self._handed.clear()
-        self._fetched.clear()
+        self.unassign()
+        self.incremental_assign(partitions)
         self.assigned(dict(self._positions))
 
     def unassign(self) -> None:
-        self._positions = {}
-        self._handed.clear()
+        for known in (self._positions, self._begun, self._next, self._ends, self._told):
+            known.clear()
         self._fetched.clear()
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
         for one in partitions:
-            assert (one.topic, one.partition) not in self._positions
-            self._positions[one.topic, one.partition] = one.offset
+            at = (one.topic, one.partition)
+            assert at not in self._positions
+            self._positions[at] = self._begun[at] = one.offset
 
     def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
         gone = {(one.topic, one.partition) for one in partitions}
         for at in gone:
             del self._positions[at]
-        self._handed -= gone
+            for known in (self._next, self._ends, self._told):
+                known.pop(at, None)
         left = [one for one in self._fetched if (one.topic(), one.partition()) not in gone]
         self._fetched = deque(left)
 
@@ -99,32 +101,46 @@ class FakeConsumer:
             self._fetch()
         if not self._fetched and timeout:
             self._idle()
-        return self._fetched.popleft() if self._fetched else None
+        return self._hand() if self._fetched else None
 
     def consume(self, count: int, timeout: float) -> list[Any]:
         if not self._fetched and timeout:
             self._fetch()
             if not self._fetched:
                 self._idle()
-        return [self._fetched.popleft() for _ in range(min(count, len(self._fetched)))]
+        return [self._hand() for _ in range(min(count, len(self._fetched)))]
 
     def get_watermark_offsets(self, at: TopicPartition, cached: bool) -> tuple[int, int]:
+        """The end as of the last fetch."""
         assert cached
-        return 0, self._broker.logs[at.topic, at.partition].end
+        end = self._ends.get((at.topic, at.partition), OFFSET_INVALID)
+        return min(end, 0), end
 
     def position(self, places: list[TopicPartition]) -> list[TopicPartition]:
-        """Where it stands; not known of a partition of which nothing has come yet."""
-        return [
-            TopicPartition(*at, self._positions[at] if at in self._handed else OFFSET_INVALID)
-            for at in ((one.topic, one.partition) for one in places)
-        ]
+        """After what was handed out, and markers; not known where nothing was since assigned."""
+        waiting = {(one.topic(), one.partition()) for one in self._fetched}
+        found = []
+        for at in ((one.topic, one.partition) for one in places):
+            offset = self._next.get(at, OFFSET_INVALID)
+            if at not in waiting and self._positions[at] != self._begun[at]:
+                offset = self._positions[at]
+            found.append(TopicPartition(*at, offset))
+        return found
 
     def close(self) -> None:
         self.unassign()
 
+    def _hand(self) -> Any:
+        one = self._fetched.popleft()
+        if isinstance(one, LogRecord):
+            self._next[one.topic(), one.partition()] = one.offset() + 1
+            self.handed(one)
+        return one
+
     def _fetch(self) -> None:
         left = self.take
         positions = list(self._positions)
+        self._ends.update({at: self._broker.logs[at].end for at in positions})
         order = random.Random(self.mix)
         while positions and left > 0:
             at = order.choice(positions) if self.mix else positions[0]
@@ -142,8 +158,6 @@ class FakeConsumer:
         for record in log.committed(start) if self._committed_only else log.uncommitted(start):
             self._fetched.append(record)
             self._positions[at] = record.offset() + 1
-            self._handed.add(at)
-            self.handed(record)
             taken += 1
             if taken == count:
                 return taken

@@ -82,9 +82,10 @@ class BusyInputsPlane(DataPlane):
         for _ in range(max(1, ceil(timeout / _LOOK))):
             # Half of a chunk at most: a burst of the others does not keep the busy ones waiting.
             messages = self._read(self._consumer, 0, max(1, self._records_max // 2))
-            room = max(1, self._records_max - len(messages))
-            wait = 0 if messages else min(timeout, _LOOK)
-            messages += self._read(self._busy_consumer, wait, room)
+            room = self._records_max - len(messages)
+            if room:
+                wait = 0 if messages else min(timeout, _LOOK)
+                messages += self._read(self._busy_consumer, wait, room)
             if messages or self._clock.monotonic() >= now + timeout:
                 return messages
         return []
@@ -145,7 +146,9 @@ class BusyInputsPlane(DataPlane):
             taken += there
 
     def _is_read(self, consumer: Consumer, place: TopicPartition) -> bool:
-        """Whether all was handed out that is known to be there, which librdkafka may not be yet."""
+        """Whether all was handed out that is known to be there: not while a transaction is open,
+        or while the partition cannot be read.
+        """
         at = TopicPartition(place.topic, place.partition)
         try:
             _, end = consumer.get_watermark_offsets(at, cached=True)

@@ -259,7 +259,8 @@ class ChunkLoop:
                     fold(partition, numbers[message.topic()], message)
             if self._behind:
                 self._folder.release()
-            self._gauges.reached(messages[-1])
+            for message in (messages[0], messages[-1]):  # one of those that are not busy, if any
+                self._gauges.reached(message)
             statistics = self._folder.take_statistics()
             self._urgent = self._urgent or bool(statistics.mail)
             self._uncommitted += len(messages)

@@ -44,6 +44,12 @@ class Reading:
             self.read[message.topic(), message.partition()].append(message.offset())
         return messages
 
+    def make_busy(self, records: int = 150) -> None:
+        """So much of the web in a second, and all of it read."""
+        self.publish(WEB, records)
+        self.poll()
+        self.poll(1.0)
+
     @property
     def apart(self) -> set[str]:
         """The topics that the second consumer reads; the first has the others, and none twice."""
@@ -101,9 +107,7 @@ def test_a_partition_whose_end_is_not_known_holds_its_topic(
         return (-1001, -1001) if at.partition else found
 
     monkeypatch.setattr(consumer, "get_watermark_offsets", ends)
-    reading.publish(WEB, 200)
-    reading.poll()
-    reading.poll(1.0)
+    reading.make_busy(200)
     assert reading.apart == set()
 
 
@@ -150,9 +154,7 @@ def test_when_all_are_busy_none_is_apart(reading: Reading) -> None:
 
 
 def test_what_was_quiet_is_read_while_something_is_busy(reading: Reading) -> None:
-    reading.publish(WEB, 200)
-    reading.poll()
-    reading.poll(1.0)
+    reading.make_busy(200)
     reading.publish(WEB, 3)
     reading.publish(MAIL, 2)
     assert [one.topic() for one in reading.poll()] == [MAIL] * 2 + [WEB] * 3
@@ -161,9 +163,7 @@ def test_what_was_quiet_is_read_while_something_is_busy(reading: Reading) -> Non
 def test_a_chunk_has_its_bound_from_both_together() -> None:
     with on_fakes():
         reading = Reading(records_max=150)
-        reading.publish(WEB, 150)
-        reading.poll()
-        reading.poll(1.0)
+        reading.make_busy()
         assert reading.apart == {WEB}
         reading.publish(WEB, 100)
         reading.publish(MAIL, 100)
@@ -174,9 +174,7 @@ def test_a_chunk_has_its_bound_from_both_together() -> None:
 def test_a_burst_of_the_others_does_not_keep_the_busy_ones_waiting() -> None:
     with on_fakes():
         reading = Reading(records_max=150)
-        reading.publish(WEB, 150)
-        reading.poll()
-        reading.poll(1.0)
+        reading.make_busy()
         reading.publish(MAIL, 1_000)
         reading.publish(WEB, 10)
         assert [one.topic() for one in reading.poll()] == [MAIL] * 75 + [WEB] * 10
@@ -185,9 +183,7 @@ def test_a_burst_of_the_others_does_not_keep_the_busy_ones_waiting() -> None:
 def test_to_wait_for_records_ends_with_the_first_or_with_the_time(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading.publish(WEB, 150)
-    reading.poll()
-    reading.poll(1.0)
+    reading.make_busy()
     busy: Any = reading.plane._busy_consumer
     poll, waits = busy.poll, []
 
@@ -211,9 +207,7 @@ def test_to_wait_for_records_ends_with_the_first_or_with_the_time(
 def test_to_wait_takes_no_longer_though_each_look_does(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading.publish(WEB, 150)
-    reading.poll()
-    reading.poll(1.0)
+    reading.make_busy()
     monkeypatch.setattr(reading.plane._busy_consumer, "poll", lambda _: reading.clock.advance(0.03))
     began = reading.clock.monotonic()
     assert reading.plane.poll(0.1) == []
@@ -235,9 +229,7 @@ def test_both_consumers_are_closed(reading: Reading, monkeypatch: pytest.MonkeyP
 
 
 def test_an_assignment_begins_with_one_consumer_again(reading: Reading) -> None:
-    reading.publish(WEB, 200)
-    reading.poll()
-    reading.poll(1.0)
+    reading.make_busy(200)
     assert reading.apart == {WEB}
     busy: Any = reading.plane._busy_consumer
     reading.plane.unassign()
@@ -256,9 +248,7 @@ def test_an_assignment_begins_with_one_consumer_again(reading: Reading) -> None:
 
 
 def test_ends_are_known_of_both(reading: Reading) -> None:
-    reading.publish(WEB, 200)
-    reading.poll()
-    reading.poll(1.0)
+    reading.make_busy(200)
     assert reading.apart == {WEB}
     reading.publish(STORE, 8_000)
     reading.publish(WEB, 8_000)
@@ -274,9 +264,7 @@ def test_ends_are_known_of_both(reading: Reading) -> None:
 def test_what_the_second_has_not_heard_of_is_not_heard_of(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading.publish(WEB, 200)
-    reading.poll()
-    reading.poll(1.0)
+    reading.make_busy(200)
     monkeypatch.setattr(
         reading.plane._busy_consumer, "get_watermark_offsets", lambda *_, **__: (-1001, -1001)
     )

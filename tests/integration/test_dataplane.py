@@ -73,7 +73,7 @@ PARTITIONS = 2
 def test_who_reads_a_topic_changes_and_each_record_is_read_once_and_in_order(
     cluster: LocalKafka, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each topic is busy in its turn, so fast that most changes find records fetched ahead."""
+    """Each topic is busy in its turn, and moves while it is written to."""
     monkeypatch.setattr(busy_inputs, "_INTERVAL", 0.05)
     monkeypatch.setattr(busy_inputs, "_QUIET_AFTER", 0.2)
     topics = [f"{name}-{unique}" for name in ("web", "store", "mail")]

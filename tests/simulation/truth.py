@@ -840,9 +840,9 @@ class Truth:
         # But who was erased has a time in the number of what it hands over. If it is erased again,
         # by a letter that was on its way, and comes back by links that were, it has nothing new.
         again = "." in mail.mail_id.split("/")[-2] and _name("/letters", letter_id) in ids
-        if again and mail.table == "windows":
-            return
         if mail.table == "windows":
+            if again:
+                return
             ids.update(_ids_in(mail.row or b""))
             theirs = ROW_CODECS["windows"].decode_row(mail.row or b"").state
             now = max([now, *(known.last_seen for known in theirs.sources.values())])

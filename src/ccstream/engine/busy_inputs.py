@@ -69,7 +69,7 @@ class BusyInputsPlane(DataPlane):
         super().assign(offsets)
 
     def unassign(self) -> None:
-        self._next, self._apart = {}, []
+        self._next, self._busy_at, self._apart = {}, {}, []
         self._busy_consumer.unassign()
         super().unassign()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,6 +110,24 @@ def test_a_partition_whose_end_is_not_known_holds_its_topic(
     monkeypatch.setattr(consumer, "get_watermark_offsets", ends)
     reading.make_busy(200)
     assert reading.apart == set()
+
+
+def test_a_topic_moves_only_to_who_knows_its_leaders(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or nothing would come of it for up to a second."""
+    asked: list[str] = []
+
+    def nobody_answers(topic: str, timeout: float) -> None:
+        asked.append(topic)
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    with monkeypatch.context() as away:
+        away.setattr(reading.plane._busy_consumer, "list_topics", nobody_answers)
+        reading.make_busy(200)
+    assert (asked, reading.apart) == ([WEB], set())
+    reading.poll(1.0)
+    assert reading.apart == {WEB}
 
 
 def test_the_second_consumer_tells_what_it_has_to_while_nothing_is_apart(

@@ -1,9 +1,11 @@
-"""What the data plane knows of the logs' ends, on a broker with transactions."""
+"""What the data plane reads, how soon, and what it knows of the logs' ends, on a real broker."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from confluent_kafka import Producer
@@ -111,3 +113,61 @@ def test_who_reads_a_topic_changes_and_each_record_is_read_once_and_in_order(
         plane.close()
     assert {at: list(range(records)) for at, records in written.items()} == read
     assert {(topic,) for topic in topics} <= apart
+
+
+AGE = 1.1
+"""Seconds after which librdkafka looks for the leaders of new topics once a second."""
+ATTEMPTS = 3
+SOON = 0.5
+"""Seconds to the next look are more, a few milliseconds after `AGE`."""
+
+
+@contextmanager
+def reading(bootstrap: str, topics: list[str]) -> Iterator[BusyInputsPlane]:
+    """A worker's reader of these, which has been there for a while before it got them."""
+    plane = BusyInputsPlane({"bootstrap.servers": bootstrap, "group.id": "any"}, 500, Clock())
+    try:
+        time.sleep(AGE)
+        plane.assign([SourceOffset(topic, 0, 0) for topic in topics])
+        yield plane
+    finally:
+        plane.close()
+
+
+def seconds_until_read(plane: BusyInputsPlane) -> float:
+    began = time.monotonic()
+    wait_until(lambda: bool(plane.poll(0.01)), 30)
+    return time.monotonic() - began
+
+
+def test_what_is_assigned_is_read_at_once(cluster: LocalKafka, unique: str) -> None:
+    make_topic(cluster.bootstrap, unique, partitions=1)
+    producer = Producer({"bootstrap.servers": cluster.bootstrap})
+    producer.produce(unique, b"there already")
+    assert producer.flush(30) == 0
+    took = []
+    for _ in range(ATTEMPTS):
+        with reading(cluster.bootstrap, [unique]) as plane:
+            took.append(seconds_until_read(plane))
+    assert min(took) < SOON
+
+
+def test_a_topic_that_moves_is_read_on_at_once(
+    cluster: LocalKafka, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(busy_inputs, "_INTERVAL", 0.05)
+    topics = [f"{name}-{unique}" for name in ("web", "store")]
+    for topic in topics:
+        make_topic(cluster.bootstrap, topic, partitions=1)
+    producer = Producer({"bootstrap.servers": cluster.bootstrap})
+    took = []
+    for _ in range(ATTEMPTS):
+        with reading(cluster.bootstrap, topics) as plane:
+            for _ in range(200):
+                producer.produce(topics[0], b"much")
+            assert producer.flush(30) == 0
+            wait_until(lambda plane=plane: plane.poll(0.01) == [] and bool(plane._apart), 30)
+            producer.produce(topics[0], b"one more")
+            assert producer.flush(30) == 0
+            took.append(seconds_until_read(plane))
+    assert min(took) < SOON

@@ -215,6 +215,9 @@ class _Shuffled:
         self._positions: dict[At, int] = {}
         self._paused: set[At] = set()
 
+    def list_topics(self, topic: str, timeout: float) -> None:
+        """Who leads it is known at once."""
+
     def assign(self, places: Iterable[TopicPartition]) -> None:
         self._positions = {(one.topic, one.partition): one.offset for one in places}
 

@@ -110,6 +110,9 @@ class FakeConsumer:
                 self._idle()
         return [self._hand() for _ in range(min(count, len(self._fetched)))]
 
+    def list_topics(self, topic: str, timeout: float) -> None:
+        """Who leads it is known at once."""
+
     def get_watermark_offsets(self, at: TopicPartition, cached: bool) -> tuple[int, int]:
         """The end as of the last fetch."""
         assert cached

@@ -19,7 +19,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from ccstream.engine.clock import Clock
-from ccstream.engine.dataplane import DataPlane, ends_of
+from ccstream.engine.dataplane import DataPlane, ends_of, introduced
 from ccstream.engine.delivery import SourceOffset
 
 __all__ = ["BusyInputsPlane"]
@@ -135,7 +135,7 @@ class BusyInputsPlane(DataPlane):
         if not apart:
             giver, taker, held, taken = taker, giver, taken, held
         here = [one for one in held if one.topic == topic]
-        if all(self._is_read(giver, one) for one in here):
+        if all(self._is_read(giver, one) for one in here) and introduced(taker, [topic]):
             there = [
                 TopicPartition(topic, one.partition, self._next[topic, one.partition])
                 for one in here

@@ -6,18 +6,18 @@ processed offset of a partition is simply the last record's plus one, and a comm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ccstream.engine.delivery import SourceOffset
 from ccstream.errors import DeliveryError, StateError
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.refusals import denied
 
-__all__ = ["DataPlane", "ends_of"]
+__all__ = ["DataPlane", "ends_of", "introduced"]
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,9 @@ _TRANSIENT = frozenset(
 )
 """Errors that librdkafka mends by itself, by reconnecting and asking again."""
 
+_LEADERS_TIMEOUT: Final = 0.2
+"""Seconds that it is waited for who leads a topic: it takes a few milliseconds."""
+
 
 class DataPlane:
     """A librdkafka consumer without a group; `BusyInputsPlane` has two."""
@@ -48,6 +51,7 @@ class DataPlane:
 
     def assign(self, offsets: list[SourceOffset]) -> None:
         """Read from these positions, and nothing else."""
+        introduced(self._consumer, dict.fromkeys(one.topic for one in offsets))
         self._assigned = [TopicPartition(o.topic, o.partition, o.offset) for o in offsets]
         self._consumer.assign(self._assigned)
 
@@ -120,6 +124,20 @@ class DataPlane:
             return True
         what = f"could not read {message.topic()}"
         raise denied(error, what) or DeliveryError(f"{what}: {error.str()} ({error.name()})")
+
+
+def introduced(consumer: Consumer, topics: Iterable[str]) -> bool:
+    """Have a consumer ask who leads these topics; whether it was told in time.
+
+    librdkafka looks for the leaders of topics that are new to it once a second, unless it has just
+    been made: that long nothing would come of them.
+    """
+    try:
+        for topic in topics:
+            consumer.list_topics(topic, timeout=_LEADERS_TIMEOUT)
+    except KafkaException:
+        return False
+    return True
 
 
 def ends_of(consumer: Consumer, assigned: list[TopicPartition]) -> dict[tuple[str, int], int]:

@@ -183,6 +183,33 @@ def test_mail_hastens_commits_also_while_behind(
     assert snapshot.offsets == (SourceOffset(WEB, 0, 400),)
 
 
+def test_the_next_outputs_go_before_the_rows_of_a_commit_unless_something_waits(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.publish(added())
+    loop.turn(later=0.1)
+    assert loop.delivery.patience == [pytest.approx(0.02)]
+    assert loop.delivery.pressed == 0
+    loop.publish(*(added(event_id=f"e{number}") for number in range(200)))
+    loop.turn()
+    assert loop.delivery.pressed == 1, "while it is behind"
+    loop.delivery.busy = False
+    loop.publish(*(added(event_id=f"f{number}") for number in range(200)))
+    loop.turn(later=0.5)
+    assert loop.delivery.patience[1:] == [0]
+    loop.publish(added(subject=key_living_at(1)))
+    loop.turn()
+    assert loop.delivery.pressed == 3, "mail waits for the commit after the one on its way"
+    loop.delivery.busy = False
+    loop.turn(later=0.02)
+    assert loop.delivery.patience[2:] == [0]
+    loop.publish(added(event_id="the last"))
+    loop.turn()
+    loop.delivery.busy = False
+    loop.chunks.end(loop.assignment, 5.0)
+    assert loop.delivery.patience[3:] == [0]
+
+
 def test_a_commit_waits_for_its_interval(loop: Loop) -> None:
     loop.publish(added())
     loop.turn(later=0.09)

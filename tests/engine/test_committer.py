@@ -57,6 +57,31 @@ def test_a_step_that_fails_is_the_last_and_its_failure_is_told(committer: Commit
     assert done == []
 
 
+def test_a_pause_ends_by_itself_or_when_somebody_presses(committer: Committer) -> None:
+    for seconds, press in ((0.01, False), (60.0, True), (0.01, False), (60.0, True)):
+        committer.begin(lambda seconds=seconds: committer.pause(seconds))  # type: ignore[misc]
+        if press:
+            time.sleep(0.05)
+            assert committer.finished() is None, "it pauses anew"
+            committer.press()
+        deadline = time.monotonic() + 5
+        while committer.busy and time.monotonic() < deadline:
+            committer.finished()
+        assert not committer.busy
+
+
+def test_who_waits_for_a_job_ends_its_pause(committer: Committer) -> None:
+    committer.begin(lambda: committer.pause(60))
+    assert committer.wait(5) is not None
+
+
+def test_to_close_ends_a_pause(committer: Committer) -> None:
+    began = time.monotonic()
+    committer.begin(lambda: committer.pause(60))
+    committer.close()
+    assert time.monotonic() - began < 1
+
+
 def test_waiting_has_an_end(committer: Committer) -> None:
     release = threading.Event()
     committer.begin(lambda: release.wait(5) and None)

@@ -42,11 +42,13 @@ class Delivering:
         for value in values:
             self.delivery.send("out", 0, "k", value, None)
 
-    def commit(self, offset: int = 1, generation: int | None = None, member: str = "m") -> None:
+    def commit(
+        self, offset: int = 1, generation: int | None = None, member: str = "m", rows: int = 1
+    ) -> None:
         generation = self.generation if generation is None else generation
         assignment = Assignment("group", generation, member, None, frozenset({0}))
         row = ChangelogRecord("log", 0, "k", b"row")
-        self.delivery.commit(Snapshot(assignment, (row,), (SourceOffset("in", 0, offset),)))
+        self.delivery.commit(Snapshot(assignment, (row,) * rows, (SourceOffset("in", 0, offset),)))
 
     def steps(self, count: int) -> None:
         for _ in range(count):
@@ -98,6 +100,21 @@ def test_outputs_of_the_time_of_a_commit_wait_for_those_before_them_to_be_acknow
     assert delivering.facts == []
 
 
+def test_outputs_of_the_time_of_a_commit_go_before_its_rows(delivering: Delivering) -> None:
+    delivering.commit(rows=3)
+    delivering.send(b"a")
+    delivering.steps(1)
+    delivering.delivery.poll()
+    delivering.second.deliver()
+    delivering.first.deliver()
+    log = delivering.broker.logs["log", 0]
+    assert delivering.seen == [b"a"]
+    assert len(list(log.uncommitted(0))) == 1, "by the first a producer that failed is known"
+    delivering.delivery.settle(1)
+    delivering.broker.write_markers()
+    assert len(list(log.committed(0))) == 3
+
+
 def test_an_output_overtakes_none_that_waited(delivering: Delivering) -> None:
     delivering.commit()
     delivering.send(b"a", b"b")
@@ -114,7 +131,7 @@ def test_outputs_of_the_time_of_a_commit_belong_to_the_next(delivering: Deliveri
     delivering.steps(1)
     delivering.send(b"b")
     delivering.second.deliver()
-    delivering.steps(2)
+    delivering.steps(3)
     assert delivering.delivery.poll() == 0.0
     assert not delivering.delivery.busy
     assert delivering.facts == [b"a"]
@@ -202,7 +219,7 @@ def test_nothing_put_out_is_committed_all_the_same(delivering: Delivering) -> No
 def test_polling_says_once_that_a_commit_has_ended(delivering: Delivering) -> None:
     delivering.commit()
     assert delivering.delivery.poll() is None
-    delivering.steps(3)
+    delivering.steps(4)
     assert delivering.delivery.poll() is not None
     assert delivering.delivery.poll() is None
 
@@ -233,7 +250,7 @@ def test_a_fenced_producer_says_so(delivering: Delivering) -> None:
 def test_an_answer_that_gets_lost_is_asked_for_again(delivering: Delivering) -> None:
     delivering.send(b"a")
     delivering.commit()
-    delivering.steps(1)
+    delivering.steps(2)
     for _ in range(2):
         delivering.first.flaky = True
         delivering.steps(1)

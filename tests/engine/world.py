@@ -79,6 +79,8 @@ class RecordingDelivery:
         self.waiting = 0
         self.queued = 0
         self.settled = 0
+        self.patience: list[float] = []
+        self.pressed = 0
         self.transactional_ids = ("app.me.0", "app.me.1")
 
     def start(self) -> None: ...
@@ -87,10 +89,16 @@ class RecordingDelivery:
         self.sent.append(Sent(*output[: len(Sent._fields)]))
         self.told += output[len(Sent._fields) :]
 
-    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
+    def commit(
+        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+    ) -> None:
         assert not self.busy
         self.commits.append(snapshot)
+        self.patience.append(patience)
         self.busy = True
+
+    def press(self) -> None:
+        self.pressed += 1
 
     def poll(self) -> float | None:
         return None

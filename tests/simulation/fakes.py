@@ -307,6 +307,12 @@ class SteppedCommitter:
                 self._failure = error
                 self._steps.clear()
 
+    def pause(self, seconds: float) -> None:
+        """It does so after each step."""
+
+    def press(self) -> None:
+        """Its steps come when they come."""
+
     def finished(self) -> float | None:
         if not self.busy or self._steps:
             return None

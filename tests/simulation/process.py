@@ -116,13 +116,14 @@ BRITTLE_SKU = "brittle"
 """Adding this to a cart that has lines raises: a mistake of ours, and one that depends on what
 was folded before."""
 
-STEPS = 3
+STEPS = 4
 """Of a commit, as the committer carries them out."""
 
 _COMMITTING = (
     "after its commit",
     "between offsets and end",
     "before its offsets",
+    "before its rows",
     "before its outputs are acknowledged",
 )
 """Where a worker is in its commit, by how many steps are left."""

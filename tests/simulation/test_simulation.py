@@ -143,8 +143,8 @@ def test_a_barrier_that_is_taken_out_is_missed(barrier: str) -> None:
 
 
 def test_a_zombie_that_has_nothing_to_do_but_to_fire_a_timer_is_refused() -> None:
-    committed = (Step(0),) * 3
-    zombie = (Turn(SLOTS, 5, 0, 700), *(Step(SLOTS),) * 3)
+    committed = (Step(0),) * 4
+    zombie = (Turn(SLOTS, 5, 0, 700), *(Step(SLOTS),) * 4)
     history = History(
         1,
         0,

@@ -84,6 +84,11 @@ _AHEAD_ROWS = 16
 three that events change, some 0.2 ms."""
 
 
+_OUTPUTS_FIRST = 0.2
+"""The part of the time between two commits that the rows of one wait, once its outputs are there,
+unless mail or a backlog waits: so long the next outputs have the broker for themselves."""
+
+
 class Pace(Struct, frozen=True):
     """When things happen, in seconds."""
 
@@ -263,6 +268,8 @@ class ChunkLoop:
                 self._gauges.reached(message)
             statistics = self._folder.take_statistics()
             self._urgent = self._urgent or bool(statistics.mail)
+            if self._urgent or self._behind:
+                self._delivery.press()
             self._uncommitted += len(messages)
             self._folded_at = self._clock.monotonic()
             self._gauges.chunk(statistics, len(messages), self._folded_at - started)
@@ -327,9 +334,10 @@ class ChunkLoop:
 
     def _commit_if_due(self, assignment: Assignment) -> None:
         if not self._delivery.busy and self._due_in() <= 0 and self._changed():
-            self._commit(assignment)
+            leisure = 0 if self._urgent or self._behind else _OUTPUTS_FIRST
+            self._commit(assignment, self._pace.commit_interval * leisure)
 
-    def _commit(self, assignment: Assignment) -> None:
+    def _commit(self, assignment: Assignment, patience: float = 0.0) -> None:
         self._folder.release()  # into the transaction of the rows that they show
         rows: list[ChangelogRecord] = []
         offsets: list[SourceOffset] = []
@@ -350,7 +358,7 @@ class ChunkLoop:
             changed[number] = self._committed[number] = list(partition.folded)
         self._begun = changed
         snapshot = Snapshot(assignment, tuple(rows), tuple(offsets))
-        self._delivery.commit(snapshot, self._stores.commit(changed))
+        self._delivery.commit(snapshot, self._stores.commit(changed), patience)
         self._committed_at = self._clock.monotonic()
         self._uncommitted = 0
         self._urgent = False

@@ -113,13 +113,19 @@ class PlainDelivery:
             else:
                 return
 
-    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
+    def commit(
+        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+    ) -> None:
+        """As said there; rows go at once: one producer keeps the order."""
         last = last_rows(snapshot.rows) if appended is not None else frozenset()
         note = noted_in(appended) if appended is not None else None
         for index, row in enumerate(snapshot.rows):
             told = note if index in last else None
             self.send(row.topic, row.partition, row.key, row.value, None, told)
         self._committer.begin(lambda: self._end(snapshot))
+
+    def press(self) -> None:
+        """Nothing pauses."""
 
     def poll(self) -> float | None:
         self._serve(0)

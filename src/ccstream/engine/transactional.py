@@ -5,9 +5,11 @@ it takes the outputs of what is being folded, in a transaction that begins with 
 them. To commit, the committer's thread ends that transaction in this order, and the other
 producer becomes the open one at once:
 
-1. wait until its outputs are acknowledged, then hand it the rows that changed;
-2. send the offsets, under the group's generation of that time;
-3. end it.
+1. wait until its outputs are acknowledged;
+2. hand it the rows that changed, after a pause if there is time: to begin the next transaction,
+   to register what partitions are in it, takes longer while the broker stores hundreds of rows;
+3. send the offsets, under the group's generation of that time;
+4. end it.
 
 Three barriers keep what a reader of the log, a restore and the group rely upon:
 
@@ -29,7 +31,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -122,18 +124,24 @@ class TransactionalDelivery:
         else:
             self._open.send(topic, partition, key, value, headers, told)
 
-    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None:
+    def commit(
+        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+    ) -> None:
         metadata = snapshot.assignment.group_metadata()
         ending = self._open
         ending.begin()
         acknowledged = threading.Event()
         self._committer.begin(
-            lambda: self._hand_over(ending, snapshot.rows, acknowledged, appended),
+            lambda: self._end_outputs(ending, snapshot.rows[:1], acknowledged, appended),
+            lambda: self._send_rows(ending, snapshot.rows[1:], appended, patience),
             lambda: ending.send_offsets(snapshot.offsets, metadata),
             ending.commit,
         )
         self._acknowledged = acknowledged
         self._open, self._other = self._other, ending
+
+    def press(self) -> None:
+        self._committer.press()
 
     def poll(self) -> float | None:
         self._open.serve()
@@ -149,17 +157,29 @@ class TransactionalDelivery:
         self._open.close()
         self._other.close()
 
-    def _hand_over(
+    def _end_outputs(
         self,
         ending: TransactionalProducer,
-        rows: tuple[ChangelogRecord, ...],
+        first: Sequence[ChangelogRecord],
         acknowledged: threading.Event,
         appended: Appended | None,
     ) -> None:
-        """In the committer's thread. A producer whose outputs failed takes no rows, and says so."""
+        """In the committer's thread. A producer whose outputs failed takes no row, and says so:
+        the first of them goes before it is known that all are acknowledged.
+        """
         ending.flush()
-        ending.send_rows(rows, appended)
+        ending.send_rows(first, appended)
         acknowledged.set()
+
+    def _send_rows(
+        self,
+        ending: TransactionalProducer,
+        rows: Sequence[ChangelogRecord],
+        appended: Appended | None,
+        patience: float,
+    ) -> None:
+        self._committer.pause(patience)
+        ending.send_rows(rows, appended)
 
     def _after(self, seconds: float | None) -> float | None:
         self._send_waiting()

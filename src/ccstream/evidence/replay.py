@@ -138,7 +138,11 @@ class _Recorder:
     ) -> None:
         self.sent.append((topic, value))
 
-    def commit(self, snapshot: Snapshot, appended: Appended | None = None) -> None: ...
+    def commit(
+        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+    ) -> None: ...
+
+    def press(self) -> None: ...
 
     def poll(self) -> float | None:
         return None

@@ -125,7 +125,10 @@ def test_a_topic_moves_only_to_who_knows_its_leaders(
     with monkeypatch.context() as away:
         away.setattr(reading.plane._busy_consumer, "list_topics", nobody_answers)
         reading.make_busy(200)
-    assert (asked, reading.apart) == ([WEB], set())
+        reading.poll(1.0)
+    assert (asked, reading.apart) == ([WEB], set()), "it asks not each second"
+    reading.poll(8.0)
+    assert reading.apart == set()
     reading.poll(1.0)
     assert reading.apart == {WEB}
 

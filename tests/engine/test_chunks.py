@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
+from msgspec import structs
 
 from ccstream.domain.touch import TouchLimits
 from ccstream.domain.window import WindowLimits
@@ -186,28 +187,42 @@ def test_mail_hastens_commits_also_while_behind(
 def test_the_next_outputs_go_before_the_rows_of_a_commit_unless_something_waits(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "_PATIENT_ABOVE", -1.0)
     loop.publish(added())
     loop.turn(later=0.1)
-    assert loop.delivery.patience == [pytest.approx(0.02)]
-    assert loop.delivery.pressed == 0
+    assert loop.delivery.pauses == [pytest.approx(0.02)]
+    assert loop.delivery.hastened == 0
     loop.publish(*(added(event_id=f"e{number}") for number in range(200)))
     loop.turn()
-    assert loop.delivery.pressed == 1, "while it is behind"
+    assert loop.delivery.hastened == 1, "while it is behind"
     loop.delivery.busy = False
     loop.publish(*(added(event_id=f"f{number}") for number in range(200)))
     loop.turn(later=0.5)
-    assert loop.delivery.patience[1:] == [0]
+    assert loop.delivery.pauses[1:] == [0]
     loop.publish(added(subject=key_living_at(1)))
     loop.turn()
-    assert loop.delivery.pressed == 3, "mail waits for the commit after the one on its way"
+    assert loop.delivery.hastened == 3, "mail waits for the commit after the one on its way"
     loop.delivery.busy = False
     loop.turn(later=0.02)
-    assert loop.delivery.patience[2:] == [0]
+    assert loop.delivery.pauses[2:] == [0]
     loop.publish(added(event_id="the last"))
     loop.turn()
     loop.delivery.busy = False
     loop.chunks.end(loop.assignment, 5.0)
-    assert loop.delivery.patience[3:] == [0]
+    assert loop.delivery.pauses[3:] == [0]
+
+
+@pytest.mark.parametrize(
+    ("interval", "above", "pause"), [(0.1, -1.0, 0.02), (10.0, -1.0, 0.04), (0.1, 1e9, 0.0)]
+)
+def test_the_rows_of_a_commit_wait_for_a_moment_and_only_where_outputs_come(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, interval: float, above: float, pause: float
+) -> None:
+    monkeypatch.setattr(module, "_PATIENT_ABOVE", above)
+    monkeypatch.setattr(loop.chunks, "_pace", structs.replace(PACE, commit_interval=interval))
+    loop.publish(added())
+    loop.turn(later=interval)
+    assert loop.delivery.pauses == [pytest.approx(pause)]
 
 
 def test_a_commit_waits_for_its_interval(loop: Loop) -> None:

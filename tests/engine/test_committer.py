@@ -57,13 +57,13 @@ def test_a_step_that_fails_is_the_last_and_its_failure_is_told(committer: Commit
     assert done == []
 
 
-def test_a_pause_ends_by_itself_or_when_somebody_presses(committer: Committer) -> None:
-    for seconds, press in ((0.01, False), (60.0, True), (0.01, False), (60.0, True)):
+def test_a_pause_ends_by_itself_or_when_it_is_hastened(committer: Committer) -> None:
+    for seconds, hasten in ((0.01, False), (60.0, True), (0.01, False), (60.0, True)):
         committer.begin(lambda seconds=seconds: committer.pause(seconds))  # type: ignore[misc]
-        if press:
+        if hasten:
             time.sleep(0.05)
             assert committer.finished() is None, "it pauses anew"
-            committer.press()
+            committer.hasten()
         deadline = time.monotonic() + 5
         while committer.busy and time.monotonic() < deadline:
             committer.finished()

@@ -43,12 +43,18 @@ class Delivering:
             self.delivery.send("out", 0, "k", value, None)
 
     def commit(
-        self, offset: int = 1, generation: int | None = None, member: str = "m", rows: int = 1
+        self,
+        offset: int = 1,
+        generation: int | None = None,
+        member: str = "m",
+        rows: int = 1,
+        pause: float = 0.0,
     ) -> None:
         generation = self.generation if generation is None else generation
         assignment = Assignment("group", generation, member, None, frozenset({0}))
         row = ChangelogRecord("log", 0, "k", b"row")
-        self.delivery.commit(Snapshot(assignment, (row,) * rows, (SourceOffset("in", 0, offset),)))
+        snapshot = Snapshot(assignment, (row,) * rows, (SourceOffset("in", 0, offset),))
+        self.delivery.commit(snapshot, None, pause)
 
     def steps(self, count: int) -> None:
         for _ in range(count):
@@ -101,15 +107,20 @@ def test_outputs_of_the_time_of_a_commit_wait_for_those_before_them_to_be_acknow
 
 
 def test_outputs_of_the_time_of_a_commit_go_before_its_rows(delivering: Delivering) -> None:
-    delivering.commit(rows=3)
+    delivering.commit(rows=3, pause=0.04)
     delivering.send(b"a")
     delivering.steps(1)
+    assert delivering.committer.pauses == []
     delivering.delivery.poll()
     delivering.second.deliver()
     delivering.first.deliver()
     log = delivering.broker.logs["log", 0]
     assert delivering.seen == [b"a"]
     assert len(list(log.uncommitted(0))) == 1, "by the first a producer that failed is known"
+    delivering.delivery.hasten()
+    assert delivering.committer.hastened == 1
+    delivering.steps(1)
+    assert delivering.committer.pauses == [0.04]
     delivering.delivery.settle(1)
     delivering.broker.write_markers()
     assert len(list(log.committed(0))) == 3

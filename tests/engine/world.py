@@ -79,8 +79,8 @@ class RecordingDelivery:
         self.waiting = 0
         self.queued = 0
         self.settled = 0
-        self.patience: list[float] = []
-        self.pressed = 0
+        self.pauses: list[float] = []
+        self.hastened = 0
         self.transactional_ids = ("app.me.0", "app.me.1")
 
     def start(self) -> None: ...
@@ -90,15 +90,15 @@ class RecordingDelivery:
         self.told += output[len(Sent._fields) :]
 
     def commit(
-        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+        self, snapshot: Snapshot, appended: Appended | None = None, pause: float = 0.0
     ) -> None:
         assert not self.busy
         self.commits.append(snapshot)
-        self.patience.append(patience)
+        self.pauses.append(pause)
         self.busy = True
 
-    def press(self) -> None:
-        self.pressed += 1
+    def hasten(self) -> None:
+        self.hastened += 1
 
     def poll(self) -> float | None:
         return None

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 
 import pytest
 from confluent_kafka import Producer
@@ -68,6 +69,8 @@ def test_markers_of_transactions_are_nothing_to_read(cluster: LocalKafka, unique
         plane.close()
 
 
+FETCHES = {"fetch.wait.max.ms": 10}
+"""As a worker's: a broker answers nothing else meanwhile."""
 SECONDS = 4.0
 PARTITIONS = 2
 
@@ -78,12 +81,13 @@ def test_who_reads_a_topic_changes_and_each_record_is_read_once_and_in_order(
     """Each topic is busy in its turn, and moves while it is written to."""
     monkeypatch.setattr(busy_inputs, "_INTERVAL", 0.05)
     monkeypatch.setattr(busy_inputs, "_QUIET_AFTER", 0.2)
+    monkeypatch.setattr(busy_inputs, "_ASK_AGAIN_AFTER", 0.1)
     topics = [f"{name}-{unique}" for name in ("web", "store", "mail")]
     for topic in topics:
         make_topic(cluster.bootstrap, topic, partitions=PARTITIONS)
     config = {"bootstrap.servers": cluster.bootstrap}
     producer = Producer({**config, "linger.ms": 1})
-    plane = BusyInputsPlane({**config, "group.id": unique}, 500, Clock())
+    plane = BusyInputsPlane({**config, "group.id": unique, **FETCHES}, 500, Clock())
     written: defaultdict[tuple[str | None, int | None], int] = defaultdict(int)
     read: defaultdict[tuple[str | None, int | None], list[int | None]] = defaultdict(list)
     apart: set[tuple[str, ...]] = set()
@@ -125,7 +129,8 @@ SOON = 0.5
 @contextmanager
 def reading(bootstrap: str, topics: list[str]) -> Iterator[BusyInputsPlane]:
     """A worker's reader of these, which has been there for a while before it got them."""
-    plane = BusyInputsPlane({"bootstrap.servers": bootstrap, "group.id": "any"}, 500, Clock())
+    config = {"bootstrap.servers": bootstrap, "group.id": "any", **FETCHES}
+    plane = BusyInputsPlane(config, 500, Clock())
     try:
         time.sleep(AGE)
         plane.assign([SourceOffset(topic, 0, 0) for topic in topics])
@@ -149,7 +154,7 @@ def test_what_is_assigned_is_read_at_once(cluster: LocalKafka, unique: str) -> N
     for _ in range(ATTEMPTS):
         with reading(cluster.bootstrap, [unique]) as plane:
             took.append(seconds_until_read(plane))
-    assert min(took) < SOON
+    assert median(took) < SOON
 
 
 def test_a_topic_that_moves_is_read_on_at_once(
@@ -170,4 +175,4 @@ def test_a_topic_that_moves_is_read_on_at_once(
             producer.produce(topics[0], b"one more")
             assert producer.flush(30) == 0
             took.append(seconds_until_read(plane))
-    assert min(took) < SOON
+    assert median(took) < SOON

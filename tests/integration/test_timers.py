@@ -23,11 +23,11 @@ from ccstream.engine.transactional import TransactionalDelivery
 
 commit = TransactionalDelivery.commit
 
-def dying(self, snapshot, appended=None):
+def dying(self, snapshot, *more):
     if any(row.key == "SUBJECT" and row.value is None for row in snapshot.rows):
         self._open.flush()
         os.kill(os.getpid(), signal.SIGKILL)
-    commit(self, snapshot, appended)
+    commit(self, snapshot, *more)
 
 TransactionalDelivery.commit = dying
 """

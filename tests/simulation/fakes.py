@@ -287,6 +287,8 @@ class SteppedCommitter:
         self._steps: deque[Step] = deque()
         self._failure: BaseException | None = None
         self.busy = False
+        self.pauses: list[float] = []
+        self.hastened = 0
 
     @property
     def steps_left(self) -> int:
@@ -308,10 +310,12 @@ class SteppedCommitter:
                 self._steps.clear()
 
     def pause(self, seconds: float) -> None:
-        """It does so after each step."""
+        """It does so after each step, too."""
+        self.pauses.append(seconds)
 
-    def press(self) -> None:
+    def hasten(self) -> None:
         """Its steps come when they come."""
+        self.hastened += 1
 
     def finished(self) -> float | None:
         if not self.busy or self._steps:

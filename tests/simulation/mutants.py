@@ -50,11 +50,11 @@ class _OffsetsLeftOut(TransactionalDelivery):
     """Only take-overs send offsets within their transaction."""
 
     def commit(
-        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+        self, snapshot: Snapshot, appended: Appended | None = None, pause: float = 0.0
     ) -> None:
         if all(row.topic != OWNERS_TOPIC for row in snapshot.rows):
             snapshot = structs.replace(snapshot, offsets=())
-        super().commit(snapshot, appended, patience)
+        super().commit(snapshot, appended, pause)
 
 
 class _OutputsIntoTheCommit(TransactionalDelivery):
@@ -175,10 +175,10 @@ class _PastWorkKept(ChunkLoop):
 class _PatientOutputsLeftBehind(ChunkLoop):
     """Outputs that wait for others go into whichever transaction is open when they leave."""
 
-    def _commit(self, assignment: Assignment, patience: float = 0.0) -> None:
+    def _commit(self, assignment: Assignment, pause: float = 0.0) -> None:
         folder = self._folder
         self._folder = MagicMock()
-        super()._commit(assignment, patience)
+        super()._commit(assignment, pause)
         self._folder = folder
 
 
@@ -261,14 +261,14 @@ class _OffsetsOnlyWhereTheyMoved(TransactionalDelivery):
     """A transaction of timers alone has no offsets, and so is anybody's."""
 
     def commit(
-        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+        self, snapshot: Snapshot, appended: Appended | None = None, pause: float = 0.0
     ) -> None:
         known: set[Any] = self.__dict__.setdefault("_known", set())
         moved = tuple(offset for offset in snapshot.offsets if offset not in known)
         known.update(snapshot.offsets)
         if all(row.topic != OWNERS_TOPIC for row in snapshot.rows):
             snapshot = structs.replace(snapshot, offsets=moved)
-        super().commit(snapshot, appended, patience)
+        super().commit(snapshot, appended, pause)
 
 
 class _TimersNotRestored(FakeCluster):

@@ -6,7 +6,8 @@ events a second both would spend much of their time on where nothing is. Topics 
 busy are read by a second consumer, therefore, and the fetches of the first become few.
 
 A topic moves when all of it is read that is known to be there: nothing is thrown away that was
-fetched ahead, and nobody who waits for the end of a backlog takes a change for it.
+fetched ahead, but what comes while it moves, and nobody who waits for the end of a backlog takes a
+change for it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from ccstream.engine.clock import Clock
-from ccstream.engine.dataplane import DataPlane, ends_of, introduced
+from ccstream.engine.dataplane import DataPlane, ask_leaders, ends_of
 from ccstream.engine.delivery import SourceOffset
 
 __all__ = ["BusyInputsPlane"]
@@ -33,6 +34,10 @@ partitions they ask for. One that is apart stays so above half of it, lest it go
 
 _QUIET_AFTER: Final = 30.0
 """Seconds for which a topic that is no longer busy stays apart."""
+
+_ASK_AGAIN_AFTER: Final = 10.0
+"""Seconds for which nothing moves after a consumer was not told who leads a topic: to ask takes up
+to 0.2 s, in which nothing is read."""
 
 _LOOK: Final = 0.002
 """Seconds for which busy topics are waited for before the others are looked at."""
@@ -59,6 +64,7 @@ class BusyInputsPlane(DataPlane):
         self._next: dict[_At, int] = {}
         self._busy_at: dict[str, float] = {}
         self._counted_at = clock.monotonic()
+        self._moves_from = float("-inf")
 
     def assign(self, offsets: list[SourceOffset]) -> None:
         self._next = {(one.topic, one.partition): one.offset for one in offsets}
@@ -119,7 +125,8 @@ class BusyInputsPlane(DataPlane):
         if len(busy) == len({topic for topic, _ in self._next}):
             busy = set()  # there is nothing to be read apart from
         for topic in busy ^ apart:
-            self._move(topic, apart=topic in busy)
+            if now >= self._moves_from:
+                self._move(topic, apart=topic in busy)
 
     def _positions(self) -> dict[_At, int]:
         """What comes next of each partition: all that was handed out is folded by now."""
@@ -135,15 +142,18 @@ class BusyInputsPlane(DataPlane):
         if not apart:
             giver, taker, held, taken = taker, giver, taken, held
         here = [one for one in held if one.topic == topic]
-        if all(self._is_read(giver, one) for one in here) and introduced(taker, [topic]):
-            there = [
-                TopicPartition(topic, one.partition, self._next[topic, one.partition])
-                for one in here
-            ]
-            giver.incremental_unassign(here)
-            taker.incremental_assign(there)
-            held[:] = [one for one in held if one.topic != topic]
-            taken += there
+        if not all(self._is_read(giver, one) for one in here):
+            return
+        if not ask_leaders(taker, [topic]):
+            self._moves_from = self._counted_at + _ASK_AGAIN_AFTER
+            return
+        there = [
+            TopicPartition(topic, one.partition, self._next[topic, one.partition]) for one in here
+        ]
+        giver.incremental_unassign(here)
+        taker.incremental_assign(there)
+        held[:] = [one for one in held if one.topic != topic]
+        taken += there
 
     def _is_read(self, consumer: Consumer, place: TopicPartition) -> bool:
         """Whether all was handed out that is known to be there: not while a transaction is open,

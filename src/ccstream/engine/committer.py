@@ -30,7 +30,7 @@ class Committer:
         self._seconds_max = seconds_max
         self._jobs: queue.SimpleQueue[tuple[Step, ...] | None] = queue.SimpleQueue()
         self._done = threading.Event()
-        self._pressed = threading.Event()
+        self._hastened = threading.Event()
         self._failure: BaseException | None = None
         self._seconds = 0.0
         self._begun_at = 0.0
@@ -46,16 +46,16 @@ class Committer:
         self._begun_at = time.monotonic()
         self._failure = None  # of the job before, which may have been one to try again
         self._done.clear()
-        self._pressed.clear()
+        self._hastened.clear()
         self._jobs.put(job)
 
     def pause(self, seconds: float) -> None:
-        """Of a step: to wait for so long, but no longer than until somebody presses."""
-        self._pressed.wait(seconds)
+        """Of a step: to wait for so long, but no longer than until it is hastened."""
+        self._hastened.wait(seconds)
 
-    def press(self) -> None:
+    def hasten(self) -> None:
         """The job on its way does not pause any more."""
-        self._pressed.set()
+        self._hastened.set()
 
     def finished(self) -> float | None:
         """The duration in seconds if the job begun last has ended since; None otherwise.
@@ -82,13 +82,13 @@ class Committer:
         Raises:
             DeliveryError: it did not end in time.
         """
-        self.press()
+        self.hasten()
         if self.busy and not self._done.wait(timeout):
             raise DeliveryError(f"a commit did not end within {timeout:.0f} s")
         return self.finished()
 
     def close(self) -> None:
-        self.press()
+        self.hasten()
         self._jobs.put(None)
         self._thread.join(timeout=1.0)
 

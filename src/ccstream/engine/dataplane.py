@@ -17,7 +17,7 @@ from ccstream.errors import DeliveryError, StateError
 from ccstream.ops.kafka_clients import make_client
 from ccstream.ops.refusals import denied
 
-__all__ = ["DataPlane", "ends_of", "introduced"]
+__all__ = ["DataPlane", "ask_leaders", "ends_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ class DataPlane:
 
     def assign(self, offsets: list[SourceOffset]) -> None:
         """Read from these positions, and nothing else."""
-        introduced(self._consumer, dict.fromkeys(one.topic for one in offsets))
+        ask_leaders(self._consumer, dict.fromkeys(one.topic for one in offsets))
         self._assigned = [TopicPartition(o.topic, o.partition, o.offset) for o in offsets]
         self._consumer.assign(self._assigned)
 
@@ -126,11 +126,12 @@ class DataPlane:
         raise denied(error, what) or DeliveryError(f"{what}: {error.str()} ({error.name()})")
 
 
-def introduced(consumer: Consumer, topics: Iterable[str]) -> bool:
-    """Have a consumer ask who leads these topics; whether it was told in time.
+def ask_leaders(consumer: Consumer, topics: Iterable[str]) -> bool:
+    """Have a consumer ask who leads these topics, one after the other; whether it was told in time.
 
     librdkafka looks for the leaders of topics that are new to it once a second, unless it has just
-    been made: that long nothing would come of them.
+    been made: that long nothing would come of them. So it is without an answer, and what keeps a
+    broker from answering is told where records are read.
     """
     try:
         for topic in topics:

@@ -89,7 +89,7 @@ class Delivery(Protocol):
         """
 
     def commit(
-        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+        self, snapshot: Snapshot, appended: Appended | None = None, pause: float = 0.0
     ) -> None:
         """Begin to commit; not while :attr:`busy`.
 
@@ -97,11 +97,11 @@ class Delivery(Protocol):
             snapshot: what is to become a fact.
             appended: is filled in, by the time that the commit has ended, with the offset after
                 the last row in each partition of a changelog.
-            patience: seconds for which outputs of what is folded next may go before the rows.
+            pause: seconds for which outputs of what is folded next may go before the rows.
         """
 
-    def press(self) -> None:
-        """Have no more patience with the commit on its way: something waits for it."""
+    def hasten(self) -> None:
+        """End the pause of the commit on its way: something waits for it."""
 
     def poll(self) -> float | None:
         """Serve callbacks. The duration in seconds of a commit that has just ended, or None.

@@ -114,9 +114,9 @@ class PlainDelivery:
                 return
 
     def commit(
-        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+        self, snapshot: Snapshot, appended: Appended | None = None, pause: float = 0.0
     ) -> None:
-        """As said there; rows go at once: one producer keeps the order."""
+        """See `Delivery.commit`; there is no pause, as there is no transaction to begin."""
         last = last_rows(snapshot.rows) if appended is not None else frozenset()
         note = noted_in(appended) if appended is not None else None
         for index, row in enumerate(snapshot.rows):
@@ -124,7 +124,7 @@ class PlainDelivery:
             self.send(row.topic, row.partition, row.key, row.value, None, told)
         self._committer.begin(lambda: self._end(snapshot))
 
-    def press(self) -> None:
+    def hasten(self) -> None:
         """Nothing pauses."""
 
     def poll(self) -> float | None:

@@ -5,9 +5,9 @@ it takes the outputs of what is being folded, in a transaction that begins with 
 them. To commit, the committer's thread ends that transaction in this order, and the other
 producer becomes the open one at once:
 
-1. wait until its outputs are acknowledged;
-2. hand it the rows that changed, after a pause if there is time: to begin the next transaction,
-   to register what partitions are in it, takes longer while the broker stores hundreds of rows;
+1. wait until its outputs are acknowledged, and hand it the first of the rows that changed;
+2. hand it the other rows, after a pause if there is time: the next transaction registers its
+   partitions meanwhile, which takes longer while the broker stores hundreds of rows;
 3. send the offsets, under the group's generation of that time;
 4. end it.
 
@@ -125,7 +125,7 @@ class TransactionalDelivery:
             self._open.send(topic, partition, key, value, headers, told)
 
     def commit(
-        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+        self, snapshot: Snapshot, appended: Appended | None = None, pause: float = 0.0
     ) -> None:
         metadata = snapshot.assignment.group_metadata()
         ending = self._open
@@ -133,15 +133,15 @@ class TransactionalDelivery:
         acknowledged = threading.Event()
         self._committer.begin(
             lambda: self._end_outputs(ending, snapshot.rows[:1], acknowledged, appended),
-            lambda: self._send_rows(ending, snapshot.rows[1:], appended, patience),
+            lambda: self._send_rows(ending, snapshot.rows[1:], appended, pause),
             lambda: ending.send_offsets(snapshot.offsets, metadata),
             ending.commit,
         )
         self._acknowledged = acknowledged
         self._open, self._other = self._other, ending
 
-    def press(self) -> None:
-        self._committer.press()
+    def hasten(self) -> None:
+        self._committer.hasten()
 
     def poll(self) -> float | None:
         self._open.serve()
@@ -164,8 +164,8 @@ class TransactionalDelivery:
         acknowledged: threading.Event,
         appended: Appended | None,
     ) -> None:
-        """In the committer's thread. A producer whose outputs failed takes no row, and says so:
-        the first of them goes before it is known that all are acknowledged.
+        """In the committer's thread. A producer whose outputs failed takes no row, and says so, if
+        there is one: the next outputs go after it.
         """
         ending.flush()
         ending.send_rows(first, appended)
@@ -176,9 +176,10 @@ class TransactionalDelivery:
         ending: TransactionalProducer,
         rows: Sequence[ChangelogRecord],
         appended: Appended | None,
-        patience: float,
+        pause: float,
     ) -> None:
-        self._committer.pause(patience)
+        """In the committer's thread."""
+        self._committer.pause(pause)
         ending.send_rows(rows, appended)
 
     def _after(self, seconds: float | None) -> float | None:

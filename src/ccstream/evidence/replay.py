@@ -139,10 +139,10 @@ class _Recorder:
         self.sent.append((topic, value))
 
     def commit(
-        self, snapshot: Snapshot, appended: Appended | None = None, patience: float = 0.0
+        self, snapshot: Snapshot, appended: Appended | None = None, pause: float = 0.0
     ) -> None: ...
 
-    def press(self) -> None: ...
+    def hasten(self) -> None: ...
 
     def poll(self) -> float | None:
         return None

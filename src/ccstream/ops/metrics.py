@@ -74,7 +74,7 @@ METRICS: Final[Mapping[str, MetricSpec]] = {
             kind="histogram",
             unit="seconds",
             buckets=DURATION_BUCKETS,
-            help="Time to commit: rows, mail and offsets.",
+            help="Time to commit: rows, mail and offsets, with a pause of 40 ms at most.",
         ),
         MetricSpec(
             name="ccstream_commit_failures_total",

@@ -213,12 +213,24 @@ def test_the_next_outputs_go_before_the_rows_of_a_commit_unless_something_waits(
 
 
 @pytest.mark.parametrize(
-    ("interval", "above", "pause"), [(0.1, -1.0, 0.02), (10.0, -1.0, 0.04), (0.1, 1e9, 0.0)]
+    ("interval", "above", "below", "pause"),
+    [
+        (0.1, -1.0, 1e9, 0.02),
+        (10.0, -1.0, 1e9, 0.04),
+        (0.1, 1e9, 1e9, 0.0),
+        (0.1, -1.0, -0.5, 0.0),
+    ],
 )
 def test_the_rows_of_a_commit_wait_for_a_moment_and_only_where_outputs_come(
-    loop: Loop, monkeypatch: pytest.MonkeyPatch, interval: float, above: float, pause: float
+    loop: Loop,
+    monkeypatch: pytest.MonkeyPatch,
+    interval: float,
+    above: float,
+    below: float,
+    pause: float,
 ) -> None:
     monkeypatch.setattr(module, "_PATIENT_ABOVE", above)
+    monkeypatch.setattr(module, "_LINGER_ABOVE", below)
     monkeypatch.setattr(loop.chunks, "_pace", structs.replace(PACE, commit_interval=interval))
     loop.publish(added())
     loop.turn(later=interval)

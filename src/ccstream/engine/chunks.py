@@ -86,7 +86,7 @@ three that events change, some 0.2 ms."""
 
 _OUTPUTS_FIRST = 0.04
 """Seconds that the rows of a commit wait for the next outputs, a fifth of the time between commits
-at most: with half of it p99 gained half as much. Not below the rate above which others wait."""
+at most; only at rates at which touches wait and chunks do not, where a broker has that time."""
 
 
 class Pace(Struct, frozen=True):
@@ -334,9 +334,9 @@ class ChunkLoop:
 
     def _commit_if_due(self, assignment: Assignment) -> None:
         if not self._delivery.busy and self._due_in() <= 0 and self._changed():
-            hurried = self._urgent or self._behind or self._rate <= _PATIENT_ABOVE
+            calm = _PATIENT_ABOVE < self._rate <= _LINGER_ABOVE and not self._behind
             pause = min(_OUTPUTS_FIRST, self._pace.commit_interval / 5)
-            self._commit(assignment, 0.0 if hurried else pause)
+            self._commit(assignment, pause if calm and not self._urgent else 0.0)
 
     def _commit(self, assignment: Assignment, pause: float = 0.0) -> None:
         self._folder.release()  # into the transaction of the rows that they show

@@ -83,7 +83,6 @@ _AHEAD_ROWS = 16
 """Rows of each table of a partition that are encoded before it is seen how long that took: of the
 three that events change, some 0.2 ms."""
 
-
 _OUTPUTS_FIRST = 0.04
 """Seconds that the rows of a commit wait for the next outputs, a fifth of the time between commits
 at most; only at rates at which touches wait and chunks do not, where a broker has that time."""

@@ -21,6 +21,11 @@ pytestmark = [
 
 WIDTHS = (360, 768, 1440)
 
+SETTLED_COLOUR = """async (one) => {  // not a shade on the way to it, while it fades
+    while (one.getAnimations().length) await new Promise(requestAnimationFrame);
+    return getComputedStyle(one).backgroundColor;
+}"""
+
 
 async def test_the_whole_story_by_clicks_in_three_pages_at_once(
     browser: Browser, live: LivePage
@@ -127,7 +132,7 @@ async def test_marketing_goes_grey_when_consent_is_withdrawn_in_the_app(
     async with visit(browser, live, together=True) as made:
         desk = made.marketing.element.locator("#marketing-desk")
         await expect(desk).to_have_attribute("data-answer", "yes")
-        coloured = await desk.evaluate("one => getComputedStyle(one).backgroundColor")
+        coloured = await desk.evaluate(SETTLED_COLOUR)
         await made.app.switch("News by e-mail").click()
         await expect(desk).to_have_attribute("data-answer", "no")
         await expect(desk).to_contain_text("Not to be sent")

@@ -151,6 +151,10 @@ class _Delivery(TransactionalDelivery):
 
 
 class _Producer(TransactionalProducer):
+    def send_rows(self, rows: Any, appended: Any = None) -> None:
+        reached(BEFORE_OFFSETS)  # with no row sent, or with the first one and after the pause
+        super().send_rows(rows, appended)
+
     def send_offsets(self, offsets: Any, metadata: bytes) -> None:
         reached(BEFORE_OFFSETS)
         super().send_offsets(offsets, metadata)
